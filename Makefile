@@ -1,0 +1,71 @@
+# `make help` lists the targets. What needs the virtual environment makes it, and installs anew when pyproject.toml changes.
+
+PYTHON ?= python3
+CONFIG ?= configs/quickstart.yaml
+SET ?=
+RUN ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Empty files that say an install came to its end; one that was interrupted leaves none and is done again.
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help train eval test test-faults check format clean
+
+help: ## list the targets
+	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+train: $(INSTALLED) ## train CONFIG=configs/quickstart.yaml [SET="train.seed=2 train.max_minutes=40"] [RUN=runs/mine]
+	@$(BIN)/translator train $(CONFIG) $(foreach pair,$(SET),--set '$(pair)') $(if $(RUN),--run $(RUN))
+
+eval: $(INSTALLED) ## score the test set with RUN=runs/quickstart [ARGS=--json]
+	@test -n "$(RUN)" || { echo "which run? As in: make eval RUN=runs/quickstart" >&2; exit 2; }
+	@$(BIN)/translator eval $(RUN) $(ARGS)
+
+test: $(INSTALLED_DEV) ## run the tests [ARGS="tests/test_config.py -k name"]
+	$(BIN)/pytest $(ARGS)
+
+test-faults: $(INSTALLED_DEV) ## run the tests that kill processes and damage files, which take longer
+	$(BIN)/pytest -m faults $(ARGS)
+
+check: $(INSTALLED_DEV) ## check format, lint, types and the direction of imports
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(INSTALLED_DEV) ## format the code and mend what lint can mend by itself
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## remove caches and build leftovers; runs/ and .venv/ stay
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find translator tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml | $(BIN)/pip
+	$(call install,.)
+	@touch $@
+
+$(INSTALLED_DEV): pyproject.toml | $(BIN)/pip
+	$(call install,.[dev])
+	@touch $(INSTALLED) $@
+
+define install
+@echo "Installing TensorFlow and the rest into $(VENV) (about a minute) …" >&2
+@# The pip that Python 3.10 brings searches for ten minutes and more among versions; a new one takes seconds.
+@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+@$(BIN)/python -m pip install --quiet --editable '$(1)'
+endef
+
+# Of all that `venv` writes, pip comes last.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null || { \
+		echo "translator needs Python 3.10 to 3.13; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | tail -1)." \
+		"Name another, as in: make train PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "'$(PYTHON)' cannot make virtual environments; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)

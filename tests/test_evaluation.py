@@ -1,0 +1,136 @@
+"""Scores worked out by hand, and against the `sacrebleu` command on the same files."""
+
+import json
+import math
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from translator.evaluation import EvaluationError, corpus_bleu, score
+
+LINES = [
+    "The cat sat on the mat.",
+    "It's 3,500 km – isn't it? “Yes”, said Mr. O'Neill (aged 5.5).",
+    "Ein kleiner Junge fährt z.B. mit dem Fahrrad über die Straße.",
+    "Zwei Männer, die Hüte tragen, stehen vor einem Geschäft & reden.",
+    "«\u00a0L'homme\u00a0»\u2028dit qu'il\tvient.  ",
+    "彼は毎朝コーヒーを飲みます。",
+    "저는 학생입니다 .",
+]
+
+
+def corpus() -> tuple[list[str], list[str]]:
+    """200 references and what a middling system might make of them: words dropped, swapped and changed."""
+    rng = random.Random(7)
+    words = " ".join(LINES).split(" ")
+    references = LINES + [" ".join(rng.choices(words, k=rng.randint(1, 20))) for _ in range(193)]
+    hypotheses = []
+    for reference in references:
+        tokens = [rng.choice(words) if rng.random() < 0.1 else word for word in reference.split(" ")]
+        hypotheses.append(" ".join(word for word in tokens if rng.random() > 0.1))
+    hypotheses[10] = ""
+    return hypotheses, references
+
+
+@pytest.mark.parametrize(("language", "options"), [("de", []), ("ja", ["-tok", "char"]), ("zh-TW", ["-tok", "zh"])])
+def test_scores_and_signatures_are_those_of_the_sacrebleu_command(language: str, options: list[str], tmp_path: Path):
+    hypotheses, references = corpus()
+    (tmp_path / "hyp").write_text("".join(f"{line}\n" for line in hypotheses), encoding="utf-8")
+    (tmp_path / "ref").write_text("".join(f"{line}\n" for line in references), encoding="utf-8")
+    command = [sys.executable, "-m", "sacrebleu", "ref", "-i", "hyp", "-m", "bleu", "chrf", "ter", "-w", "12", *options]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    theirs = {row["name"]: row for row in json.loads(ran.stdout)}
+
+    ours = score(hypotheses, references, language)
+    assert 20 < ours.bleu < 95
+    assert round(ours.bleu, 12) == theirs["BLEU"]["score"]
+    assert round(ours.chrf, 12) == theirs["chrF2"]["score"]
+    assert round(ours.ter, 12) == theirs["TER"]["score"]
+    assert ours.bleu_signature == theirs["BLEU"]["signature"]
+    assert ours.chrf_signature == theirs["chrF2"]["signature"]
+    assert ours.ter_signature == theirs["TER"]["signature"]
+
+
+def test_one_wrong_word_in_six_scores_as_by_hand():
+    scores = score(["the cat sat on the mat"], ["the cat sat on a mat"], "en")
+    # Of 6, 5, 4 and 3 n-grams, 5, 3, 2 and 1 are right; `the` counts once.
+    assert scores.bleu == pytest.approx(100 * (5 / 6 * 3 / 5 * 2 / 4 * 1 / 3) ** (1 / 4))
+    assert scores.ter == pytest.approx(100 / 6)
+
+
+def test_a_short_hypothesis_pays_the_brevity_penalty():
+    bleu = corpus_bleu(["the cat sat on"], ["the cat sat on the mat"], "en")
+    assert bleu == pytest.approx(100 * math.exp(1 - 6 / 4))
+
+
+def test_chrf_of_two_characters_of_three_is_as_by_hand():
+    # Precision 1; recall (2/3 + 1/2) / 2 = 7/12 over 1- and 2-grams; F with β = 2.
+    assert score(["ab"], ["abc"], "en").chrf == pytest.approx(100 * 5 * (7 / 12) / (4 + 7 / 12))
+
+
+@pytest.mark.parametrize("language", ["de", "en", "fr", "cs", "ja", "zh", "ko"])
+def test_the_reference_itself_is_perfect(language: str):
+    scores = score(LINES, LINES, language)
+    assert scores.bleu == pytest.approx(100)
+    assert scores.chrf == pytest.approx(100)
+    assert scores.ter == 0
+    assert scores.bleu_lowercase_tokenized == pytest.approx(100)
+
+
+def test_the_literatures_figure_ignores_case_spacing_and_kinds_of_quotes():
+    scores = score(['ein mann sagt: "gut" , Oder ?'], ["Ein Mann sagt: „gut“, oder?"], "de")
+    assert scores.bleu_lowercase_tokenized == pytest.approx(100)
+    assert scores.bleu < 50
+
+
+def test_the_literatures_figure_has_the_perl_scripts_quirks():
+    # normalize-punctuation.perl makes a lone ’ a double quote.
+    scores = score(['Rock "n" Roll ist das'], ["Rock ’n’ Roll ist das"], "de")
+    assert scores.bleu_lowercase_tokenized == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [("fr", 4 / 5 * 3 / 4 * 2 / 3 * 1 / 2), ("de", 5 / 6 * 4 / 5 * 3 / 4 * 2 / 3)],  # fr: l' homme; de: l ' homme
+)
+def test_the_literatures_figure_tokenizes_by_the_language(language: str, expected: float):
+    scores = score(["l'homme voit la mer"], ["l'homme voit la lune"], language)
+    assert scores.bleu_lowercase_tokenized == pytest.approx(100 * expected ** (1 / 4))
+
+
+def test_the_literatures_figure_is_not_smoothed():
+    scores = score(["one two three four"], ["one two five four"], "en")
+    assert scores.bleu_lowercase_tokenized == 0
+    assert scores.bleu > 0
+
+
+def test_japanese_is_scored_by_character_and_says_so():
+    scores = score(["私は猫です"], ["私は犬です"], "ja")
+    # 私は / です right: 4 of 5 characters, 2 of 4 pairs, no triple of 3 (smoothed to 1/2), no quadruple of 2 (to 1/4).
+    assert scores.bleu == pytest.approx(100 * (4 / 5 * 2 / 4 * 1 / 2 / 3 * 1 / 4 / 2) ** (1 / 4))
+    assert "tok:char" in scores.bleu_signature
+
+
+@pytest.mark.parametrize("language", ["de", "ja", "zh"])
+def test_validation_bleu_is_the_full_ones(language: str):
+    hypotheses, references = corpus()
+    assert corpus_bleu(hypotheses, references, language) == score(hypotheses, references, language).bleu
+
+
+@pytest.mark.parametrize("function", [score, corpus_bleu])
+def test_unequal_numbers_are_an_error_that_names_both(function):
+    with pytest.raises(EvaluationError, match="found 3 hypotheses but 2 references"):
+        function(["a", "b", "c"], ["a", "b"], "en")
+
+
+@pytest.mark.parametrize("function", [score, corpus_bleu])
+def test_nothing_to_score_is_an_error(function):
+    with pytest.raises(EvaluationError, match="found 0 hypotheses and 0 references"):
+        function([], [], "en")
+
+
+def test_a_language_that_moses_has_no_rules_for_is_scored_all_the_same():
+    assert score(["gut"], ["gut"], "xx").chrf == pytest.approx(100)

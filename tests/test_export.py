@@ -1,0 +1,194 @@
+import itertools
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import pytest
+import tensorflow as tf
+
+from translator.config import Config, save_config
+from translator.data.prepare import prepare_tokenizers
+from translator.decoding.translator import Translator, build_model
+from translator.export import ExportError, export_saved_model
+from translator.model.weights import get_weights, write_weights
+from translator.run_folder import RunError, RunFolder
+
+ROOT = Path(__file__).parents[1]
+
+# What a process knows that has TensorFlow and tensorflow_text, and nothing of ours; sentences come as JSON.
+FRESH_PROCESS = """
+import json, sys
+import tensorflow as tf, tensorflow_text
+module = tf.saved_model.load(sys.argv[1])
+sentences = json.load(sys.stdin)
+
+def texts(tensor):
+    return [text.decode() for text in tensor.numpy()]
+
+json.dump({
+    "together": texts(module.translate(tf.constant(sentences))),
+    "one by one": [texts(module.translate(tf.constant([sentence])))[0] for sentence in sentences],
+    "served": texts(module.signatures["serving_default"](sentences=tf.constant(sentences))["translations"]),
+    "none": texts(module.translate(tf.constant([], tf.string))),
+    "blank": texts(module.translate(tf.constant([""]))),
+    "ours": [name for name in sys.modules if name.split(".")[0] == "translator"],
+}, sys.stdout)
+"""
+
+
+@dataclass
+class Exported:
+    """A run with random weights, and what the command line made of it."""
+
+    run: Path
+    folder: Path
+    stderr: str
+    sentences: list[str]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    root = tmp_path_factory.mktemp("export")
+    corpus = {
+        "en": [
+            f"The {a} {b} {c} me." for a, b, c in itertools.product(["old", "red"], ["dog", "horse"], ["sees", "hears"])
+        ],
+        "de": [
+            f"{a} {b} {c} mich." for a, b, c in itertools.product(["Ein", "Kein"], ["Hund", "Pferd"], ["sieht", "hört"])
+        ],
+    }
+    for language, lines in corpus.items():
+        (root / f"text.{language}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    config = Config.model_validate(
+        {
+            "data": {"root": root, "train": "text.{lang}", "validation": "text.{lang}", "max_tokens": 12},
+            "tokenizer": {"kind": "bpe", "vocabulary_size": 40, "joint": False},
+            "model": {
+                "d_model": 16,
+                "d_ff": 32,
+                "num_heads": 2,
+                "encoder_layers": 1,
+                "decoder_layers": 2,
+                "positions": "learned",
+                "tied_embeddings": "none",
+            },
+            "train": {"max_steps": 1, "warmup_steps": 0},
+            "search": {"beam_size": 3, "max_length_factor": 0.3, "max_length_margin": 4, "batch_sentences": 4},
+        }
+    )
+    run = RunFolder(root / "run")
+    run.path.mkdir()
+    save_config(config, run.config)
+    keras.utils.set_random_seed(1)
+    weights = get_weights(build_model(config, *prepare_tokenizers(config, run)).trainable_variables)
+    # Weights this large make the decoder's random texts differ from source to source, as those of a trained one do.
+    write_weights({name: 3 * array for name, array in weights.items()}, run.model)
+    folder = root / "deep" / "exported"
+    command = [sys.executable, "-m", "translator", "export", str(run.path), "--output", str(folder)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
+    long = [" ".join(corpus["en"]), "x " * 25, "hears" * 20]
+    odd = ["日本語 👩‍🚀 \u200b", "ﬁ </s> <unk> e\u0301", "\ufffd x"]
+    return Exported(run.path, folder, ran.stderr, ["", " \t", *long, *odd, *corpus["en"]])
+
+
+@pytest.fixture(scope="module")
+def of_the_run(exported: Exported) -> list[str]:
+    return Translator.load(exported.run).translate(exported.sentences)
+
+
+def test_a_process_without_this_package_translates_as_the_run_does(exported, of_the_run, tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-c", FRESH_PROCESS, str(exported.folder)],
+        input=json.dumps(exported.sentences), capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == {
+        "together": of_the_run,
+        "one by one": of_the_run,
+        "served": of_the_run,
+        "none": [],
+        "blank": [""],
+        "ours": [],
+    }
+
+
+def test_the_sentences_of_these_tests_tell_models_apart(exported, of_the_run):
+    translator = Translator.load(exported.run)
+    pieces = [-(-len(ids) // translator.max_source_tokens) for ids in translator.source.encode(exported.sentences)]
+    assert pieces[:2] == [0, 0]
+    assert min(pieces[2:5]) >= 3
+    assert sum(pieces) > 2 * translator.batch_sentences
+    assert len(set(of_the_run)) >= 10
+    assert any("⁇" in text for text in of_the_run)
+
+
+def test_the_translator_opens_it_like_a_run(exported, of_the_run):
+    assert Translator.load(exported.folder).translate(exported.sentences) == of_the_run
+
+
+def test_its_beam_size_is_fixed(exported):
+    with pytest.raises(RunError, match="exported is an exported model, whose beam size is fixed; leave --beam out"):
+        Translator.load(exported.folder, beam_size=2)
+
+
+def test_another_beam_size_is_exported_when_asked_for(exported, tmp_path):
+    export_saved_model(exported.run, tmp_path / "greedy", 1)
+    greedy = Translator.load(exported.run, 1).translate(exported.sentences)
+    assert Translator.load(tmp_path / "greedy").translate(exported.sentences) == greedy
+    assert Translator.load(tmp_path / "greedy").search(tf.constant([[5, 2]])).ids.shape[1] == 1
+
+
+def test_the_command_says_where_it_wrote_and_nothing_else(exported):
+    assert exported.stderr.startswith(f"Wrote {exported.folder}.")
+    assert exported.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_nothing_is_overwritten(exported, tmp_path, kind):
+    output = tmp_path / "mine"
+    mine = output if kind == "file" else output / "notes.txt"
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    with pytest.raises(ExportError, match="mine is there already"):
+        export_saved_model(exported.run, output, None)
+    assert mine.read_text() == "mine"
+
+
+def test_an_export_that_translates_otherwise_is_not_written(exported, tmp_path, monkeypatch):
+    output = tmp_path / "exported"
+    output.mkdir()  # an empty folder may be written to
+    translate = Translator.translate
+
+    def one_differs(self, sentences, *arguments):
+        return [*translate(self, sentences, *arguments)[:-1], "another text"]
+
+    monkeypatch.setattr(Translator, "translate", one_differs)
+    with pytest.raises(
+        ExportError, match=r"the export translates '.*' as '.*' but the run as 'another text'"
+    ) as caught:
+        export_saved_model(exported.run, output, None)
+    assert "The old dog" in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["exported"]
+    assert list(output.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_named(exported, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match="file/exported cannot be written"):
+        export_saved_model(exported.run, tmp_path / "file" / "exported", None)
+
+
+def test_another_saved_model_is_refused(tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path))
+    with pytest.raises(RunError, match="is a SavedModel, but not one that `translator export` wrote"):
+        Translator.load(tmp_path)
+
+
+def test_a_damaged_export_is_refused(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(b"no protocol buffer")
+    with pytest.raises(RunError, match=f"{tmp_path.name} cannot be read as an exported model"):
+        Translator.load(tmp_path)

@@ -1,0 +1,232 @@
+"""The command line: `translator train`, `eval`, `translate`, `export`, `config`.
+
+TensorFlow is imported inside the commands that need it, so that `--help` answers at once. Results go to standard
+output; progress, warnings and errors go to standard error.
+"""
+
+import contextlib
+import itertools
+import json
+import logging
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from translator.config import Config, describe_settings, dump_config, load_config
+from translator.errors import TranslatorError
+from translator.run_folder import RunError, RunFolder
+from translator.runtime import start_tensorflow
+
+if TYPE_CHECKING:
+    from translator.data.corpus import SentencePair
+    from translator.report import Report
+
+LINES_TOGETHER = 4096  # lines that `translate` reads before it writes their translations
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Trains Transformers to translate: parallel text in, a scored translator out.",
+)
+console = Console(stderr=True, highlight=False)
+
+Run = Annotated[Path, typer.Argument(help="A run folder, as in runs/quickstart.")]
+Model = Annotated[Path, typer.Argument(help="A run folder, or a folder that `translator export` wrote.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value, as in train.max_minutes=40.")]
+Overrides = Annotated[list[str] | None, typer.Argument(hidden=True)]  # so that --set takes several values in a row
+Beam = Annotated[int | None, typer.Option(min=1, help="Beam size in place of the run's own; 1 is greedy search.")]
+
+
+def main() -> None:
+    """Runs the command line; what the user can mend ends in a line on standard error and an exit code of its own."""
+    handler = RichHandler(console=console, show_time=False, show_path=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    try:
+        app()
+    except TranslatorError as error:
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # whoever read our output has enough
+        sys.stderr.close()
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="A YAML file, as in configs/quickstart.yaml.")],
+    overrides: Overrides = None,
+    settings: Settings = None,
+    run: Annotated[Path | None, typer.Option(help="Where the run goes; runs/<name of the configuration> else.")] = None,
+) -> None:
+    """Train a model, or go on training it; then score it on the test set."""
+    resolved = load_config(config, [*(settings or []), *(overrides or [])])
+    folder = RunFolder(run or Path("runs") / config.stem)
+    folder.claim(resolved)
+    start_tensorflow(cpu_devices=sum(name.startswith("CPU") for name in resolved.train.devices or []))
+    from translator.data.prepare import prepare
+    from translator.training.loop import Training
+    from translator.training.progress import TrainingProgress
+
+    with console.status("preparing the corpus …"):
+        tokenizers, store = prepare(resolved, folder)
+        training = Training(resolved, folder, tokenizers, store, TrainingProgress(console))
+    if training.complete and folder.model.is_file():
+        _say(
+            f"{folder.path} is complete, after {training.state.step:,} steps. "
+            f"To train on, raise its limit (train.max_…); to start afresh:  rm -r {folder.path}"
+        )
+    else:
+        _say(training.summary())
+        training.train()
+        if resolved.data.test:
+            _print_report(_evaluate_run(folder, resolved, None))
+    _say(f"Translate with:  echo 'A sentence.' | {_command()} translate {folder.path}")
+
+
+@app.command("eval")
+def evaluate(
+    run: Run,
+    source: Annotated[Path | None, typer.Option(help="Sentences to translate, in place of the run's test set.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Their translations, line by line.")] = None,
+    beam: Beam = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Translate a test set and score it: BLEU, chrF, TER."""
+    folder = RunFolder(run)
+    config = folder.load_config()
+    if (source is None) != (reference is None):
+        raise RunError("--source and --reference go together: the sentences, and what they should become")
+    if source and reference:
+        start_tensorflow()
+        from translator.data.corpus import file_pairs
+
+        report = _evaluate(folder, list(file_pairs(source, reference, "--source")), config, beam)
+    else:
+        report = _evaluate_run(folder, config, beam)
+    if as_json:
+        print(json.dumps(report.figures))
+    else:
+        _print_report(report)
+
+
+@app.command()
+def translate(
+    model: Model,
+    input: Annotated[Path | None, typer.Option(help="Sentences, one a line; standard input else.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Where to write; standard output else.")] = None,
+    beam: Beam = None,
+) -> None:
+    """Translate lines: exactly one comes out for each that goes in."""
+    start_tensorflow()
+    from translator.data.corpus import read_lines
+    from translator.decoding.translator import Translator
+
+    translator = Translator.load(model, beam)
+    lines = read_lines(input) if input else read_lines(Path("standard input"), sys.stdin.buffer)
+    number = 1
+    with output.open("w", encoding="utf-8") if output else contextlib.nullcontext(sys.stdout) as file:
+        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+        while chunk := list(itertools.islice(lines, LINES_TOGETHER)):
+            with _progress("translating", bool(output)) as show:
+                for line in translator.translate(chunk, number, show):
+                    file.write(line + "\n")
+            file.flush()
+            number += len(chunk)
+
+
+@app.command()
+def export(
+    run: Run,
+    output: Annotated[Path, typer.Option(help="Folder to write.")],
+    beam: Beam = None,
+) -> None:
+    """Write a SavedModel, text in and text out, that needs only tensorflow and tensorflow_text."""
+    start_tensorflow()
+    from translator.export import export_saved_model
+
+    with console.status(f"exporting {run} …"):
+        export_saved_model(run, output, beam)
+    _say(f"Wrote {output}. Translate with:  echo 'A sentence.' | {_command()} translate {output}")
+
+
+@app.command("config")
+def show_config(
+    config: Annotated[Path | None, typer.Argument(help="A YAML file; none lists every setting.")] = None,
+    overrides: Overrides = None,
+    settings: Settings = None,
+) -> None:
+    """Print a configuration as it resolves, or, without one, every setting with its unit and default."""
+    if config:
+        print(dump_config(load_config(config, [*(settings or []), *(overrides or [])])), end="")
+        return
+    for key, kind, default, text in describe_settings():
+        print(f"{key}: {kind} = {default}\n    {text}")
+
+
+def _evaluate_run(folder: RunFolder, config: Config, beam: int | None) -> "Report":
+    """Scores the run's own test set; the report stays in the run folder unless the search was another."""
+    start_tensorflow()
+    from translator.data.prepare import read_all
+
+    if not config.data.test:
+        raise RunError(f"{folder.config} names no data.test; give --source and --reference")
+    report = _evaluate(folder, read_all(config.data.test, config.data), config, beam)
+    if beam is None:
+        report.write(folder.report)
+    return report
+
+
+def _evaluate(folder: RunFolder, pairs: "list[SentencePair]", config: Config, beam: int | None) -> "Report":
+    from translator.decoding.translator import Translator
+    from translator.report import evaluate
+
+    translator = Translator.load(folder.path, beam)
+    with _progress("translating the test set", True) as show:
+        return evaluate(translator, pairs, config.data.target, show)
+
+
+def _print_report(report: "Report") -> None:
+    """Scores with their signatures, and a few translations beside their references."""
+    table = Table("", "source", "reference", "translation", show_lines=True)
+    some = range(0, len(report.pairs), max(1, len(report.pairs) // 5))[:5]
+    for i in some:
+        table.add_row(str(i + 1), report.pairs[i].source, report.pairs[i].target, report.hypotheses[i])
+    output = Console(highlight=False)
+    output.print(table)
+    scores = report.scores
+    for name, value, signature in (
+        ("BLEU", scores.bleu, scores.bleu_signature),
+        ("chrF", scores.chrf, scores.chrf_signature),
+        ("TER", scores.ter, scores.ter_signature),
+    ):
+        output.print(f"{name:5}{value:6.2f}  {signature}", markup=False, soft_wrap=True)
+    output.print(f"{len(report.pairs):,} sentences in {report.seconds:.1f} s", markup=False)
+
+
+@contextlib.contextmanager
+def _progress(what: str, visible: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error, if that is a terminal; gives what tells it how much is done of how much."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not (visible and console.is_terminal)) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _say(message: str) -> None:
+    console.print(message, markup=False, soft_wrap=True)
+
+
+def _command() -> str:
+    """How to call this command again: by its path where it is not on the PATH, as after `make train`."""
+    script = Path(sys.argv[0])
+    if script.name == "__main__.py":
+        return "python -m translator"
+    return script.name if shutil.which(script.name) else str(script)

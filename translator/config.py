@@ -1,0 +1,408 @@
+"""Every setting, typed, documented with its unit, and checked before anything is loaded.
+
+A configuration is a YAML file. `extends: other.yaml` starts from another file, so that a file lists only what differs;
+`key=value` overrides come last. Each attribute's docstring below is the reference that `translator config` prints.
+"""
+
+import difflib
+import typing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from translator.errors import TranslatorError
+
+Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class ConfigError(TranslatorError):
+    """A configuration that cannot be read or contradicts itself; lists every problem found."""
+
+
+class Section(BaseModel):
+    """A frozen group of settings that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class CorpusConfig(Section):
+    """Where sentence pairs come from: exactly one of `files`, `tsv`, `tfds` and `grammar`.
+
+    A bare string stands for `files`.
+    """
+
+    files: str | None = None
+    """A pair of text files, one sentence a line; `{lang}` stands for the language, as in `train.{lang}.gz`. `.gz` is
+    unzipped."""
+    tsv: str | None = None
+    """One file of tab-separated lines: source, target. `.gz` is unzipped."""
+    tfds: str | None = None
+    """A TensorFlow Datasets name (`wmt14_translate/de-en`) or the folder of a prepared data set."""
+    grammar: Literal["train", "validation", "test"] | None = None
+    """A split of the built-in English–German corpus."""
+    split: str = "train"
+    """The split of a `tfds` corpus, slices included: `train[:10%]`."""
+    pairs: int | None = Field(None, ge=1)
+    """Sentence pairs to take from the front; all of them when unset. The endless `grammar` needs it."""
+    weight: float = Field(1.0, gt=0.0)
+    """How often a training epoch goes through this corpus: 2 is twice, 0.5 another random half in each epoch."""
+
+    @model_validator(mode="after")
+    def _is_one_corpus(self) -> "CorpusConfig":
+        given = [kind for kind in ("files", "tsv", "tfds", "grammar") if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a corpus is one of files, tsv, tfds and grammar; found {' and '.join(given) or 'none'}")
+        if self.grammar and self.pairs is None:
+            raise ValueError("the built-in grammar is endless: say how many pairs to take, as in `pairs: 30000`")
+        if self.files and "{lang}" not in self.files:
+            raise ValueError(f"files names both sides at once, as in `train.{{lang}}.gz`; found {self.files!r}")
+        return self
+
+
+def _as_corpora(value: Any) -> Any:
+    """Lets a corpus be written as a string or a mapping, and a single one without a list."""
+    corpora = value if isinstance(value, list) else [value]
+    return [{"files": corpus} if isinstance(corpus, str) else corpus for corpus in corpora]
+
+
+Corpora = Annotated[tuple[CorpusConfig, ...], BeforeValidator(_as_corpora), Field(min_length=1)]
+
+
+class DataConfig(Section):
+    """The parallel corpus."""
+
+    root: Path = Path()
+    """The folder that relative `files`, `tsv` and `tfds` paths start from; itself relative to the working folder."""
+    source: str = "en"
+    """The language translated from, as it stands for `{lang}` in file names and names a TFDS feature."""
+    target: str = "de"
+    """The language translated into."""
+    train: Corpora
+    """What the model and the vocabulary learn from: a corpus or a list of them."""
+    validation: Corpora
+    """What the best checkpoint and early stopping are chosen by."""
+    test: Corpora | None = None
+    """What `translator eval` scores; never looked at in training."""
+    max_tokens: int = Field(128, ge=2)
+    """Subword tokens on either side past which a *training* pair is left out. Longer sentences are translated in
+    pieces."""
+
+    @model_validator(mode="after")
+    def _languages_differ(self) -> "DataConfig":
+        if self.source == self.target:
+            raise ValueError(f"source and target are both {self.source!r}; a parallel corpus needs two languages")
+        return self
+
+
+class TokenizerConfig(Section):
+    """The SentencePiece vocabulary (Kudo and Richardson, 2018), trained on the training corpus alone."""
+
+    kind: Literal["unigram", "bpe"] = "unigram"
+    """The segmentation: unigram language model (Kudo, 2018) or byte-pair encoding (Sennrich et al., 2016)."""
+    vocabulary_size: int = Field(8000, ge=16)
+    """Subwords, the four special ones included, of each vocabulary."""
+    joint: bool = True
+    """One vocabulary for both languages; false trains one for each."""
+    character_coverage: float = Field(1.0, gt=0.9, le=1.0)
+    """Share of the text's characters that get a subword of their own; 0.9995 suits Japanese or Chinese."""
+    training_sentences: int = Field(2_000_000, ge=1)
+    """Sentences, drawn at random from the training corpus, that the vocabulary is trained on at most."""
+    sampling_alpha: float = Field(0.0, ge=0.0, lt=1.0)
+    """Another segmentation of each training sentence in each epoch, against overfitting: the smoothing α of subword
+    regularization (unigram; Kudo, 2018, §3) or the dropout of BPE-dropout (Provilkov et al., 2020). 0 is off."""
+
+
+class ModelConfig(Section):
+    """The Transformer (Vaswani et al., 2017). Names are the paper's."""
+
+    d_model: int = Field(512, ge=2)
+    """Width of the embeddings and of every layer's output."""
+    d_ff: int = Field(2048, ge=1)
+    """Width of the feed-forward layer's inside."""
+    num_heads: int = Field(8, ge=1)
+    """Attention heads; they share d_model out evenly."""
+    encoder_layers: int = Field(6, ge=1)
+    """Layers of the encoder."""
+    decoder_layers: int = Field(6, ge=1)
+    """Layers of the decoder."""
+    norm: Literal["pre", "post"] = "pre"
+    """Layer normalization before each sublayer (Xiong et al., 2020) or after its residual sum, as in the paper."""
+    activation: Literal["relu", "gelu", "swiglu"] = "relu"
+    """Non-linearity of the feed-forward layer; swiglu (Shazeer, 2020) has a third weight matrix."""
+    positions: Literal["sinusoidal", "learned"] = "sinusoidal"
+    """How a token's position is told: by the paper's sinusoids, or by a learned table of `data.max_tokens` + 2 rows."""
+    tied_embeddings: Literal["all", "target", "none"] = "all"
+    """What shares a matrix: source, target and output (needs a joint vocabulary), target and output, or nothing."""
+    dropout: Probability = 0.1
+    """On the embeddings and on each sublayer's output, before it is added to the residual."""
+    attention_dropout: Probability = 0.0
+    """On the attention weights."""
+    activation_dropout: Probability = 0.0
+    """Inside the feed-forward layer, after the activation."""
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> "ModelConfig":
+        if self.d_model % self.num_heads:
+            raise ValueError(
+                f"d_model {self.d_model} is not divisible by num_heads {self.num_heads}; each head takes an equal share"
+            )
+        if self.d_model % 2 and self.positions == "sinusoidal":
+            raise ValueError(f"sinusoidal positions pair up channels, so d_model must be even; found {self.d_model}")
+        return self
+
+
+class TrainConfig(Section):
+    """Optimization, its limits, and what is kept of it. Training ends at whichever limit comes first."""
+
+    seed: int = Field(1, ge=0)
+    """Decides the initial weights, the order of the batches, dropout and subword sampling."""
+    max_steps: int | None = Field(None, ge=1)
+    """Updates of the weights."""
+    max_epochs: int | None = Field(None, ge=1)
+    """Passes over the training corpus."""
+    max_minutes: float | None = Field(None, gt=0.0)
+    """Minutes of training, validation included, over all the starts of a run."""
+    batch_tokens: int = Field(4096, ge=8)
+    """Target tokens of one update, padding included, over all devices and micro-batches."""
+    micro_batches: int = Field(1, ge=1)
+    """Parts that a device works through one after the other for one update, to save memory (gradient accumulation)."""
+    label_smoothing: Probability = 0.1
+    """ε of label smoothing (Szegedy et al., 2016)."""
+    optimizer_betas: tuple[Probability, Probability] = (0.9, 0.98)
+    """Decay rates β₁, β₂ of Adam's two moments (Kingma and Ba, 2015)."""
+    optimizer_epsilon: float = Field(1e-9, gt=0.0)
+    """ε of Adam."""
+    schedule: Literal["inverse_sqrt", "cosine", "constant"] = "inverse_sqrt"
+    """The learning rate after warm-up: falling with 1/√step (the paper's §5.3), with a cosine to zero at the last step,
+    or constant."""
+    learning_rate: float = Field(1e-3, gt=0.0)
+    """The peak, reached at the end of the warm-up."""
+    warmup_steps: int = Field(1000, ge=0)
+    """Steps over which the learning rate rises linearly from zero."""
+    clip_norm: float | None = Field(1.0, gt=0.0)
+    """Global gradient norm past which gradients are scaled down to it; null never does."""
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    """Arithmetic of the matrix products; weights and their updates are always float32."""
+    devices: list[str] | None = None
+    """Devices to train on together, as `["GPU:0", "GPU:1"]`; null takes every GPU, or else the CPU."""
+    log_every_steps: int = Field(50, ge=1)
+    """Steps between two rows of metrics."""
+    validate_every_steps: int = Field(500, ge=1)
+    """Steps between two validations, each followed by a checkpoint."""
+    validation_beam: int = Field(1, ge=1)
+    """Beam size in validation; 1 is greedy search."""
+    save_every_steps: int | None = Field(None, ge=1)
+    """Steps between two checkpoints beside those of the validations."""
+    keep_checkpoints: int = Field(2, ge=1)
+    """Newest checkpoints kept whole, to resume from. Those to be averaged are kept besides, as weights alone."""
+    average_checkpoints: int = Field(1, ge=1)
+    """Validated checkpoints whose mean weights become the run's model; 1 takes a single one."""
+    average_by: Literal["last", "bleu", "loss"] = "last"
+    """Which checkpoints are averaged: the last ones, or the best by validation BLEU or by validation loss."""
+    early_stopping: Literal["bleu", "loss"] | None = None
+    """The validation figure that must go on improving for training to go on; null trains to the limit."""
+    patience: int = Field(10, ge=1)
+    """Validations without improvement after which early stopping ends the training."""
+
+    @model_validator(mode="after")
+    def _limits_make_sense(self) -> "TrainConfig":
+        if self.max_steps is None and self.max_epochs is None and self.max_minutes is None:
+            raise ValueError("training has no end: set max_steps, max_epochs or max_minutes")
+        if self.max_steps is not None and self.warmup_steps >= self.max_steps:
+            raise ValueError(f"warmup_steps {self.warmup_steps} is not below max_steps {self.max_steps}")
+        if self.schedule == "cosine" and self.max_steps is None and self.max_epochs is None:
+            raise ValueError("the cosine schedule needs to know the last step: set max_steps or max_epochs")
+        return self
+
+
+class SearchConfig(Section):
+    """How translations are searched for."""
+
+    beam_size: int = Field(5, ge=1)
+    """Hypotheses kept at each step; 1 is greedy search."""
+    length_penalty: float = Field(1.0, ge=0.0)
+    """α of the length normalization: log-probabilities are divided by lengthᵅ. 0 leaves them as they are."""
+    max_length_factor: float = Field(2.0, ge=0.0)
+    """A translation ends at the latest at max_length_factor × source tokens + max_length_margin tokens."""
+    max_length_margin: int = Field(20, ge=1)
+    """See max_length_factor; in tokens."""
+    batch_sentences: int = Field(64, ge=1)
+    """Sentences translated together."""
+
+
+class Config(Section):
+    """A whole run, from corpus to score."""
+
+    data: DataConfig
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig
+    search: SearchConfig = SearchConfig()
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> "Config":
+        if self.model.tied_embeddings == "all" and not self.tokenizer.joint:
+            raise ValueError(
+                "model.tied_embeddings 'all' shares source and target embeddings, which needs tokenizer.joint true; "
+                "with separate vocabularies use 'target'"
+            )
+        if self.data.max_tokens > self.train.batch_tokens:
+            raise ValueError(
+                f"data.max_tokens {self.data.max_tokens} is above train.batch_tokens {self.train.batch_tokens}; "
+                "one sentence would not fit into a batch"
+            )
+        return self
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Reads a YAML file, what it extends, and `key.path=value` overrides.
+
+    Raises:
+        ConfigError: naming every problem found, each with its key and the file it stands in.
+    """
+    tree, origins = _read_with_parents(path, ())
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {override}: expected key=value, as in train.max_steps=1000")
+        _merge(tree, _nested(key.split("."), _parse_yaml(text, f"--set {override}")), origins, f"--set {override}")
+    return _validated(tree, origins, str(path))
+
+
+def save_config(config: Config, path: Path) -> None:
+    """Writes the resolved configuration; `load_config` gives an equal one back."""
+    path.write_text(dump_config(config), encoding="utf-8")
+
+
+def dump_config(config: Config) -> str:
+    """The resolved configuration as YAML, every key present."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def describe_settings(section: type[Section] = Config, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Yields (key, type, default, documentation) of every setting, in reading order."""
+    for name, field in section.model_fields.items():
+        inner = _section_of(field.annotation)
+        if inner is not None and not isinstance(field.default, tuple):
+            yield from describe_settings(inner, f"{prefix}{name}.")
+            if inner is not CorpusConfig:
+                continue
+        default = "required" if field.is_required() else yaml.safe_dump(_plain(field.default)).split("\n")[0]
+        yield f"{prefix}{name}", _type_name(field.annotation), default, " ".join((field.description or "").split())
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+
+
+def _type_name(annotation: Any) -> str:
+    """A type as a user reads it: `int or null`, `'pre' or 'post'`."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return " or ".join(str(argument) for argument in arguments)
+    if origin is Annotated:
+        return _type_name(arguments[0])
+    if origin in (list, tuple):
+        return "list of " + _type_name(arguments[0])
+    if arguments:
+        return " or ".join(_type_name(argument) for argument in arguments)
+    names = {type(None): "null", CorpusConfig: "corpus", Path: "path", str: "text", bool: "true or false"}
+    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _section_of(annotation: Any) -> type[Section] | None:
+    """The section that an annotation holds, through optionals and tuples."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(_section_of, typing.get_args(annotation))), None)
+
+
+def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Reads a file over the one that it extends; `origins` tells which file each key comes from."""
+    if path.resolve() in children:
+        raise ConfigError(f"{path} extends itself, by way of {' → '.join(str(child) for child in children)}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], 1)
+        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
+        raise ConfigError(f"there is no configuration {path}{hint}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    own = _parse_yaml(text, str(path))
+    if not isinstance(own, dict):
+        raise ConfigError(f"{path} must hold keys and values, as in `train: {{max_steps: 1000}}`; found {own!r:.80}")
+    parent = own.pop("extends", None)
+    if parent is not None and not isinstance(parent, str):
+        raise ConfigError(f"{path}: extends names one file; found {parent!r:.80}")
+    tree, origins = _read_with_parents(path.parent / parent, (*children, path.resolve())) if parent else ({}, {})
+    _merge(tree, own, origins, str(path))
+    return tree, origins
+
+
+def _parse_yaml(text: str, where: str) -> Any:
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise ConfigError(f"{where}: YAML aliases (*name) are not taken; use `extends:` to share settings")
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
+
+
+def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
+    for key in reversed(keys):
+        value = {key: value}
+    return typing.cast(dict[str, Any], value)
+
+
+def _merge(tree: dict[str, Any], over: dict[str, Any], origins: dict[str, str], origin: str, prefix: str = "") -> None:
+    """Lays `over` upon `tree`, in place: mappings key by key, anything else whole."""
+    for key, value in over.items():
+        path = f"{prefix}{key}"
+        origins[path] = origin
+        if isinstance(value, dict) and isinstance(tree.get(key), dict):
+            _merge(tree[key], value, origins, origin, f"{path}.")
+        else:
+            tree[key] = value
+            if isinstance(value, dict):
+                for inner in value:
+                    origins[f"{path}.{inner}"] = origin
+
+
+def _validated(tree: dict[str, Any], origins: dict[str, str], path: str) -> Config:
+    try:
+        return Config.model_validate(tree)
+    except pydantic.ValidationError as error:
+        problems = [_problem(details, origins, path) for details in error.errors()]
+        raise ConfigError("\n".join(dict.fromkeys(problems))) from None
+
+
+def _problem(details: Any, origins: dict[str, str], path: str) -> str:
+    """One line for one of pydantic's errors: file, key, what was expected and found."""
+    location = [part for part in details["loc"] if part in {"0"} or not str(part).startswith("function-")]
+    key = ".".join(str(part) for part in location)
+    known = [".".join(str(part) for part in location[:length]) for length in range(len(location), 0, -1)]
+    where = next((origins[name] for name in known if name in origins), path)
+    if details["type"] == "extra_forbidden":
+        siblings = _keys_beside(location)
+        near = difflib.get_close_matches(str(location[-1]), siblings, 1, 0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(siblings)}"
+        return f"{where}: unknown key {key}; {hint}"
+    if details["type"] == "missing":
+        return f"{where}: {key} is missing"
+    message = details["msg"].removeprefix("Value error, ")
+    found = "" if details["type"] == "value_error" else f"; found {details['input']!r:.80}"
+    return f"{where}: {key + ': ' if key else ''}{message[0].lower() + message[1:]}{found}"
+
+
+def _keys_beside(location: Sequence[Any]) -> list[str]:
+    """The names that could stand where the last part of a key's path stands."""
+    section: type[Section] = Config
+    for part in location[:-1]:
+        if isinstance(part, str) and part in section.model_fields:
+            section = _section_of(section.model_fields[part].annotation) or section
+    return list(section.model_fields)

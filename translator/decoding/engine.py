@@ -1,0 +1,31 @@
+"""The searches over the Transformer: source ids in, hypotheses out, as one graph that can be called or exported."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from translator.config import SearchConfig
+from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID
+from translator.decoding.search import Hypotheses, SpecialIds, beam_search, greedy_search
+from translator.model.transformer import Transformer
+
+SPECIAL_IDS = SpecialIds(PAD_ID, BOS_ID, EOS_ID)
+
+
+def search_function(model: Transformer, config: SearchConfig) -> Callable[[tf.Tensor], Hypotheses]:
+    """Compiles the search of a model: int32 [B, S], ending with EOS and padded -> `Hypotheses`, W = beam_size."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)])
+    def search(source_ids: tf.Tensor) -> Hypotheses:
+        lengths = tf.reduce_sum(tf.cast(source_ids != PAD_ID, tf.int32), 1)
+        scaled = tf.cast(tf.cast(lengths, tf.float32) * config.max_length_factor, tf.int32)
+        max_lengths = scaled + config.max_length_margin
+        encoded = model.encode(source_ids)._replace(weights=())
+        pasts = model.empty_pasts(tf.shape(source_ids)[0] * config.beam_size)
+        if config.beam_size == 1:
+            return greedy_search(model.decode_step, encoded, pasts, max_lengths, config.length_penalty, SPECIAL_IDS)
+        return beam_search(
+            model.decode_step, encoded, pasts, max_lengths, config.beam_size, config.length_penalty, SPECIAL_IDS
+        )
+
+    return search

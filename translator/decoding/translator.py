@@ -1,0 +1,151 @@
+"""Sentences in, translations out: one line for each line, in order, whatever the line holds."""
+
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from translator.config import Config, SearchConfig
+from translator.data.batches import length_sorted, pad
+from translator.data.tokenizer import PAD_ID, Tokenizer
+from translator.decoding.engine import search_function
+from translator.decoding.search import Hypotheses
+from translator.model.transformer import Transformer
+from translator.model.weights import read_weights, set_weights
+from translator.run_folder import RunError, RunFolder
+
+log = logging.getLogger(__name__)
+
+Search = Callable[[tf.Tensor], Hypotheses]  # int32 [B, S], ending with EOS and padded -> hypotheses
+
+
+class Translator:
+    """Translates with any search; validation, `translate`, `eval` and an exported model all go through here."""
+
+    def __init__(
+        self, source: Tokenizer, target: Tokenizer, search: Search, max_source_tokens: int, batch_sentences: int
+    ) -> None:
+        """Joins a vocabulary for each side with a search.
+
+        Args:
+            source: of the sentences.
+            target: of the translations.
+            search: source ids to hypotheses.
+            max_source_tokens: sentences with more tokens are translated in pieces of about equal length.
+            batch_sentences: sentences, or pieces, that are searched together.
+        """
+        self.source, self.target, self.search = source, target, search
+        self.max_source_tokens, self.batch_sentences = max_source_tokens, batch_sentences
+
+    @classmethod
+    def load(cls, path: str | Path, beam_size: int | None = None) -> "Translator":
+        """Opens a run folder, or a SavedModel that `translator export` wrote.
+
+        Args:
+            path: the folder.
+            beam_size: in place of the run's own `search.beam_size`; an exported model's is fixed.
+
+        Raises:
+            RunError: the folder is neither, or the run has no model yet.
+        """
+        path = Path(path)
+        if (path / "saved_model.pb").is_file():
+            return cls._load_exported(path, beam_size)
+        run = RunFolder(path)
+        config = run.load_config()
+        if not run.model.is_file():
+            raise RunError(f"{path} has no model yet: its training has not come to an end. `translator train` goes on")
+        source, target = load_tokenizers(run, config)
+        model = build_model(config, source, target)
+        set_weights(model.trainable_variables, read_weights(run.model), run.model)
+        search = config.search.model_copy(update={} if beam_size is None else {"beam_size": beam_size})
+        return cls.of_model(model, source, target, config, search)
+
+    @classmethod
+    def of_model(
+        cls, model: Transformer, source: Tokenizer, target: Tokenizer, config: Config, search: SearchConfig
+    ) -> "Translator":
+        """Translates with the weights that a model has at each call."""
+        return cls(source, target, search_function(model, search), config.data.max_tokens, search.batch_sentences)
+
+    @classmethod
+    def _load_exported(cls, path: Path, beam_size: int | None) -> "Translator":
+        if beam_size is not None:
+            raise RunError(f"{path} is an exported model, whose beam size is fixed; leave --beam out")
+        import tensorflow_text  # noqa: F401  (registers the operations of the tokenizers in the graph)
+
+        try:
+            module = tf.saved_model.load(str(path))
+        except (OSError, tf.errors.OpError) as error:
+            raise RunError(f"{path} cannot be read as an exported model: {error}") from error
+        if not hasattr(module, "source_tokenizer"):
+            raise RunError(f"{path} is a SavedModel, but not one that `translator export` wrote")
+        source, target = (Tokenizer(side.numpy()) for side in (module.source_tokenizer, module.target_tokenizer))
+
+        def search(source_ids: tf.Tensor) -> Hypotheses:
+            # Going through the module keeps it: the graph's variables live no longer than it does.
+            return Hypotheses(*module.search(source_ids))
+
+        return cls(source, target, search, int(module.max_source_tokens), int(module.batch_sentences))
+
+    def translate(
+        self,
+        sentences: Sequence[str],
+        first_line: int = 1,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> list[str]:
+        """Translates sentences; as many come back, in the same order. A blank one stays blank.
+
+        Args:
+            sentences: plain text, a sentence each.
+            first_line: number of the first sentence, for the warning that one is translated in pieces.
+            on_progress: told how many sentences, or pieces of long ones, are done and how many there are.
+        """
+        pieces: list[list[int]] = []
+        piece_counts = []
+        for number, ids in enumerate(self.source.encode(sentences), first_line):
+            parts = split_evenly(ids, self.max_source_tokens)
+            if len(parts) > 1:
+                log.warning(
+                    "line %d has %s tokens, more than the %d that the model was trained on: translated in %d pieces",
+                    number, f"{len(ids):,}", self.max_source_tokens, len(parts),
+                )  # fmt: skip
+            pieces += parts
+            piece_counts.append(len(parts))
+        translated = iter(self._translate_pieces(pieces, on_progress))
+        return [" ".join(filter(None, itertools.islice(translated, count))) for count in piece_counts]
+
+    def _translate_pieces(self, pieces: list[list[int]], on_progress: Callable[[int, int], None] | None) -> list[str]:
+        translations: list[list[int]] = [[]] * len(pieces)
+        done = 0
+        for batch in length_sorted(pieces, self.batch_sentences):
+            best = self.search(tf.constant(pad([pieces[i] for i in batch], eos=True))).ids[:, 0].numpy()
+            for i, ids in zip(batch, best, strict=True):
+                translations[i] = ids[ids != PAD_ID].tolist()
+            done += len(batch)
+            if on_progress:
+                on_progress(done, len(pieces))
+        return self.target.decode(translations)
+
+
+def split_evenly(ids: list[int], most: int) -> list[list[int]]:
+    """Cuts a sequence into as few pieces of at most so many as will do, alike in length; none for an empty one."""
+    count = -(-len(ids) // most)
+    return [ids[i * len(ids) // count : (i + 1) * len(ids) // count] for i in range(count)]
+
+
+def load_tokenizers(run: RunFolder, config: Config) -> tuple[Tokenizer, Tokenizer]:
+    """The run's tokenizers of the source and the target, the same one with a joint vocabulary."""
+    source = Tokenizer.load(run.tokenizer("source", joint=config.tokenizer.joint))
+    if config.tokenizer.joint:
+        return source, source
+    return source, Tokenizer.load(run.tokenizer("target", joint=False))
+
+
+def build_model(config: Config, source: Tokenizer, target: Tokenizer, precision: str = "float32") -> Transformer:
+    """A Transformer with random weights, of the sizes that a run needs."""
+    # BOS or EOS comes to the longest sentence; translations may be longer than any source.
+    max_positions = config.data.max_tokens + 2
+    return Transformer(config.model, source.vocabulary_size, target.vocabulary_size, max_positions, precision)

@@ -1,0 +1,45 @@
+"""Where in the sentence a token stands, as vectors added to the embeddings."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class SinusoidalPositions(keras.layers.Layer):
+    """The paper's sinusoids (Vaswani et al., 2017, §3.5), for any position, so that no sentence is too long.
+
+    PE(pos, 2i) = sin(pos / 10000^(2i/d_model)), PE(pos, 2i+1) = cos of the same.
+    """
+
+    def __init__(self, d_model: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.d_model = d_model
+
+    def call(self, positions: tf.Tensor) -> tf.Tensor:
+        """int32 [T] -> [T, D], in the compute dtype."""
+        wavelengths = 10000.0 ** (np.arange(0, self.d_model, 2, dtype=np.float32) / self.d_model)
+        angles = tf.cast(positions, tf.float32)[:, None] / wavelengths  # [T, D/2]
+        table = tf.reshape(tf.stack([tf.sin(angles), tf.cos(angles)], axis=-1), [-1, self.d_model])
+        return tf.cast(table, self.compute_dtype)
+
+
+class LearnedPositions(keras.layers.Layer):
+    """One trained vector for each position (Gehring et al., 2017, §3.1)."""
+
+    def __init__(self, num_positions: int, d_model: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_positions, self.d_model = num_positions, d_model
+
+    def build(self, *_: Any) -> None:
+        self.table = self.add_weight(
+            (self.num_positions, self.d_model),
+            keras.initializers.RandomNormal(stddev=0.02),
+            name="table",
+            autocast=False,
+        )
+
+    def call(self, positions: tf.Tensor) -> tf.Tensor:
+        """int32 [T] -> [T, D]. Past the table its last vector repeats."""
+        return tf.cast(tf.gather(self.table.value, tf.minimum(positions, self.num_positions - 1)), self.compute_dtype)

@@ -1,0 +1,56 @@
+"""A model's weights as a file that any tool can read: safetensors, named by their place in the model."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from translator.errors import TranslatorError
+
+
+class WeightsError(TranslatorError):
+    """Weights that cannot be read or belong to another model; names the ones that differ."""
+
+
+def read_weights(path: Path) -> dict[str, np.ndarray]:
+    """Arrays by name.
+
+    Raises:
+        WeightsError: no such file, or not safetensors.
+    """
+    try:
+        return safetensors.numpy.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
+
+
+def write_weights(weights: dict[str, np.ndarray], path: Path) -> None:
+    """Writes arrays by name, replacing the file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    safetensors.numpy.save_file({name: np.ascontiguousarray(array) for name, array in weights.items()}, partial)
+    partial.replace(path)
+
+
+def get_weights(variables: list[keras.Variable]) -> dict[str, np.ndarray]:
+    """Copies variables to arrays, by their paths."""
+    return {variable.path: variable.numpy() for variable in variables}
+
+
+def set_weights(variables: list[keras.Variable], weights: dict[str, np.ndarray], origin: Path) -> None:
+    """Gives variables the values of `get_weights`.
+
+    Raises:
+        WeightsError: a name is missing, is one too many, or has another shape. Nothing has been changed then.
+    """
+    wanted = {variable.path: tuple(variable.shape) for variable in variables}
+    found = {name: array.shape for name, array in weights.items()}
+    if wanted != found:
+        differing = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        shown = ", ".join(f"{n} (model: {wanted.get(n, 'none')}, file: {found.get(n, 'none')})" for n in differing[:3])
+        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+        raise WeightsError(f"{origin} holds the weights of another model; they differ in {shown}{more}")
+    for variable in variables:
+        variable.assign(weights[variable.path])

@@ -1,0 +1,114 @@
+"""Where everything of a run lies."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from translator.config import Config, load_config, save_config
+from translator.errors import TranslatorError
+
+
+class RunError(TranslatorError):
+    """A run folder that is not there, or not what a command needs."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run: its whole story, and all that later commands need."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def data(self) -> Path:
+        """The training corpus as token ids; can be deleted and is then written anew."""
+        return self.path / "data"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object a row, each with its `step`."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What training resumes from and averages."""
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """The weights to translate with."""
+        return self.path / "model" / "weights.safetensors"
+
+    @property
+    def report(self) -> Path:
+        """Test translations and scores."""
+        return self.path / "report"
+
+    @property
+    def tensorboard(self) -> Path:
+        """TensorBoard's event files."""
+        return self.path / "tensorboard"
+
+    def tokenizer(self, side: str, *, joint: bool) -> Path:
+        """The SentencePiece model of the "source" or "target" side; one file serves both with a joint vocabulary."""
+        return self.path / ("tokenizer.model" if joint else f"tokenizer.{side}.model")
+
+    def load_config(self) -> Config:
+        """The run's configuration.
+
+        Raises:
+            RunError: this is no run folder.
+        """
+        if not self.config.is_file():
+            raise RunError(f"{self.path} is not a run: it has no config.yaml. `translator train` makes one")
+        return load_config(self.config)
+
+    def claim(self, config: Config) -> None:
+        """Makes the folder for a run, or checks that the run in it is the same but for what may change on the way.
+
+        Raises:
+            RunError: the folder holds another run; names the keys that differ.
+        """
+        if self.config.is_file():
+            before, now = (_flat(c.model_dump(mode="json")) for c in (self.load_config(), config))
+            differing = sorted(key for key in before if before[key] != now[key] and not key.startswith(MAY_CHANGE))
+            if differing:
+                shown = "; ".join(f"{key} was {before[key]!r:.60} and is {now[key]!r:.60}" for key in differing)
+                raise RunError(
+                    f"{self.path} holds a run of another configuration: {shown}. "
+                    "Name another folder with --run, or delete this one to start afresh"
+                )
+        elif self.path.exists() and any(self.path.iterdir()):
+            raise RunError(f"{self.path} is neither empty nor a run; name another folder with --run")
+        self.path.mkdir(parents=True, exist_ok=True)
+        save_config(config, self.config)
+
+
+# Keys, or beginnings of keys, that a run may be gone on with under other values: limits, reporting, evaluation.
+MAY_CHANGE = (
+    "data.root",
+    "data.test",
+    "search.",
+    "train.max_",
+    "train.log_every_steps",
+    "train.validate_every_steps",
+    "train.validation_beam",
+    "train.save_every_steps",
+    "train.keep_checkpoints",
+    "train.average_",
+    "train.early_stopping",
+    "train.patience",
+    "train.devices",
+)
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat

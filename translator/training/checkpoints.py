@@ -1,0 +1,155 @@
+"""Checkpoints: all that training must know to go on as if it had never stopped.
+
+A checkpoint is a folder `step-00000500` that appears whole or not at all:
+
+    model.safetensors       the weights, never averaged ones
+    optimizer.safetensors   Adam's moments and its count of updates; dropped from all but the newest checkpoints
+    state.json              `TrainingState`, and the SHA-256 of the two files
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from translator.data.batches import Position
+from translator.errors import TranslatorError
+from translator.model.weights import get_weights, read_weights, set_weights, write_weights
+
+log = logging.getLogger(__name__)
+
+
+class CheckpointError(TranslatorError):
+    """Checkpoints that cannot be resumed from."""
+
+
+@dataclass
+class Validation:
+    """What a validation found."""
+
+    step: int
+    loss: float  # nats a token, label-smoothed like the training loss
+    nll: float  # nats a token
+    bleu: float
+
+
+@dataclass
+class TrainingState:
+    """What training knows beside weights and moments."""
+
+    step: int = 0
+    position: Position = field(default_factory=Position)
+    training_seconds: float = 0.0
+    target_tokens: int = 0
+    # Sums since the last row of metrics, so that the row after a resume is the row that would have been.
+    window: list[float] = field(default_factory=lambda: [0.0] * 5)
+    validations: list[Validation] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "TrainingState":
+        """The reverse of `dataclasses.asdict`."""
+        position, validations = Position(**values.pop("position")), values.pop("validations")
+        return cls(position=position, validations=[Validation(**v) for v in validations], **values)
+
+
+class Checkpoints:
+    """The checkpoints of a run."""
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        """`keep` newest checkpoints stay whole; of older ones only weights, where `prune` is told to keep them."""
+        self.folder, self.keep = folder, keep
+
+    def steps(self) -> list[int]:
+        """Steps of all checkpoints, the oldest first."""
+        return sorted(int(path.name.removeprefix("step-")) for path in self.folder.glob("step-*[0-9]"))
+
+    def save(self, state: TrainingState, model: list[keras.Variable], optimizer: list[keras.Variable]) -> None:
+        """Writes a checkpoint of the state's step."""
+        final = self._path(state.step)
+        partial = final.with_name(final.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        write_weights(get_weights(model), partial / "model.safetensors")
+        write_weights(get_weights(optimizer), partial / "optimizer.safetensors")
+        hashes = {name: _sha256(partial / name) for name in ("model.safetensors", "optimizer.safetensors")}
+        manifest = {"state": asdict(state), "sha256": hashes}
+        (partial / "state.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        for path in partial.iterdir():
+            _flush_to_disk(path)
+        shutil.rmtree(final, ignore_errors=True)
+        partial.rename(final)
+        _flush_to_disk(self.folder)
+
+    def restore_newest(self, model: list[keras.Variable], optimizer: list[keras.Variable]) -> TrainingState | None:
+        """Goes back to the newest sound checkpoint; None if there are none at all.
+
+        A damaged one is named in a warning, and the one before it is taken.
+
+        Raises:
+            CheckpointError: there are checkpoints, but none is sound.
+            WeightsError: they belong to another model.
+        """
+        whole = [step for step in reversed(self.steps()) if (self._path(step) / "optimizer.safetensors").exists()]
+        for step in whole:
+            path = self._path(step)
+            try:
+                manifest = json.loads((path / "state.json").read_text(encoding="utf-8"))
+                state = TrainingState.from_json(manifest["state"])
+                damaged = [name for name, digest in manifest["sha256"].items() if _sha256(path / name) != digest]
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                state, damaged = None, [f"state.json ({error})"]
+            if damaged:
+                log.warning("%s is damaged (%s); trying the checkpoint before it", path, ", ".join(damaged))
+                continue
+            for variables, name in ((model, "model.safetensors"), (optimizer, "optimizer.safetensors")):
+                set_weights(variables, read_weights(path / name), path / name)
+            return state
+        if whole:
+            raise CheckpointError(f"no checkpoint in {self.folder} is sound; delete the folder to train from the start")
+        return None
+
+    def prune(self, averaged: Iterable[int]) -> None:
+        """Deletes what is no longer needed: all but the newest, and of those to be averaged all but the weights."""
+        steps, averaged = self.steps(), set(averaged)
+        for step in steps[: -self.keep]:
+            if step in averaged:
+                (self._path(step) / "optimizer.safetensors").unlink(missing_ok=True)
+            else:
+                shutil.rmtree(self._path(step))
+        for leftover in self.folder.glob("*.partial"):
+            shutil.rmtree(leftover)
+
+    def average(self, steps: Iterable[int]) -> dict[str, np.ndarray]:
+        """Mean weights of several checkpoints (Vaswani et al., 2017, §6.1), summed in float64."""
+        steps = list(steps)
+        sums: dict[str, np.ndarray] = {}
+        for step in steps:
+            for name, array in read_weights(self._path(step) / "model.safetensors").items():
+                sums[name] = sums.get(name, 0.0) + array.astype(np.float64)
+        return {name: (total / len(steps)).astype(np.float32) for name, total in sums.items()}
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}"
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,56 @@
+"""Label-smoothed cross entropy, as sums over tokens."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from translator.data.tokenizer import PAD_ID
+
+TINY = 1e-38  # the smallest power of ten that is a normal number in float32 and bfloat16
+
+
+def cross_entropy(states: tf.Tensor, table: tf.Tensor, targets: tf.Tensor, label_smoothing: float) -> tf.Tensor:
+    """Sums label-smoothed cross entropy over the tokens that are not padding, from the decoder's states.
+
+    Smoothing takes ε from the target and gives ε/V to every class (Szegedy et al., 2016, §7), so that with logits
+    z = states · tableᵀ the loss of a token is log Σ exp(z) − (1 − ε) z[target] − ε · mean(z), and its gradient by z is
+    softmax(z) − (1 − ε) onehot(target) − ε/V.
+
+    z is by far the largest array of a step. It is written once and its softmax once: mean and target of z are products
+    of the states with single vectors, and the gradient's two last terms, multiplied out, never take z's shape.
+
+    Args:
+        states: float32 or bfloat16 [N, D].
+        table: float32 [V, D].
+        targets: int32 [N], PAD_ID where there is nothing to predict.
+        label_smoothing: ε in [0, 1).
+
+    Returns:
+        float32 [2]: the smoothed loss, and the plain negative log-likelihood, whose gradient is left out. Both are
+        sums; the caller divides once, by the tokens of all replicas.
+    """
+
+    @tf.custom_gradient
+    def sums(states: tf.Tensor, table: tf.Tensor) -> Any:
+        V = table.shape[0]
+        narrow = tf.cast(table, states.dtype)
+        probabilities = tf.nn.softmax(tf.matmul(states, narrow, transpose_b=True))  # [N, V]
+        real = tf.cast(targets != PAD_ID, tf.float32)[:, None]  # [N, 1]
+        wide, center = tf.cast(states, tf.float32) * real, tf.reduce_mean(table, 0)  # [N, D], [D]
+        at_target = tf.gather(table, targets)  # [N, D]
+        chosen = tf.gather(probabilities, targets, batch_dims=1)
+        # A probability too small for its dtype counts as the smallest there is.
+        nll = -tf.math.log(tf.maximum(tf.cast(chosen, tf.float32), TINY)) * real[:, 0]
+        smoothing = label_smoothing * tf.reduce_sum(wide * (at_target - center), -1)  # ε (z[target] − mean(z))
+
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            by_states = tf.cast(tf.matmul(probabilities, narrow), tf.float32)
+            by_states -= (1 - label_smoothing) * at_target + label_smoothing * center
+            by_table = tf.matmul(probabilities, tf.cast(wide, states.dtype), transpose_a=True)
+            by_table = tf.cast(by_table, tf.float32) - label_smoothing / V * tf.reduce_sum(wide, 0)
+            by_table -= tf.math.unsorted_segment_sum((1 - label_smoothing) * wide, targets, V)
+            return tf.cast(upstream[0] * real * by_states, states.dtype), upstream[0] * by_table
+
+        return tf.stack([tf.reduce_sum(nll + smoothing), tf.reduce_sum(nll)]), gradient
+
+    return sums(states, table)

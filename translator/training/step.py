@@ -1,0 +1,88 @@
+"""One update of the weights: the gradients of all micro-batches and replicas, divided once, clipped and applied.
+
+Letters: N micro-batches, B rows, S source length, T target length.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from translator.config import TrainConfig
+from translator.data.tokenizer import PAD_ID
+from translator.model.dropout import Dropout
+from translator.model.transformer import Transformer
+from translator.training.loss import cross_entropy
+from translator.training.optimizer import Adam
+
+
+class StepSums(NamedTuple):
+    """What an update says of itself; sums are over all replicas and micro-batches."""
+
+    loss_sum: tf.Tensor  # label-smoothed cross entropy
+    nll_sum: tf.Tensor  # plain negative log-likelihood
+    tokens: tf.Tensor  # target tokens, EOS included, padding not
+    gradient_norm: tf.Tensor  # of the mean loss, before clipping
+
+
+def loss_sums(
+    model: Transformer, source: tf.Tensor, target: tf.Tensor, label_smoothing: float, dropout: Dropout | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Loss of a batch.
+
+    Args:
+        model: any Transformer.
+        source: int32 [B, S].
+        target: int32 [B, T + 1], from BOS to EOS.
+        label_smoothing: ε.
+        dropout: masks in training; None in validation.
+
+    Returns:
+        float32 [2], the smoothed loss and the negative log-likelihood, and float32 scalar, the number of tokens.
+    """
+    target_in, target_out = target[:, :-1], target[:, 1:]
+    states = model.decode(target_in, model.encode(source, dropout), dropout).output
+    targets = tf.reshape(target_out, [-1])
+    states = tf.reshape(states, [-1, states.shape[-1]])
+    sums = cross_entropy(states, tf.convert_to_tensor(model.output_table), targets, label_smoothing)
+    return sums, tf.reduce_sum(tf.cast(targets != PAD_ID, tf.float32))
+
+
+def make_update(
+    model: Transformer, optimizer: Adam, config: TrainConfig, strategy: tf.distribute.Strategy
+) -> Callable[[tf.Tensor, tf.Tensor], StepSums]:
+    """Compiles the update for one set of weights: (source [N, B, S], target [N, B, T + 1]) of each replica -> sums."""
+    variables = [variable.value for variable in model.trainable_variables]
+
+    def gradients(source: tf.Tensor, target: tf.Tensor, micro_batch: Any) -> tuple[list[tf.Tensor], tf.Tensor]:
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        part = tf.cast(replica, tf.int32) * config.micro_batches + micro_batch
+        step = tf.cast(optimizer.iterations.value, tf.int32)
+        # Keyed by all that tells a mask from others: the run, the step, the replica and the micro-batch.
+        seed = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(config.seed % 2**31), step]), part)
+        with tf.GradientTape() as tape:
+            sums, tokens = loss_sums(model, source, target, config.label_smoothing, Dropout(seed))
+            loss = sums[0]
+        parts = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return [tf.convert_to_tensor(part) for part in parts], tf.concat([sums, [tokens]], 0)
+
+    def replica_update(source: tf.Tensor, target: tf.Tensor) -> StepSums:
+        grads, sums = gradients(source[0], target[0], 0)
+        for micro_batch in tf.range(1, config.micro_batches):
+            more_grads, more_sums = gradients(source[micro_batch], target[micro_batch], micro_batch)
+            grads = [a + b for a, b in zip(grads, more_grads, strict=True)]
+            sums += more_sums
+        context = tf.distribute.get_replica_context()
+        grads, sums = context.all_reduce(tf.distribute.ReduceOp.SUM, (grads, sums))
+        norm = tf.linalg.global_norm(grads) / sums[2]
+        # Divided by the tokens and clipped in one pass over the gradients.
+        clipping = 1.0 if config.clip_norm is None else tf.minimum(1.0, config.clip_norm / norm)
+        optimizer.apply([grad * (clipping / sums[2]) for grad in grads], model.trainable_variables)
+        return StepSums(sums[0], sums[1], sums[2], norm)
+
+    @tf.function(reduce_retracing=True)
+    def update(source: tf.Tensor, target: tf.Tensor) -> StepSums:
+        sums = strategy.run(replica_update, (source, target))
+        return tf.nest.map_structure(lambda value: strategy.experimental_local_results(value)[0], sums)
+
+    return update

@@ -1,0 +1,58 @@
+"""How good the model is by now: loss and BLEU on the validation sentences, every one of them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from translator.data.batches import length_sorted, pad
+from translator.data.corpus import SentencePair
+from translator.decoding.translator import Translator
+from translator.evaluation import corpus_bleu
+from translator.model.transformer import Transformer
+from translator.training.checkpoints import Validation
+from translator.training.step import loss_sums
+
+
+class Validator:
+    """Scores a model on the same sentences again and again."""
+
+    def __init__(
+        self,
+        model: Transformer,
+        translator: Translator,
+        pairs: Sequence[SentencePair],
+        target_language: str,
+        label_smoothing: float,
+    ) -> None:
+        """Prepares the sentences, which are never filtered.
+
+        Args:
+            model: the weights under training.
+            translator: the same weights, searched.
+            pairs: all validation pairs, in order.
+            target_language: decides how BLEU tokenizes.
+            label_smoothing: ε of the training loss.
+        """
+        self.translator, self.pairs, self.target_language = translator, pairs, target_language
+        self._sources = translator.source.encode([pair.source for pair in pairs])
+        self._targets = translator.target.encode([pair.target for pair in pairs])
+
+        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 2)
+        def sums(source: tf.Tensor, target: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return loss_sums(model, source, target, label_smoothing)
+
+        self._sums = sums
+
+    def validate(self, step: int) -> Validation:
+        """Loss by the reference, token by token, and BLEU by real decoding, against the untouched reference text."""
+        totals, tokens = np.zeros(2), 0.0
+        for batch in length_sorted(self._targets, self.translator.batch_sentences):
+            source = pad([self._sources[i] for i in batch], eos=True)
+            target = pad([self._targets[i] for i in batch], bos=True, eos=True)
+            sums, count = self._sums(tf.constant(source), tf.constant(target))
+            totals += sums.numpy()
+            tokens += float(count)
+        hypotheses = self.translator.translate([pair.source for pair in self.pairs])
+        bleu = corpus_bleu(hypotheses, [pair.target for pair in self.pairs], self.target_language)
+        return Validation(step, float(totals[0] / tokens), float(totals[1] / tokens), bleu)
