@@ -12,7 +12,15 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from translator.errors import TranslatorError
 
@@ -26,7 +34,7 @@ class ConfigError(TranslatorError):
 class Section(BaseModel):
     """A frozen group of settings that refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class CorpusConfig(Section):
@@ -62,10 +70,14 @@ class CorpusConfig(Section):
             raise ValueError(f"files names both sides at once, as in `train.{{lang}}.gz`; found {self.files!r}")
         return self
 
+    @model_serializer(mode="wrap")
+    def _without_what_is_unset(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in serialize(self).items() if value is not None}
+
 
 def _as_corpora(value: Any) -> Any:
     """Lets a corpus be written as a string or a mapping, and a single one without a list."""
-    corpora = value if isinstance(value, list) else [value]
+    corpora = value if isinstance(value, list | tuple) else [value]
     return [{"files": corpus} if isinstance(corpus, str) else corpus for corpus in corpora]
 
 
@@ -291,7 +303,11 @@ def describe_settings(section: type[Section] = Config, prefix: str = "") -> Iter
             yield from describe_settings(inner, f"{prefix}{name}.")
             if inner is not CorpusConfig:
                 continue
-        default = "required" if field.is_required() else yaml.safe_dump(_plain(field.default)).split("\n")[0]
+        default = (
+            "required"
+            if field.is_required()
+            else yaml.safe_dump(_plain(field.default), default_flow_style=True).split("\n")[0]
+        )
         yield f"{prefix}{name}", _type_name(field.annotation), default, " ".join((field.description or "").split())
 
 
@@ -323,16 +339,17 @@ def _section_of(annotation: Any) -> type[Section] | None:
 
 def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, str]]:
     """Reads a file over the one that it extends; `origins` tells which file each key comes from."""
-    if path.resolve() in children:
-        raise ConfigError(f"{path} extends itself, by way of {' → '.join(str(child) for child in children)}")
     try:
+        if path.resolve() in children:
+            raise ConfigError(f"{path} extends itself, by way of {' → '.join(str(child) for child in children)}")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], 1)
         hint = f"; did you mean {path.parent / near[0]}?" if near else ""
         raise ConfigError(f"there is no configuration {path}{hint}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+    except (OSError, ValueError) as error:  # not UTF-8, or no name for a file
+        shown = str(path).encode(errors="backslashreplace").decode()
+        raise ConfigError(f"{shown} cannot be read: {error}") from error
     own = _parse_yaml(text, str(path))
     if not isinstance(own, dict):
         raise ConfigError(f"{path} must hold keys and values, as in `train: {{max_steps: 1000}}`; found {own!r:.80}")
@@ -349,7 +366,7 @@ def _parse_yaml(text: str, where: str) -> Any:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
             raise ConfigError(f"{where}: YAML aliases (*name) are not taken; use `extends:` to share settings")
         return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, AttributeError, LookupError, RecursionError) as error:
         raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
 
 

@@ -82,7 +82,7 @@ class RunFolder:
                     f"{self.path} holds a run of another configuration: {shown}. "
                     "Name another folder with --run, or delete this one to start afresh"
                 )
-        elif self.path.exists() and any(self.path.iterdir()):
+        elif self.path.exists() and not (self.path.is_dir() and not any(self.path.iterdir())):
             raise RunError(f"{self.path} is neither empty nor a run; name another folder with --run")
         self.path.mkdir(parents=True, exist_ok=True)
         save_config(config, self.config)

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from translator.data.store import TokenStore
-from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, Tokenizer
+from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
 
 
 class Batch(NamedTuple):
@@ -41,10 +41,11 @@ class Sampling:
     alpha: float
 
     def resample(self, sequences: list[np.ndarray], side: int, seed: int) -> list[np.ndarray]:
-        """Segments the text of sequences of ids anew."""
+        """Segments the text of sequences of ids anew; one with an unknown character, whose text is lost, stays."""
         tokenizer = self.tokenizers[side]
         texts = tokenizer.decode([ids.tolist() for ids in sequences])
-        return [np.asarray(ids) for ids in tokenizer.sample(texts, self.alpha, seed)]
+        sampled = tokenizer.sample(texts, self.alpha, seed)
+        return [ids if UNK_ID in ids else np.asarray(new) for ids, new in zip(sequences, sampled, strict=True)]
 
 
 def plan_epoch(

@@ -118,20 +118,20 @@ def write_store(
 
 
 def open_store(folder: Path, fingerprint: str) -> TokenStore | None:
-    """Maps a store into memory; None if there is none, or one made from something else."""
+    """Maps a store into memory; None if there is none that is whole, or one made from something else."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
+        if manifest["fingerprint"] != fingerprint:
+            return None
+        sides = [
+            Sequences(
+                np.memmap(folder / f"{side}.ids", manifest[side], mode="r"),
+                np.memmap(folder / f"{side}.offsets", np.int64, mode="r"),
+            )
+            for side in SIDES
+        ]
     except (OSError, ValueError):
         return None
-    if manifest["fingerprint"] != fingerprint:
-        return None
-    sides = [
-        Sequences(
-            np.memmap(folder / f"{side}.ids", manifest[side], mode="r"),
-            np.memmap(folder / f"{side}.offsets", np.int64, mode="r"),
-        )
-        for side in SIDES
-    ]
     rows = tuple(range(*bounds) for bounds in itertools.pairwise([0, *manifest["corpus_ends"]]))
     return TokenStore(sides[0], sides[1], rows, Counts(**manifest["counts"]))
 

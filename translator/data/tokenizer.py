@@ -4,12 +4,14 @@ A tokenizer is its model's bytes: the same bytes give the same ids here and, ins
 """
 
 import io
+import itertools
+import math
 import random
 import re
-import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import sentencepiece
 
 from translator.config import TokenizerConfig
@@ -21,12 +23,11 @@ PAD_ID, BOS_ID, EOS_ID, UNK_ID = 0, 1, 2, 3
 TRAINING_CHARACTERS = 4096
 # Part of what training computes, not of how fast: sums are added up in as many parts, whatever the number of cores.
 TRAINING_THREADS = 16
-# SentencePiece takes 2³² − 1 for "no seed" and goes on with the last one.
-SEEDS = 2**32 - 1
+# Likeliest segmentations that sampling draws from (l of Kudo, 2018, §3.1).
+NBEST = 64
+WORD_START = "▁"
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-# SentencePiece keeps one seed for the whole process.
-_seeding = threading.Lock()
 
 
 class TokenizerError(TranslatorError):
@@ -61,6 +62,12 @@ class Tokenizer:
                 f"needed are {[PAD_ID, BOS_ID, EOS_ID, UNK_ID]}"
             )
         self.vocabulary_size: int = self._processor.get_piece_size()
+        self._scores = np.array([self._processor.get_score(id_) for id_ in range(self.vocabulary_size)])
+        try:
+            self._processor.nbest_encode("", nbest_size=1)
+            self._is_unigram = True
+        except RuntimeError:  # only a unigram model can
+            self._is_unigram = False
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
@@ -83,22 +90,52 @@ class Tokenizer:
     def sample(self, sentences: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
         """Ids of a segmentation drawn at random for each sentence: a pure function of the arguments.
 
-        A unigram model draws each segmentation x with a probability ∝ P(x)^alpha (subword regularization; Kudo, 2018,
-        §3): small values give more, and shorter, subwords. A BPE model skips each merge with probability alpha
-        (BPE-dropout; Provilkov et al., 2020), so there it is large values that do.
+        A unigram model draws one x of its `NBEST` likeliest segmentations with a probability ∝ P(x)^alpha (subword
+        regularization; Kudo, 2018, §3): small values give more, and shorter, subwords. A BPE model skips each merge
+        with probability alpha (BPE-dropout; Provilkov et al., 2020), so there it is large values that do.
+
+        SentencePiece's own sampling is of no use here: its draws differ between processes, whatever the seed.
 
         Args:
             sentences: They share one stream of random numbers, so what comes before a sentence matters to it.
             alpha: In [0, 1). 0 is off: the ids of `encode`.
-            seed: Not negative; equal modulo 2³² − 1 is equal.
+            seed: Not negative.
         """
         if alpha == 0.0:
             return self.encode(sentences)
+        generator = np.random.default_rng(seed)
         texts = [_writable(sentence) for sentence in sentences]
-        with _seeding:
-            sentencepiece.set_random_generator_seed(seed % SEEDS)
-            # Given a list, the encoder works in a new thread of its own, whose generator starts from the seed.
-            return self._processor.encode(texts, enable_sampling=True, alpha=alpha, nbest_size=-1, num_threads=1)
+        if self._is_unigram:
+            return [
+                self._draw(segmentations, alpha, generator)
+                for segmentations in self._processor.nbest_encode(texts, nbest_size=NBEST)
+            ]
+        return [self._merge(pieces, alpha, generator) for pieces in self._processor.encode(texts, out_type=str)]
+
+    def _draw(self, segmentations: list[list[int]], alpha: float, generator: np.random.Generator) -> list[int]:
+        """One of several segmentations, by their probability to the power of alpha (Gumbel's trick)."""
+        log_probs = np.array([self._scores[ids].sum() for ids in segmentations])
+        return segmentations[int(np.argmax(alpha * log_probs + generator.gumbel(size=len(segmentations))))]
+
+    def _merge(self, pieces: list[str], dropout: float, generator: np.random.Generator) -> list[int]:
+        """Byte-pair encoding of a segmented sentence from its characters up, each merge skipped by chance."""
+        merged: list[int] = []
+        for word in re.findall(f"{WORD_START}?[^{WORD_START}]+|{WORD_START}", "".join(pieces)):
+            symbols = list(word)
+            while True:
+                pairs = [(self._rank(a + b), i) for i, (a, b) in enumerate(itertools.pairwise(symbols))]
+                kept = generator.random(len(pairs)) >= dropout
+                best = min((pair for pair, keep in zip(pairs, kept, strict=True) if keep), default=(math.inf, 0))
+                if best[0] == math.inf:
+                    break
+                symbols[best[1] : best[1] + 2] = [symbols[best[1]] + symbols[best[1] + 1]]
+            merged += (self._processor.piece_to_id(symbol) for symbol in symbols)
+        return merged
+
+    def _rank(self, piece: str) -> float:
+        """How early BPE made a piece; infinite for what is none."""
+        id_ = self._processor.piece_to_id(piece)
+        return math.inf if id_ == UNK_ID else -float(self._scores[id_])
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """The sentences that the ids spell; PAD_ID, BOS_ID and EOS_ID spell nothing."""

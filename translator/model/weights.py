@@ -30,7 +30,7 @@ def write_weights(weights: dict[str, np.ndarray], path: Path) -> None:
     """Writes arrays by name, replacing the file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    safetensors.numpy.save_file({name: np.ascontiguousarray(array) for name, array in weights.items()}, partial)
+    safetensors.numpy.save_file({name: np.asarray(array, order="C") for name, array in weights.items()}, partial)
     partial.replace(path)
 
 

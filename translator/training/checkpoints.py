@@ -79,7 +79,7 @@ class Checkpoints:
         write_weights(get_weights(model), partial / "model.safetensors")
         write_weights(get_weights(optimizer), partial / "optimizer.safetensors")
         hashes = {name: _sha256(partial / name) for name in ("model.safetensors", "optimizer.safetensors")}
-        manifest = {"state": asdict(state), "sha256": hashes}
+        manifest = {"state": asdict(state), "sha256": hashes | {"state": _state_hash(asdict(state))}}
         (partial / "state.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         for path in partial.iterdir():
             _flush_to_disk(path)
@@ -90,7 +90,7 @@ class Checkpoints:
     def restore_newest(self, model: list[keras.Variable], optimizer: list[keras.Variable]) -> TrainingState | None:
         """Goes back to the newest sound checkpoint; None if there are none at all.
 
-        A damaged one is named in a warning, and the one before it is taken.
+        A damaged one is named in a warning and set aside as `….damaged`, and the one before it is taken.
 
         Raises:
             CheckpointError: there are checkpoints, but none is sound.
@@ -101,12 +101,16 @@ class Checkpoints:
             path = self._path(step)
             try:
                 manifest = json.loads((path / "state.json").read_text(encoding="utf-8"))
+                hashes = manifest["sha256"]
+                sound_state = hashes.pop("state") == _state_hash(manifest["state"])
+                damaged = [name for name, digest in hashes.items() if _sha256(path / name) != digest]
+                damaged += [] if sound_state else ["state.json"]
                 state = TrainingState.from_json(manifest["state"])
-                damaged = [name for name, digest in manifest["sha256"].items() if _sha256(path / name) != digest]
             except (OSError, ValueError, KeyError, TypeError) as error:
                 state, damaged = None, [f"state.json ({error})"]
             if damaged:
                 log.warning("%s is damaged (%s); trying the checkpoint before it", path, ", ".join(damaged))
+                path.rename(path.with_name(path.name + ".damaged"))
                 continue
             for variables, name in ((model, "model.safetensors"), (optimizer, "optimizer.safetensors")):
                 set_weights(variables, read_weights(path / name), path / name)
@@ -137,6 +141,10 @@ class Checkpoints:
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}"
+
+
+def _state_hash(state: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

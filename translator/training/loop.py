@@ -160,8 +160,12 @@ class Training:
             "bleu": lambda validation: validation.bleu,
             "loss": lambda validation: -validation.loss,
         }
+        kept = set(self.checkpoints.steps())
         # Later ones win ties.
-        ranked = sorted(self.state.validations, key=lambda v: (ranks[train.average_by](v), v.step))
+        ranked = sorted(
+            (validation for validation in self.state.validations if validation.step in kept),
+            key=lambda validation: (ranks[train.average_by](validation), validation.step),
+        )
         return sorted(validation.step for validation in ranked[-train.average_checkpoints :])
 
     def _advance(self, sums: StepSums, position: tf.Tensor) -> None:
@@ -206,7 +210,7 @@ class Training:
             "loss": loss / tokens,
             "nll": nll / tokens,
             "perplexity": perplexity(nll / tokens),
-            "learning_rate": float(self.optimizer.learning_rate),
+            "learning_rate": float(self.optimizer.schedule(state.step - 1)),
             "gradient_norm": norm / steps,
             "target_tokens": state.target_tokens,
             "target_tokens_per_second": rate,
@@ -224,6 +228,7 @@ class Training:
         self.progress.validated(validation, best_bleu)
         seconds = time.monotonic() - began
         self._row_time += seconds  # the rate of training is told without the pauses for validation
+        self.state.training_seconds += seconds
         return {
             "step": validation.step,
             "validation_loss": validation.loss,

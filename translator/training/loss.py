@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from translator.data.tokenizer import PAD_ID
 
-TINY = 1e-38  # the smallest power of ten that is a normal number in float32 and bfloat16
+TINY = 1e-37  # the smallest power of ten that float32 and bfloat16 hold as a normal number: others count as 0
 
 
 def cross_entropy(states: tf.Tensor, table: tf.Tensor, targets: tf.Tensor, label_smoothing: float) -> tf.Tensor:

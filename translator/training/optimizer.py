@@ -69,4 +69,7 @@ class Adam(keras.optimizers.Adam):
 def make_optimizer(config: TrainConfig, total_steps: int | None) -> Adam:
     """Adam (Kingma and Ba, 2015) as configured."""
     beta_1, beta_2 = config.optimizer_betas
-    return Adam(Schedule(config, total_steps), beta_1, beta_2, config.optimizer_epsilon, name="adam")
+    schedule = Schedule(config, total_steps)
+    optimizer = Adam(schedule, beta_1, beta_2, config.optimizer_epsilon, name="adam")
+    optimizer.schedule = schedule
+    return optimizer

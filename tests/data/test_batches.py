@@ -1,0 +1,320 @@
+"""Plans against what they promise, on random lengths; padding by hand."""
+
+import itertools
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from translator.config import TokenizerConfig
+from translator.data.batches import Batch, Position, Sampling, TrainingBatches, length_sorted, pad, plan_epoch, rung
+from translator.data.store import Counts, Sequences, TokenStore
+from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, Tokenizer, train_tokenizer
+
+
+def sequences_of(rows: Sequence[Sequence[int]]) -> Sequences:
+    ids = np.fromiter(itertools.chain.from_iterable(rows), np.uint16)
+    return Sequences(ids, np.cumsum([0, *map(len, rows)], dtype=np.int64))
+
+
+def store_of(pairs: Sequence[tuple[Sequence[int], Sequence[int]]], *sizes: int) -> TokenStore:
+    """A store of the pairs, as one corpus or as several of the given sizes."""
+    ends = [0, *itertools.accumulate(sizes or [len(pairs)])]
+    sides = [sequences_of([pair[side] for pair in pairs]) for side in (0, 1)]
+    return TokenStore(sides[0], sides[1], tuple(itertools.starmap(range, itertools.pairwise(ends))), Counts(len(pairs)))
+
+
+def random_store(rows: int, longest: int, *sizes: int, seed: int = 1) -> TokenStore:
+    """Target lengths at random, source lengths like them; row r is told by its first id, 10 + r."""
+    rng = random.Random(seed)
+    pairs = []
+    for row in range(rows):
+        target = rng.randint(1, longest)
+        source = min(longest, max(1, round(target * rng.uniform(0.7, 1.3))))
+        pairs.append(([10 + row] + [5] * (source - 1), [10 + row] + [6] * (target - 1)))
+    return store_of(pairs, *sizes)
+
+
+def times(plan: list[np.ndarray]) -> Counter[int]:
+    """How often each row comes."""
+    return Counter(np.concatenate(plan).tolist())
+
+
+def cost(store: TokenStore, rows: np.ndarray) -> int:
+    """Places of a batch on its longer side, EOS and padding included, as it is dealt."""
+    batches = TrainingBatches(store, (1.0,), 1, 1)
+    (share,) = batches._batch(rows, 0, 0)
+    assert share.source.shape[:2] == (1, len(rows))
+    return max(share.source[0].size, share.target[0, :, 1:].size)
+
+
+def identical(one: list[Batch], other: list[Batch]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(itertools.chain(*one), itertools.chain(*other), strict=True))
+
+
+# The plan of an epoch
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 7])
+def test_every_row_comes_exactly_once_in_an_epoch(epoch: int):
+    store = random_store(500, 40)
+    assert times(plan_epoch(store, (1.0,), 200, 1, epoch)) == Counter(range(500))
+
+
+def test_a_weight_of_two_is_twice_and_of_a_half_another_half_in_each_epoch():
+    store = random_store(300, 20, 100, 100, 100)
+    halves = []
+    for epoch in range(3):
+        found = times(plan_epoch(store, (1.0, 2.0, 0.5), 200, 1, epoch))
+        assert all(found[row] == 1 for row in range(100))
+        assert all(found[row] == 2 for row in range(100, 200))
+        halves.append(frozenset(row for row in range(200, 300) if found[row]))
+        assert len(halves[-1]) == 50
+        assert found.total() == 100 + 200 + 50
+    assert len(set(halves)) == 3
+
+
+def test_a_weight_of_two_and_a_half_is_two_or_three_times():
+    found = times(plan_epoch(random_store(100, 20), (2.5,), 200, 1, 0))
+    assert Counter(found.values()) == {2: 50, 3: 50}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lengths=st.lists(st.tuples(st.integers(1, 31), st.integers(1, 31)), min_size=1, max_size=60),
+    batch_tokens=st.integers(32, 200),
+    seed=st.integers(0, 2**32),
+)
+def test_a_plan_has_every_row_once_and_no_batch_passes_its_budget(
+    lengths: list[tuple[int, int]], batch_tokens: int, seed: int
+):
+    store = store_of([([5] * source, [6] * target) for source, target in lengths])
+    plan = plan_epoch(store, (1.0,), batch_tokens, seed, 0)
+    assert times(plan) == Counter(range(len(lengths)))
+    assert max(cost(store, rows) for rows in plan) <= batch_tokens
+
+
+def test_a_plan_is_a_function_of_seed_and_epoch():
+    store = random_store(200, 20)
+    plans = {
+        (seed, epoch): [rows.tolist() for rows in plan_epoch(store, (1.0,), 100, seed, epoch)]
+        for seed in (1, 2)
+        for epoch in (0, 1, 2)
+    }
+    for (seed, epoch), plan in plans.items():
+        assert [rows.tolist() for rows in plan_epoch(store, (1.0,), 100, seed, epoch)] == plan
+    assert len({str(plan) for plan in plans.values()}) == len(plans)
+
+
+def test_batches_of_an_epoch_come_in_no_order_of_length():
+    store = random_store(2000, 40)
+    longest = [int(store.target.lengths[rows].max()) for rows in plan_epoch(store, (1.0,), 200, 1, 0)]
+    # With as many falls as rises to be expected, a quarter is far from what a sorted plan has, none.
+    falls = sum(a > b for a, b in itertools.pairwise(longest))
+    assert falls > len(longest) / 4
+
+
+def test_most_of_a_batch_is_tokens():
+    # 100 pairs of each length from 1 to 40 are 100 · (2 + … + 41) = 86,000 tokens with EOS. In batches of one rung each
+    # row would take its rung's length: 100 · (2 + … + 8 + 2 · (10 + … + 16) + 4 · (20 + … + 32) + 8 · 40 + 48) = 92,300
+    # places. That is 17 rungs; 16 batches at most reach from one into the next, and take the budget of 820 at most.
+    # 86,000 of 92,300 + 16 · 820 places are 81 %.
+    lengths = [length for length in range(1, 41) for _ in range(100)]
+    random.Random(1).shuffle(lengths)
+    store = store_of([([5] * length, [6] * length) for length in lengths])
+    assert 86_000 / sum(cost(store, rows) for rows in plan_epoch(store, (1.0,), 820, 1, 0)) > 0.81
+
+
+def test_rungs_are_all_lengths_up_to_8_and_then_four_to_each_doubling():
+    rungs = [*range(1, 9), 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80]
+    expected = [next(rung for rung in rungs if rung >= length) for length in range(1, 81)]
+    assert rung(np.arange(1, 81)).tolist() == expected
+
+
+# The batches of a run
+
+
+def batches_of(**settings: Any) -> TrainingBatches:
+    given: dict[str, Any] = {"store": random_store(60, 12), "weights": (1.0,), "batch_tokens": 120, "seed": 3}
+    return TrainingBatches(**given | settings)
+
+
+def first(batches: TrainingBatches, count: int, position: Position | None = None) -> list[tuple[Position, list[Batch]]]:
+    return list(itertools.islice(batches.start(position or Position()), count))
+
+
+def rows_of(source: np.ndarray, target: np.ndarray) -> list[tuple[list[int], list[int]]]:
+    """The tokens of each row that is not padding alone, without BOS, EOS and padding: [..., S] and [..., T + 1]."""
+    rows = zip(source.reshape(-1, source.shape[-1]), target.reshape(-1, target.shape[-1]), strict=True)
+    kept = ([side[side != PAD_ID].tolist() for side in row] for row in rows)
+    pairs = [(source_ids, target_ids) for source_ids, target_ids in kept if source_ids or target_ids]
+    assert all(source_ids[-1] == EOS_ID for source_ids, _ in pairs)
+    assert all(target_ids[0] == BOS_ID and target_ids[-1] == EOS_ID for _, target_ids in pairs)
+    return [(source_ids[:-1], target_ids[1:-1]) for source_ids, target_ids in pairs]
+
+
+@pytest.mark.parametrize("shares", [1, 2, 3])
+@pytest.mark.parametrize("micro_batches", [1, 2, 4])
+def test_the_shares_and_micro_batches_of_a_batch_are_its_rows_and_have_one_shape(shares: int, micro_batches: int):
+    batches = batches_of(shares=shares, micro_batches=micro_batches)
+    plan = batches.plan(0)
+    for rows, (_, dealt) in zip(plan, first(batches, len(plan)), strict=True):
+        assert len(dealt) == shares
+        assert {share.source.shape[0] for share in dealt} == {micro_batches}
+        assert len({(share.source.shape, share.target.shape) for share in dealt}) == 1
+        assert {ids.dtype for share in dealt for ids in share} == {np.dtype(np.int32)}
+        found = [pair for share in dealt for pair in rows_of(share.source, share.target)]
+        store = batches.store
+        assert sorted(found) == sorted((store.source[r].tolist(), store.target[r].tolist()) for r in rows)
+        # As few rows as will do: no part lacks more than one.
+        assert dealt[0].source.shape[1] == -(-len(rows) // (shares * micro_batches))
+
+
+def test_no_part_of_a_batch_has_more_than_one_row_more_than_another():
+    batches = batches_of(shares=2, micro_batches=2)
+    for _, dealt in first(batches, len(batches.plan(0))):
+        rows = [(part != PAD_ID).any(-1).sum() for share in dealt for part in share.source]
+        assert max(rows) - min(rows) <= 1
+
+
+def test_positions_count_batches_and_epochs():
+    batches = batches_of()
+    lengths = [len(batches.plan(epoch)) for epoch in (0, 1)]
+    positions = [position for position, _ in first(batches, sum(lengths))]
+    expected = [Position(epoch, batch) for epoch in (0, 1) for batch in range(lengths[epoch])][1:]
+    assert positions == [*expected, Position(2, 0)]
+
+
+def test_resuming_from_any_position_yields_exactly_the_rest():
+    batches = batches_of(shares=2)
+    length = len(batches.plan(0)) + len(batches.plan(1)) + 2
+    whole = first(batches, length)
+    for done, (position, _) in enumerate(whole[:-1], 1):
+        rest = first(batches, length - done, position)
+        for (found, found_shares), (expected, expected_shares) in zip(rest, whole[done:], strict=True):
+            assert found == expected
+            assert identical(found_shares, expected_shares)
+
+
+@pytest.mark.parametrize("position", [Position(), Position(1, 3)])
+@pytest.mark.parametrize("shares", [1, 2])
+def test_the_dataset_is_the_same_batches_share_by_share(position: Position, shares: int):
+    batches = batches_of(shares=shares, micro_batches=2)
+    expected = [
+        (after, share) for after, dealt in first(batches, len(batches.plan(1)) + 2, position) for share in dealt
+    ]
+    elements = batches.dataset(position).take(len(expected)).as_numpy_iterator()
+    for ((epoch, batch), source, target), (after, share) in zip(elements, expected, strict=True):
+        assert Position(int(epoch), int(batch)) == after
+        assert identical([Batch(source, target)], [share])
+
+
+# Sampling
+
+
+RNG = random.Random(5)
+SYLLABLES = ["haus", "boot", "baum", "kind", "mann", "frau", "see", "berg", "rot", "blau"]
+WORDS = ["".join(RNG.choices(SYLLABLES, k=RNG.randint(1, 3))) for _ in range(60)]
+SENTENCES = [" ".join(RNG.choices(WORDS, k=RNG.randint(2, 6))) for _ in range(80)]
+
+
+@pytest.fixture(scope="module", params=["unigram", "bpe"])
+def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
+    return train_tokenizer(SENTENCES, TokenizerConfig(kind=request.param, vocabulary_size=50), seed=1)
+
+
+@pytest.fixture
+def sampled(tokenizer: Tokenizer) -> TrainingBatches:
+    ids = tokenizer.encode(SENTENCES)
+    return batches_of(
+        store=store_of(list(zip(ids, ids[::-1], strict=True))), sampling=Sampling((tokenizer, tokenizer), 0.3)
+    )
+
+
+def test_sampled_batches_are_reproducible_from_any_position(sampled: TrainingBatches):
+    whole = first(sampled, len(sampled.plan(0)) + 2)
+    rest = first(sampled, len(whole) - 3, whole[2][0])
+    assert len(rest) > 3
+    assert all(identical(one, other) for (_, one), (_, other) in zip(whole[3:], rest, strict=True))
+
+
+def test_samples_are_the_same_in_another_process(tokenizer: Tokenizer, tmp_path: Path):
+    # A resumed run is another process.
+    tokenizer.save(tmp_path / "model")
+    script = f"""
+from pathlib import Path
+from translator.data.tokenizer import Tokenizer
+print(Tokenizer.load(Path({str(tmp_path / "model")!r})).sample({SENTENCES!r}, 0.3, 7))
+"""
+    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert other.stdout.strip() == str(tokenizer.sample(SENTENCES, 0.3, 7))
+
+
+def test_a_sample_of_one_sentence_depends_on_its_seed_alone(tokenizer: Tokenizer):
+    # A batch may have one row.
+    samples = [tokenizer.sample(SENTENCES[:1], 0.1, seed) for seed in range(20)]
+    assert [tokenizer.sample(SENTENCES[:1], 0.1, seed) for seed in reversed(range(20))] == samples[::-1]
+    assert len({str(sample) for sample in samples}) > 1
+
+
+def test_sampled_batches_spell_the_very_rows_of_the_plan(sampled: TrainingBatches, tokenizer: Tokenizer):
+    plan = sampled.plan(0)
+    for rows, (_, (share,)) in zip(plan, first(sampled, len(plan)), strict=True):
+        sources, targets = zip(*rows_of(share.source, share.target), strict=True)
+        assert tokenizer.decode(sources) == [SENTENCES[row] for row in rows]
+        assert tokenizer.decode(targets) == [SENTENCES[-1 - row] for row in rows]
+
+
+def test_sampled_segmentations_differ_from_epoch_to_epoch(tokenizer: Tokenizer):
+    # One sentence many times: without sampling all epochs would be the same, and so they would with the same draws.
+    ids = tokenizer.encode([max(SENTENCES, key=len)])[0]
+    batches = batches_of(store=store_of([(ids, ids)] * 60), sampling=Sampling((tokenizer, tokenizer), 0.1))
+    first_batches = [first(batches, 1, Position(epoch))[0][1] for epoch in (0, 1, 0)]
+    sources = [rows_of(*share) for (share,) in first_batches]
+    assert sources[0] != sources[1]
+    assert sources[0] == sources[2]
+
+
+def test_without_sampling_batches_are_the_stores_own_ids(sampled: TrainingBatches):
+    plain = batches_of(store=sampled.store)
+    found = {tuple(source) for _, (share,) in first(plain, len(plain.plan(0))) for source, _ in rows_of(*share)}
+    assert found == {tuple(plain.store.source[row].tolist()) for row in range(len(plain.store))}
+
+
+# Padding
+
+
+def test_padding_by_hand():
+    sequences: list[list[int] | np.ndarray] = [[7, 8], [], np.array([9], np.uint16)]
+    assert pad(sequences).tolist() == [[7, 8], [0, 0], [9, 0]]
+    assert pad(sequences, eos=True).tolist() == [[7, 8, 2], [2, 0, 0], [9, 2, 0]]
+    assert pad(sequences, bos=True).tolist() == [[1, 7, 8], [1, 0, 0], [1, 9, 0]]
+    assert pad(sequences, bos=True, eos=True).tolist() == [[1, 7, 8, 2], [1, 2, 0, 0], [1, 9, 2, 0]]
+    assert pad(sequences).dtype == np.int32
+
+
+def test_padding_of_nothing_but_empty_sequences():
+    assert pad([[], []], bos=True, eos=True).tolist() == [[1, 2], [1, 2]]
+    assert pad([[]]).shape == (1, 0)
+
+
+@given(st.lists(st.lists(st.integers(4, 9), max_size=5), min_size=1, max_size=6))
+def test_padding_keeps_every_token_in_place(sequences: list[list[int]]):
+    padded = pad(sequences, eos=True)
+    assert padded.shape == (len(sequences), max(map(len, sequences)) + 1)
+    for row, ids in zip(padded.tolist(), sequences, strict=True):
+        assert row == [*ids, EOS_ID] + [PAD_ID] * (len(row) - len(ids) - 1)
+
+
+def test_length_sorted_gives_every_position_once_the_longest_first():
+    sequences = [[1], [1, 2, 3], [], [1, 2], [1, 2, 3]]
+    assert list(length_sorted(sequences, 2)) == [[1, 4], [3, 0], [2]]
+    assert list(length_sorted([], 2)) == []

@@ -1,0 +1,166 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from translator.config import Config
+from translator.data import prepare as prepare_module
+from translator.data.corpus import CorpusError
+from translator.data.prepare import prepare, prepare_tokenizers, read_all
+from translator.data.tokenizer import UNK_ID, train_tokenizer
+from translator.run_folder import RunFolder
+
+# In training alone: lower case. In validation and test alone: Ω and Ψ.
+TRAIN_EN = ["one two seven", "two three", "", "three one eleven one", "twelve"] * 8
+TRAIN_DE = ["eins zwei sieben", "zwei drei", "leer", "drei eins elf eins", "zwölf"] * 8
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write(tmp_path / "train.en", TRAIN_EN)
+    write(tmp_path / "train.de", TRAIN_DE)
+    write(tmp_path / "val.en", ["one Ω ΩΩ Ω", ""] * 20)
+    write(tmp_path / "val.de", ["eins Ψ ΨΨ Ψ", "nicht leer"] * 20)
+    return tmp_path
+
+
+def write(path: Path, lines: list[str]) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def config_of(root: Path, **tokenizer: Any) -> Config:
+    return Config.model_validate(
+        {
+            "data": {
+                "root": root,
+                "train": "train.{lang}",
+                "validation": "val.{lang}",
+                "test": "val.{lang}",
+                "max_tokens": 12,
+            },
+            "tokenizer": {"vocabulary_size": 28, **tokenizer},
+            "model": {"tied_embeddings": "none"},
+            "train": {"max_steps": 2000},
+        }
+    )
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_vocabularies_are_learned_from_the_training_split_alone(root: Path, run: RunFolder, joint: bool):
+    source, target = prepare_tokenizers(config_of(root, joint=joint, vocabulary_size=28 if joint else 18), run)
+    for tokenizer in (source, target):
+        (ids,) = tokenizer.encode(["Ω Ψ"])
+        assert ids.count(UNK_ID) == 2
+    # …and all that it has: no character of it is unknown.
+    assert UNK_ID not in {piece for ids in source.encode(TRAIN_EN) for piece in ids}
+    assert UNK_ID not in {piece for ids in target.encode(TRAIN_DE) for piece in ids}
+
+
+def test_a_joint_vocabulary_is_one_and_of_both_sides(root: Path, run: RunFolder):
+    config = config_of(root)
+    source, target = prepare_tokenizers(config, run)
+    assert source is target
+    texts = [text for pair in zip(TRAIN_EN, TRAIN_DE, strict=True) for text in pair]
+    assert source.model == train_tokenizer(texts, config.tokenizer, config.train.seed).model
+    assert [path.name for path in run.path.iterdir()] == ["tokenizer.model"]
+
+
+def test_separate_vocabularies_are_each_of_one_side(root: Path, run: RunFolder):
+    config = config_of(root, joint=False, vocabulary_size=18)
+    source, target = prepare_tokenizers(config, run)
+    assert source.model == train_tokenizer(TRAIN_EN, config.tokenizer, config.train.seed).model
+    assert target.model == train_tokenizer(TRAIN_DE, config.tokenizer, config.train.seed).model
+    assert sorted(path.name for path in run.path.iterdir()) == ["tokenizer.source.model", "tokenizer.target.model"]
+
+
+def test_the_store_has_the_training_pairs_but_those_with_an_empty_side(root: Path, run: RunFolder):
+    (tokenizer, _), store = prepare(config_of(root), run)
+    kept = [(english, german) for english, german in zip(TRAIN_EN, TRAIN_DE, strict=True) if english]
+    for sequences, texts in zip((store.source, store.target), zip(*kept, strict=True), strict=True):
+        assert tokenizer.decode([sequences[row].tolist() for row in range(len(sequences))]) == list(texts)
+    assert (store.counts.kept, store.counts.empty) == (32, 8)
+
+
+def test_what_is_there_is_not_done_again(root: Path, run: RunFolder, monkeypatch: pytest.MonkeyPatch):
+    (before, _), _ = prepare(config_of(root), run)
+    manifest = (run.data / "manifest.json").stat()
+    monkeypatch.setattr(prepare_module, "train_tokenizer", None)
+    monkeypatch.setattr(prepare_module, "write_store", None)
+    (after, _), store = prepare(config_of(root), run)
+    assert after.model == before.model
+    assert (run.data / "manifest.json").stat().st_mtime_ns == manifest.st_mtime_ns
+    assert len(store) == 32
+
+
+def test_a_store_that_was_deleted_is_written_anew(root: Path, run: RunFolder):
+    _, before = prepare(config_of(root), run)
+    ids = before.source.ids.tolist()
+    for path in run.data.iterdir():
+        path.unlink()
+    run.data.rmdir()
+    _, after = prepare(config_of(root), run)
+    assert after.source.ids.tolist() == ids
+
+
+def test_a_corpus_that_changed_is_encoded_anew_with_the_vocabulary_that_was(root: Path, run: RunFolder):
+    (before, _), _ = prepare(config_of(root), run)
+    write(root / "train.en", ["two"] * 3)
+    write(root / "train.de", ["zwei"] * 3)
+    (after, _), store = prepare(config_of(root), run)
+    assert after.model == before.model
+    assert after.decode([store.source[row].tolist() for row in range(len(store))]) == ["two"] * 3
+
+
+def test_a_change_of_the_same_size_is_seen(root: Path, run: RunFolder):
+    prepare(config_of(root), run)
+    path = root / "train.de"
+    stat = path.stat()
+    path.write_text(path.read_text(encoding="utf-8").replace("zwei", "drei"), encoding="utf-8")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    (tokenizer, _), store = prepare(config_of(root), run)
+    assert tokenizer.decode([store.target[0].tolist()]) == ["eins drei sieben"]
+
+
+def test_another_length_limit_leaves_out_other_pairs(root: Path, run: RunFolder):
+    config = config_of(root)
+    (tokenizer, _), _ = prepare(config, run)
+    lengths = [max(map(len, tokenizer.encode(pair))) for pair in zip(TRAIN_EN, TRAIN_DE, strict=True) if pair[0]]
+    limit = max(lengths) - 1
+    assert limit >= 2
+    shorter = config.model_copy(update={"data": config.data.model_copy(update={"max_tokens": limit})})
+    _, store = prepare(shorter, run)
+    assert store.counts.too_long == sum(length > limit for length in lengths) > 0
+    assert len(store) == sum(length <= limit for length in lengths)
+
+
+def test_evaluation_pairs_are_all_kept_blank_and_long_ones_too(root: Path):
+    write(root / "val.en", ["", "one " * 500, "two", ""])
+    write(root / "val.de", ["", "eins", "", "vier"])
+    config = config_of(root)
+    pairs = read_all(config.data.validation, config.data)
+    assert [tuple(pair) for pair in pairs] == [("", ""), ("one " * 500, "eins"), ("two", ""), ("", "vier")]
+
+
+def test_several_evaluation_corpora_come_one_after_the_other(root: Path):
+    write(root / "more.tsv", ["a\tb"])
+    data = config_of(root).data
+    corpora = type(data)(train="x.{lang}", validation=["val.{lang}", {"tsv": "more.tsv"}]).validation
+    pairs = read_all(corpora, data)
+    assert len(pairs) == 41
+    assert tuple(pairs[-1]) == ("a", "b")
+
+
+def test_an_empty_evaluation_corpus_is_an_error_that_names_it(root: Path):
+    write(root / "val.en", [])
+    write(root / "val.de", [])
+    config = config_of(root)
+    with pytest.raises(CorpusError, match=r"val\.\{lang\}.*no sentence in it"):
+        read_all(config.data.validation, config.data)

@@ -1,0 +1,481 @@
+"""Every message is matched by the file, the key and the value that it carries."""
+
+import contextlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from translator.config import (
+    Config,
+    ConfigError,
+    CorpusConfig,
+    Section,
+    describe_settings,
+    dump_config,
+    load_config,
+    save_config,
+)
+
+ROOT = Path(__file__).parents[1]
+MINIMAL: dict[str, Any] = {
+    "data": {"train": "train.{lang}", "validation": "val.{lang}"},
+    "train": {"max_steps": 5000},
+}
+
+
+@pytest.fixture
+def minimal(tmp_path: Path) -> Path:
+    return written(tmp_path / "minimal.yaml", MINIMAL)
+
+
+def written(path: Path, settings: Any) -> Path:
+    path.write_text(settings if isinstance(settings, str) else yaml.safe_dump(settings), encoding="utf-8")
+    return path
+
+
+def problems(path: Path, *overrides: str) -> list[str]:
+    """The lines of the error that loading ends in."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, overrides)
+    return str(caught.value).splitlines()
+
+
+# What loads
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("**/*.yaml")), ids=lambda path: path.name)
+def test_every_file_in_configs_loads(path: Path):
+    assert isinstance(load_config(path), Config)
+
+
+def test_there_are_files_in_configs():
+    assert list((ROOT / "configs").glob("*.yaml"))
+
+
+def test_only_corpora_and_a_limit_are_required(minimal: Path):
+    config = load_config(minimal)
+    assert config.data.train == (CorpusConfig(files="train.{lang}"),)
+    assert config.train.max_steps == 5000
+
+
+def test_a_file_lies_over_what_it_extends_and_overrides_lie_over_all(tmp_path: Path):
+    train = {"max_steps": 11_000, "warmup_steps": 11, "batch_tokens": 1100}
+    written(tmp_path / "grandparent.yaml", MINIMAL | {"train": train, "model": {"d_ff": 11}})
+    (tmp_path / "inner").mkdir()
+    parent = {"extends": "../grandparent.yaml", "train": {"warmup_steps": 22, "batch_tokens": 2200}}
+    written(tmp_path / "inner" / "parent.yaml", parent)
+    child = written(tmp_path / "child.yaml", {"extends": "inner/parent.yaml", "train": {"batch_tokens": 3300}})
+    config = load_config(child, ["train.seed=4", "train.seed=44", "train.batch_tokens=4400"])
+    assert (config.model.d_ff, config.train.max_steps) == (11, 11_000)
+    assert config.train.warmup_steps == 22
+    assert load_config(child).train.batch_tokens == 3300
+    assert (config.train.batch_tokens, config.train.seed) == (4400, 44)
+
+
+@pytest.mark.parametrize(
+    ("override", "section", "name", "value"),
+    [
+        ("train.max_steps=null", "train", "max_steps", None),
+        ("train.learning_rate=5e-4", "train", "learning_rate", 0.0005),
+        ("tokenizer.joint=true", "tokenizer", "joint", True),
+        ("train.devices=[GPU:0, GPU:1]", "train", "devices", ["GPU:0", "GPU:1"]),
+        ("train.optimizer_betas=[0.8, 0.9]", "train", "optimizer_betas", (0.8, 0.9)),
+        ("data.root=a=b", "data", "root", Path("a=b")),
+        ("data={source: fr}", "data", "source", "fr"),
+        (
+            "data.test=['a.{lang}', {tsv: b.tsv}]",
+            "data",
+            "test",
+            (CorpusConfig(files="a.{lang}"), CorpusConfig(tsv="b.tsv")),
+        ),
+    ],
+)
+def test_an_override_is_yaml(minimal: Path, override: str, section: str, name: str, value: Any):
+    config = load_config(minimal, ["train.max_epochs=3", override])
+    assert getattr(getattr(config, section), name) == value
+
+
+@pytest.mark.parametrize("override", ["train.max_steps", "=5", ""])
+def test_an_override_without_key_or_value_is_an_error_that_shows_it(minimal: Path, override: str):
+    assert problems(minimal, override) == [f"--set {override}: expected key=value, as in train.max_steps=1000"]
+
+
+# Unknown keys
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ("modle.d_model=4", "unknown key modle; did you mean model?"),
+        ("train.max_step=4", "unknown key train.max_step; did you mean max_steps?"),
+        ("tokenizer.vocab_size=400", "unknown key tokenizer.vocab_size; did you mean vocabulary_size?"),
+        ("data.train={files: 'a.{lang}', wieght: 2}", "unknown key data.train.0.wieght; did you mean weight?"),
+        ("data.test=[{file: 'a.{lang}'}]", "unknown key data.test.0.file; did you mean files?"),
+        ("search.xyz=1", "unknown key search.xyz; known here: beam_size, length_penalty, "),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_known_one(minimal: Path, wrong: str, near: str):
+    assert any(line.startswith(f"--set {wrong}: {near}") for line in problems(minimal, wrong))
+
+
+# Several problems, in several files
+
+
+def test_all_problems_are_told_together_each_with_its_file_and_key(tmp_path: Path):
+    parent = written(
+        tmp_path / "parent.yaml",
+        {
+            "data": {"source": 5, "train": "train.{lang}"},
+            "model": {"d_model": 30, "num_heads": 4, "norm": "middle"},
+            "train": {"max_steps": 100, "batch_tokens": 3},
+        },
+    )
+    child = written(
+        tmp_path / "child.yaml",
+        {"extends": "parent.yaml", "model": {"dropout": 1.5}, "train": {"batch_tokens": 2, "clip": 1}},
+    )
+    found = problems(child, "search.beam_size=0")
+    expected = [
+        (child, "data.validation is missing"),
+        (parent, "data.source: input should be a valid string; found 5"),
+        (parent, "model.norm: input should be 'pre' or 'post'; found 'middle'"),
+        (child, "model.dropout: input should be less than 1; found 1.5"),
+        (child, "train.batch_tokens: input should be greater than or equal to 8; found 2"),
+        (child, "unknown key train.clip; did you mean clip_norm?"),
+        ("--set search.beam_size=0", "search.beam_size: input should be greater than or equal to 1; found 0"),
+    ]
+    # `data.validation` stands in no file: either may be named.
+    expected[0] = (parent if f"{parent}: data.validation is missing" in found else child, expected[0][1])
+    assert sorted(found) == sorted(f"{origin}: {text}" for origin, text in expected)
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("train.max_steps=many", "train.max_steps: input should be a valid integer, .*; found 'many'"),
+        ("train.max_steps=1.5", "train.max_steps: input should be a valid integer, .*; found 1.5"),
+        ("data.target=no", "data.target: input should be a valid string; found False"),
+        ("train.optimizer_betas=[0.9]", "train.optimizer_betas.1 is missing"),
+        ("model=3", "model: input should be a valid dictionary or instance of ModelConfig; found 3"),
+        ("data.train=[]", "data.train: .*at least 1 item.*; found .*"),
+        ("data.train=7", "data.train.0: .*valid dictionary.*; found 7"),
+    ],
+)
+def test_a_wrong_type_is_an_error_that_shows_the_value(minimal: Path, override: str, line: str):
+    assert [
+        re.fullmatch(re.escape(f"--set {override}: ") + line, found) is not None
+        for found in problems(minimal, override)
+    ] == [True]
+
+
+@pytest.mark.parametrize(
+    "key", ["train.learning_rate", "train.max_minutes", "train.clip_norm", "search.length_penalty"]
+)
+@pytest.mark.parametrize("value", [".inf", ".nan"])
+def test_a_number_that_is_not_finite_is_an_error(minimal: Path, key: str, value: str):
+    (found,) = problems(minimal, f"{key}={value}")
+    assert f"{key}: " in found
+
+
+def test_the_weight_of_a_corpus_is_finite(minimal: Path):
+    (found,) = problems(minimal, "data.train={files: 'a.{lang}', weight: .inf}")
+    assert "data.train.0.weight: " in found
+
+
+# Contradictions
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["model.d_model=30", "model.num_heads=4"],
+            "model: d_model 30 is not divisible by num_heads 4; each head takes an equal share",
+        ),
+        (
+            ["model.d_model=15", "model.num_heads=3"],
+            "model: sinusoidal positions pair up channels, so d_model must be even; found 15",
+        ),
+        (["train.warmup_steps=5000"], "train: warmup_steps 5000 is not below max_steps 5000"),
+        (["train.max_steps=null"], "train: training has no end: set max_steps, max_epochs or max_minutes"),
+        (
+            ["train.schedule=cosine", "train.max_minutes=3", "train.max_steps=null"],
+            "train: the cosine schedule needs to know the last step: set max_steps or max_epochs",
+        ),
+        (["data.source=de"], "data: source and target are both 'de'; a parallel corpus needs two languages"),
+    ],
+)
+def test_a_contradiction_in_a_section_shows_both_values(minimal: Path, overrides: list[str], message: str):
+    assert problems(minimal, *overrides) == [f"--set {overrides[-1]}: {message}"]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("tokenizer.joint=false", "model.tied_embeddings 'all' .* needs tokenizer.joint true"),
+        ("train.batch_tokens=100", "data.max_tokens 128 is above train.batch_tokens 100"),
+    ],
+)
+def test_a_contradiction_between_sections_names_the_file_and_both_keys(minimal: Path, override: str, message: str):
+    (found,) = problems(minimal, override)
+    assert found.startswith(f"{minimal}: ")
+    assert re.search(message, found)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["train.warmup_steps=4999"],
+        ["train.schedule=cosine"],
+        ["train.schedule=cosine", "train.max_steps=null", "train.max_epochs=2"],
+        ["tokenizer.joint=false", "model.tied_embeddings=target"],
+        ["model.d_model=15", "model.num_heads=3", "model.positions=learned"],
+    ],
+)
+def test_what_only_looks_like_a_contradiction_loads(minimal: Path, overrides: list[str]):
+    assert isinstance(load_config(minimal, overrides), Config)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "message"),
+    [
+        ("{}", "a corpus is one of files, tsv, tfds and grammar; found none"),
+        ("{tsv: a, tfds: b}", "a corpus is one of files, tsv, tfds and grammar; found tsv and tfds"),
+        ("{grammar: train}", "the built-in grammar is endless: say how many pairs to take, as in `pairs: 30000`"),
+        ("train.en", "files names both sides at once, as in `train.{lang}.gz`; found 'train.en'"),
+    ],
+)
+def test_what_is_not_one_corpus_is_an_error(minimal: Path, corpus: str, message: str):
+    override = f"data.validation={corpus}"
+    assert f"--set {override}: data.validation.0: {message}" in problems(minimal, override)
+
+
+# Files that are not configurations
+
+
+@pytest.mark.parametrize("text", ["train: [1, 2", "a: b: c", "\tx: 1", "x: @"])
+def test_a_syntax_error_names_the_file(tmp_path: Path, text: str):
+    path = written(tmp_path / "broken.yaml", text)
+    (found,) = problems(path)
+    assert found.startswith(f"{path} is not YAML: ")
+    assert "line 1" in found
+
+
+# What PyYAML's own constructors fail at with other errors than its own.
+@pytest.mark.parametrize(
+    "text", ["x: 2026-13-45", "x: !!timestamp soon", "x: !!bool maybe", "x: !!int ''", "x: !!float much", "{[1]: 2}"]
+)
+def test_a_value_that_yaml_cannot_construct_names_the_file(tmp_path: Path, text: str):
+    path = written(tmp_path / "broken.yaml", text)
+    (found,) = problems(path)
+    assert found.startswith(f"{path} is not YAML: ")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing", "just a text", "- a\n- b", "7"])
+def test_a_file_without_keys_is_an_error_that_names_it(tmp_path: Path, text: str):
+    path = written(tmp_path / "empty.yaml", text)
+    (found,) = problems(path)
+    assert found.startswith(f"{path} must hold keys and values")
+
+
+def test_aliases_are_refused(tmp_path: Path):
+    path = written(tmp_path / "alias.yaml", "model: &big {d_model: 512}\ntrain: *big\n")
+    assert problems(path) == [f"{path}: YAML aliases (*name) are not taken; use `extends:` to share settings"]
+
+
+def test_bytes_that_are_not_utf8_name_the_file(tmp_path: Path):
+    path = tmp_path / "latin1.yaml"
+    path.write_bytes("data: {root: Übung}".encode("latin-1"))
+    (found,) = problems(path)
+    assert found.startswith(f"{path} cannot be read: ")
+
+
+def test_a_folder_is_not_a_configuration(tmp_path: Path):
+    (found,) = problems(tmp_path)
+    assert found.startswith(f"{tmp_path} cannot be read: ")
+
+
+# Extending
+
+
+def test_a_file_that_extends_itself_is_an_error_that_shows_the_way(tmp_path: Path):
+    one = written(tmp_path / "one.yaml", {"extends": "two.yaml"})
+    two = written(tmp_path / "two.yaml", {"extends": "one.yaml"})
+    (found,) = problems(one)
+    assert "extends itself" in found
+    assert found.endswith(f"{one} → {two}")
+
+
+@pytest.mark.parametrize("parent", [["a.yaml"], 5, {"a": 1}, False, 0])
+def test_extends_names_one_file(tmp_path: Path, parent: Any):
+    path = written(tmp_path / "child.yaml", MINIMAL | {"extends": parent})
+    assert problems(path) == [f"{path}: extends names one file; found {parent!r}"]
+
+
+@pytest.mark.parametrize("parent", ["a\0b", "\udc80\ud800", "x" * 5000])
+def test_extends_of_an_impossible_name_is_a_config_error(tmp_path: Path, parent: str):
+    path = tmp_path / "child.yaml"
+    path.write_text(yaml.safe_dump(MINIMAL | {"extends": parent}), encoding="utf-8")
+    problems(path)
+
+
+def test_a_missing_file_brings_up_a_near_name(tmp_path: Path, minimal: Path):
+    path = tmp_path / "minimla.yaml"
+    assert problems(path) == [f"there is no configuration {path}; did you mean {minimal}?"]
+
+
+def test_a_missing_file_that_is_like_no_other_is_named(tmp_path: Path, minimal: Path):
+    path = tmp_path / "nowhere" / "xyz.yaml"
+    assert problems(path) == [f"there is no configuration {path}"]
+
+
+def test_a_missing_parent_is_named(tmp_path: Path, minimal: Path):
+    child = written(tmp_path / "child.yaml", {"extends": "minmal.yaml"})
+    (found,) = problems(child)
+    assert found.startswith(f"there is no configuration {tmp_path / 'minmal.yaml'}; did you mean {minimal}?")
+
+
+def test_corpora_can_be_given_as_the_tuple_that_they_become(minimal: Path):
+    data = load_config(minimal).data
+    assert type(data)(train=data.train, validation=data.validation) == data
+
+
+# Saving
+
+
+def text_without_surrogates() -> st.SearchStrategy[str]:
+    return st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    corpus = st.builds(
+        CorpusConfig,
+        files=text_without_surrogates().map(lambda name: f"{name}{{lang}}"),
+        pairs=st.none() | st.integers(1),
+        weight=st.floats(0, exclude_min=True, allow_infinity=False),
+    )
+    corpora = st.lists(corpus, min_size=1, max_size=2)
+    source, target = draw(st.lists(text_without_surrogates(), min_size=2, max_size=2, unique=True))
+    return Config.model_validate(
+        {
+            "data": {
+                "root": draw(text_without_surrogates().filter(lambda name: "\0" not in name)),
+                "source": source,
+                "target": target,
+                "train": draw(corpora),
+                "validation": draw(corpora),
+                "test": draw(st.none() | corpora),
+            },
+            "train": {
+                "max_minutes": draw(st.floats(0, exclude_min=True, allow_infinity=False)),
+                "devices": draw(st.none() | st.lists(text_without_surrogates(), max_size=2)),
+                "optimizer_betas": draw(st.tuples(*[st.floats(0, 1, exclude_max=True)] * 2)),
+                "early_stopping": draw(st.sampled_from([None, "bleu", "loss"])),
+            },
+        }
+    )
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(config=configs())
+def test_a_saved_configuration_loads_as_an_equal_one(tmp_path: Path, config: Config):
+    save_config(config, tmp_path / "saved.yaml")
+    assert load_config(tmp_path / "saved.yaml") == config
+
+
+def test_a_resolved_configuration_has_every_setting(minimal: Path):
+    tree = yaml.safe_load(dump_config(load_config(minimal)))
+    for section, model in Config.model_fields.items():
+        assert isinstance(model.annotation, type)
+        assert issubclass(model.annotation, Section)
+        assert list(tree[section]) == list(model.annotation.model_fields)
+
+
+# The reference
+
+
+def test_every_setting_is_described_with_type_default_and_documentation():
+    described = {key: (kind, default, text) for key, kind, default, text in describe_settings()}
+    for section, outer in Config.model_fields.items():
+        assert isinstance(outer.annotation, type)
+        assert issubclass(outer.annotation, Section)
+        for name in outer.annotation.model_fields:
+            assert f"{section}.{name}" in described
+    for name in CorpusConfig.model_fields:
+        assert f"data.train.{name}" in described
+    for key, (kind, default, text) in described.items():
+        assert kind, key
+        assert default, key
+        assert len(text.split()) >= 3, key
+        assert text.endswith("."), key
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "default"),
+    [
+        ("train.max_steps", "int or null", "null"),
+        ("train.optimizer_betas", "list of float", "[0.9, 0.98]"),
+        ("model.norm", "pre or post", "pre"),
+        ("tokenizer.joint", "true or false", "true"),
+        ("data.train", "list of corpus", "required"),
+        ("data.root", "path", "."),
+        ("search.beam_size", "int", "5"),
+    ],
+)
+def test_a_setting_is_described_in_words_of_yaml(key: str, kind: str, default: str):
+    described = {key: (kind, default) for key, kind, default, _ in describe_settings()}
+    assert described[key] == (kind, default)
+
+
+# Whatever one writes
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates()
+KNOWN_NAMES = [
+    name
+    for section in (Config, *(field.annotation for field in Config.model_fields.values()), CorpusConfig)
+    if isinstance(section, type) and issubclass(section, Section)
+    for name in section.model_fields
+]
+KEYS = st.sampled_from(KNOWN_NAMES) | st.text(max_size=5) | st.integers() | st.none() | st.booleans()
+TREES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12
+)
+# Half of them with something at the known places.
+MAPPINGS = st.dictionaries(KEYS, TREES, max_size=4) | st.fixed_dictionaries(
+    {},
+    optional={section: st.dictionaries(KEYS, TREES, max_size=4) for section in Config.model_fields}
+    | {"extends": TREES},
+)
+
+
+def loads_or_is_a_config_error(path: Path, overrides: tuple[str, ...] = ()) -> None:
+    with contextlib.suppress(ConfigError):
+        assert isinstance(load_config(path, overrides), Config)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tree=MAPPINGS)
+def test_any_yaml_is_a_configuration_or_a_config_error(tmp_path: Path, tree: Any):
+    loads_or_is_a_config_error(written(tmp_path / "any.yaml", tree))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(st.characters(exclude_categories=["Cs"])) | st.text(":-[]{}!&*'\"\n #,?|>@`%=~x1.e", max_size=30))
+def test_any_text_is_a_configuration_or_a_config_error(tmp_path: Path, text: str):
+    loads_or_is_a_config_error(written(tmp_path / "any.yaml", text))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    keys=st.lists(st.sampled_from([*KNOWN_NAMES, "", "0"]) | st.text(max_size=5), max_size=4),
+    value=TREES.map(lambda tree: yaml.safe_dump(tree)) | st.text(max_size=10),
+)
+def test_any_override_is_taken_or_a_config_error(tmp_path: Path, keys: list[str], value: str):
+    loads_or_is_a_config_error(written(tmp_path / "minimal.yaml", MINIMAL), (f"{'.'.join(keys)}={value}",))

@@ -1,0 +1,112 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from translator.config import Config
+from translator.run_folder import MAY_CHANGE, RunError, RunFolder, _flat
+
+
+def config_of(**train: Any) -> Config:
+    return Config.model_validate(
+        {
+            "data": {"train": "train.{lang}", "validation": "val.{lang}"},
+            "train": {"max_steps": 5000, **train},
+        }
+    )
+
+
+def changed(config: Config, section: str, **settings: Any) -> Config:
+    return config.model_copy(update={section: getattr(config, section).model_copy(update=settings)})
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path / "runs" / "mine")
+
+
+def test_claiming_makes_the_folder_with_the_whole_configuration(run: RunFolder):
+    run.claim(config_of(seed=7))
+    assert run.load_config() == config_of(seed=7)
+
+
+def test_the_same_configuration_claims_again(run: RunFolder):
+    run.claim(config_of())
+    run.claim(config_of())
+    assert run.load_config() == config_of()
+
+
+def test_an_empty_folder_can_be_claimed(run: RunFolder):
+    run.path.mkdir(parents=True)
+    run.claim(config_of())
+    assert run.load_config() == config_of()
+
+
+def test_limits_and_search_may_change_and_the_change_stays(run: RunFolder):
+    run.claim(config_of())
+    now = changed(config_of(max_steps=9000, max_minutes=3, save_every_steps=5), "search", beam_size=2)
+    now = changed(now, "data", root=Path("elsewhere"))
+    run.claim(now)
+    assert run.load_config() == now
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("model", "d_model", 256, "model.d_model was 512 and is 256"),
+        ("model", "norm", "post", "model.norm was 'pre' and is 'post'"),
+        ("tokenizer", "vocabulary_size", 999, "tokenizer.vocabulary_size was 8000 and is 999"),
+        ("train", "seed", 2, "train.seed was 1 and is 2"),
+        ("train", "micro_batches", 2, "train.micro_batches was 1 and is 2"),
+        ("data", "max_tokens", 64, "data.max_tokens was 128 and is 64"),
+        ("data", "target", "fr", "data.target was 'de' and is 'fr'"),
+    ],
+)
+def test_another_model_or_corpus_is_refused_with_key_and_both_values(
+    run: RunFolder, section: str, key: str, value: Any, message: str
+):
+    run.claim(config_of())
+    with pytest.raises(RunError) as caught:
+        run.claim(changed(config_of(max_steps=6000), section, **{key: value}))
+    assert f"{run.path} holds a run of another configuration: {message}. Name another folder" in str(caught.value)
+    assert run.load_config() == config_of(), "a refused claim changes nothing"
+
+
+def test_all_that_differs_is_told_and_nothing_else(run: RunFolder):
+    run.claim(config_of())
+    with pytest.raises(RunError) as caught:
+        run.claim(changed(changed(config_of(max_steps=6000), "model", num_heads=4), "train", warmup_steps=9))
+    assert "model.num_heads was 8 and is 4; train.warmup_steps was 1000 and is 9. " in str(caught.value)
+    assert "max_steps" not in str(caught.value)
+
+
+def test_what_may_change_are_settings():
+    keys = _flat(config_of().model_dump(mode="json"))
+    assert [key for key in MAY_CHANGE if not any(name.startswith(key) for name in keys)] == []
+
+
+def test_a_folder_that_is_neither_empty_nor_a_run_is_refused(tmp_path: Path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunError, match=f"{tmp_path} is neither empty nor a run"):
+        RunFolder(tmp_path).claim(config_of())
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_file_is_refused(tmp_path: Path):
+    path = tmp_path / "file"
+    path.touch()
+    with pytest.raises(RunError, match=str(path)):
+        RunFolder(path).claim(config_of())
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_loading_from_what_is_no_run_is_an_error_that_names_it(run: RunFolder, exists: bool):
+    if exists:
+        run.path.mkdir(parents=True)
+    with pytest.raises(RunError, match=f"{run.path} is not a run: it has no config.yaml"):
+        run.load_config()
+
+
+def test_one_tokenizer_serves_both_sides_of_a_joint_vocabulary(run: RunFolder):
+    assert run.tokenizer("source", joint=True) == run.tokenizer("target", joint=True)
+    assert run.tokenizer("source", joint=False) != run.tokenizer("target", joint=False)

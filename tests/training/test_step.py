@@ -1,0 +1,274 @@
+"""One update is the same however its batch is dealt out: over replicas, over micro-batches, with rows of padding.
+
+TensorFlow lets a process split its CPU in two before anything has run on it only, so what two replicas do is asked of
+this very file, run as a script of its own.
+"""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from translator.runtime import start_tensorflow
+
+start_tensorflow()
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from translator.config import ModelConfig, TrainConfig  # noqa: E402
+from translator.data.batches import pad  # noqa: E402
+from translator.data.tokenizer import PAD_ID  # noqa: E402
+from translator.model.transformer import Transformer  # noqa: E402
+from translator.training.optimizer import make_optimizer  # noqa: E402
+from translator.training.step import loss_sums, make_update  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+VOCABULARY = 23
+STEPS = 4
+CLIP_NORM = 0.25
+LABEL_SMOOTHING = 0.1
+RATE = 2.0
+
+Pair = tuple[list[int], list[int]]
+Dealt = list[list[list[Pair]]]  # for each replica, for each micro-batch, its rows
+PADDING: Pair = ([], [])
+
+# Very unlike in length, the long ones first: 57 target tokens with EOS in the first half, 10 in the other.
+RNG = np.random.default_rng(11)
+PAIRS: list[Pair] = [
+    (RNG.integers(4, VOCABULARY, source).tolist(), RNG.integers(4, VOCABULARY, target).tolist())
+    for source, target in [(17, 20), (9, 16), (12, 13), (3, 4), (1, 1), (2, 2), (1, 2), (4, 1)]
+]
+
+
+@dataclass
+class Trained:
+    """What some updates gave and left behind."""
+
+    sums: np.ndarray  # float32 [STEPS, 4]: smoothed loss, negative log-likelihood, tokens, gradient norm
+    first: np.ndarray  # all weights, end to end, before the first update…
+    second: np.ndarray  # … after it…
+    last: np.ndarray  # … and after the last
+
+
+def model_config(**settings: Any) -> ModelConfig:
+    sizes = {"d_model": 16, "d_ff": 24, "num_heads": 2, "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.0}
+    return ModelConfig.model_validate(sizes | settings)
+
+
+def train_config(**settings: Any) -> TrainConfig:
+    """Adam with β₁ = β₂ = 0 and ε = 1, which moves each weight by rate · g / (|g| + 1).
+
+    That is smooth in the gradient g. Adam's usual g / |g| would blow rounding errors up to whole steps where g is 0 but
+    for them, as it is for the biases of keys.
+    """
+    like_sgd = {"optimizer_betas": (0.0, 0.0), "optimizer_epsilon": 1.0, "schedule": "constant", "warmup_steps": 0}
+    given = {"max_steps": 99, "learning_rate": RATE, "clip_norm": CLIP_NORM, "label_smoothing": LABEL_SMOOTHING}
+    return TrainConfig.model_validate(like_sgd | given | settings)
+
+
+def arrays(dealt: Dealt) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Source [N, B, S] and target [N, B, T + 1] of each replica, all of one shape; missing rows are padding."""
+    rows = max(len(part) for share in dealt for part in share)
+    real = [pair for share in dealt for part in share for pair in part]
+    longest = [max(len(pair[side]) for pair in real) + 1 + side for side in (0, 1)]
+    filled = [[np.full([len(share), rows, length], PAD_ID, np.int32) for length in longest] for share in dealt]
+    for sides, share in zip(filled, dealt, strict=True):
+        for n, part in enumerate(share):
+            for b, pair in enumerate(part):
+                if pair != PADDING:
+                    for side in (0, 1):
+                        (ids,) = pad([pair[side]], bos=side == 1, eos=True)
+                        sides[side][n, b, : len(ids)] = ids
+    return [(source, target) for source, target in filled]
+
+
+def train(
+    dealt: Dealt,
+    strategy: tf.distribute.Strategy | None = None,
+    model: ModelConfig | None = None,
+    steps: int = STEPS,
+    **settings: Any,
+) -> Trained:
+    """A few updates with the same batch each time."""
+    strategy = strategy or tf.distribute.OneDeviceStrategy("CPU:0")
+    config = train_config(micro_batches=len(dealt[0]), **settings)
+    with strategy.scope():
+        keras.utils.set_random_seed(1)
+        transformer = Transformer(model or model_config(), VOCABULARY, VOCABULARY, 40)
+        optimizer = make_optimizer(config, None)
+        optimizer.build(transformer.trainable_variables)
+    update = make_update(transformer, optimizer, config, strategy)
+    parts = arrays(dealt)
+    inputs = [
+        strategy.experimental_distribute_values_from_function(
+            lambda context, side=side: tf.constant(parts[context.replica_id_in_sync_group][side])
+        )
+        for side in (0, 1)
+    ]
+    sums, states = [], [weights(transformer)]
+    for _ in range(steps):
+        sums.append([float(value) for value in update(*inputs)])
+        states.append(weights(transformer))
+    return Trained(np.array(sums), states[0], states[1], states[-1])
+
+
+def weights(transformer: Transformer) -> np.ndarray:
+    return np.concatenate([variable.numpy().ravel() for variable in transformer.trainable_variables])
+
+
+def assert_same(found: Trained, expected: Trained) -> None:
+    """The same but for the order in which float32 numbers were added up."""
+    np.testing.assert_array_equal(found.first, expected.first)
+    np.testing.assert_allclose(found.sums, expected.sums, rtol=1e-5)
+    # Sums of some hundred products are off by 1e-6 of their size, here as the gradient of a weight, which is 0.25 at
+    # the most, clipped. Times the rate, over four steps, that is 2e-6; the weights go a hundred thousand times as far.
+    assert np.abs(expected.last - expected.first).max() > 0.2
+    np.testing.assert_allclose(found.last, expected.last, atol=4e-6, rtol=0)
+
+
+@contextlib.contextmanager
+def uncompiled() -> Iterator[None]:
+    """Runs the update as it is written, which takes less time than compiling it for a few steps."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def whole() -> Trained:
+    """The updates with everything in one piece."""
+    with uncompiled():
+        return train([[PAIRS]])
+
+
+@pytest.fixture(scope="module")
+def two_replicas(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Trained]:
+    path = tmp_path_factory.mktemp("replicas") / "trained.npz"
+    command = [sys.executable, __file__, str(path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
+    with np.load(path) as file:
+        return {name: Trained(*(file[f"{name}.{part}"] for part in PARTS)) for name in SCRIPTED}
+
+
+def gradient_of_mean(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
+    """The gradient of a token's mean loss, and the weights that it is taken at; nothing dealt out or compiled."""
+    keras.utils.set_random_seed(1)
+    transformer = Transformer(model_config(), VOCABULARY, VOCABULARY, 40)
+    ((source, target),) = arrays([[list(pairs)]])
+    variables = [variable.value for variable in transformer.trainable_variables]
+    with tf.GradientTape() as tape:
+        sums, tokens = loss_sums(transformer, tf.constant(source[0]), tf.constant(target[0]), LABEL_SMOOTHING)
+        mean = sums[0] / tokens
+    gradients = tape.gradient(mean, variables)
+    return np.concatenate([tf.convert_to_tensor(part).numpy().ravel() for part in gradients]), weights(transformer)
+
+
+# The update
+
+
+def test_an_update_is_that_of_the_clipped_gradient_of_the_mean_loss(whole: Trained):
+    gradient, before = gradient_of_mean(PAIRS)
+    norm = float(np.linalg.norm(gradient))
+    assert norm > 2 * CLIP_NORM, "the gradient must be clipped for the test to tell anything"
+    assert whole.sums[0, 3] == pytest.approx(norm, rel=1e-5)
+    clipped = gradient * CLIP_NORM / norm
+    np.testing.assert_array_equal(whole.first, before)
+    np.testing.assert_allclose(whole.second, before - RATE * clipped / (np.abs(clipped) + 1), atol=1e-6, rtol=0)
+
+
+def test_the_sums_are_of_tokens_and_not_of_sentences(whole: Trained):
+    tokens = sum(len(target) + 1 for _, target in PAIRS)
+    assert whole.sums[:, 2].tolist() == [tokens] * STEPS
+    assert np.all(np.diff(whole.sums[:, 0]) < 0), "the loss of a batch falls as it is trained on"
+
+
+def test_a_mean_of_replicas_means_would_be_another_gradient():
+    # So that the tests below can tell: halves of 57 and 10 tokens weigh the same in a mean of means.
+    of_all, _ = gradient_of_mean(PAIRS)
+    of_means = (gradient_of_mean(PAIRS[:4])[0] + gradient_of_mean(PAIRS[4:])[0]) / 2
+    assert np.linalg.norm(of_means - of_all) > 0.1 * np.linalg.norm(of_all)
+
+
+def test_micro_batches_are_one_batch_even_if_one_is_empty(whole: Trained):
+    assert_same(train([[PAIRS[:1], [], PAIRS[1:]]]), whole)
+
+
+def test_rows_of_padding_and_the_order_of_rows_change_nothing(whole: Trained):
+    rows = [PADDING, *PAIRS[3:], PADDING, PADDING, *PAIRS[:3], PADDING]
+    with uncompiled():
+        assert_same(train([[rows]]), whole)
+
+
+@pytest.mark.parametrize("name", ["two replicas", "two replicas of two micro-batches"])
+def test_two_replicas_are_one(name: str, whole: Trained, two_replicas: dict[str, Trained]):
+    assert_same(two_replicas[name], whole)
+
+
+# Dropout
+
+
+def losses(trained: Trained) -> list[float]:
+    return trained.sums[:, 0].tolist()
+
+
+@pytest.fixture
+def dropout() -> Iterator[ModelConfig]:
+    """A model that drops half."""
+    with uncompiled():
+        yield model_config(dropout=0.5)
+
+
+def test_masks_are_a_function_of_the_seed(dropout: ModelConfig):
+    first, again, other = (train([[PAIRS]], model=dropout, steps=2, seed=seed) for seed in (5, 5, 6))
+    assert losses(again) == losses(first)
+    np.testing.assert_array_equal(again.last, first.last)
+    assert abs(losses(other)[0] - losses(first)[0]) > 0.01 * losses(first)[0]
+
+
+def test_masks_differ_from_step_to_step(dropout: ModelConfig):
+    # With a rate next to nothing the weights stay, and what changes the loss is the masks.
+    first, second = losses(train([[PAIRS]], model=dropout, steps=2, learning_rate=1e-30))
+    assert abs(first - second) > 0.01 * first
+
+
+def test_masks_differ_between_micro_batches(dropout: ModelConfig):
+    once = losses(train([[PAIRS]], model=dropout, steps=1))[0]
+    twice = losses(train([[PAIRS, PAIRS]], model=dropout, steps=1))[0]
+    assert abs(twice - 2 * once) > 0.01 * once
+
+
+def test_masks_differ_between_replicas(two_replicas: dict[str, Trained]):
+    # Each replica has the same rows: with the same masks, the sum would be twice that of the first.
+    one, other = losses(two_replicas["dropout on one half"])[0], losses(two_replicas["dropout on both"])[0]
+    assert abs(other - 2 * one) > 0.01 * one
+
+
+# What the script does
+
+PARTS = ("sums", "first", "second", "last")
+SCRIPTED = ("two replicas", "two replicas of two micro-batches", "dropout on one half", "dropout on both")
+
+
+def main(path: Path) -> None:
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    results = [train([[PAIRS[:4]], [PAIRS[4:]]], strategy)]
+    with uncompiled():
+        results.append(train([[PAIRS[:1], PAIRS[1:4]], [PAIRS[4:], []]], strategy))
+        results.append(train([[PAIRS], [[]]], strategy, model_config(dropout=0.5), steps=1))
+        results.append(train([[PAIRS], [PAIRS]], strategy, model_config(dropout=0.5), steps=1))
+    named = zip(SCRIPTED, results, strict=True)
+    np.savez(path, **{f"{name}.{part}": getattr(trained, part) for name, trained in named for part in PARTS})
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
