@@ -102,7 +102,10 @@ class SavedTranslator(tf.Module):
         counts = -(-lengths // self._most)  # int32 [N], pieces of each sentence
         sentence = tf.repeat(tf.range(tf.size(counts)), counts)  # int32 [P], where a piece is from
         pieces = tf.RaggedTensor.from_row_lengths(ids.flat_values, _piece_lengths(lengths, counts, sentence))
-        return tf.strings.unsorted_segment_join(self._translate_pieces(pieces), sentence, tf.size(counts), " ")
+        texts = self._translate_pieces(pieces)
+        said = texts != ""  # a piece that translates to nothing leaves no space behind either
+        texts, sentence = tf.boolean_mask(texts, said), tf.boolean_mask(sentence, said)
+        return tf.strings.unsorted_segment_join(texts, sentence, tf.size(counts), " ")
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "sentences")])
     def serve(self, sentences: tf.Tensor) -> dict[str, tf.Tensor]:

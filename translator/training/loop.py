@@ -60,7 +60,8 @@ class Limits:
 
     def fraction(self, state: TrainingState, steps_per_epoch: int) -> float:
         """Share of the training that is done, by the limit that is nearest; 1 and above at the end."""
-        epochs = state.position.epoch + state.position.batch / steps_per_epoch
+        # An epoch may be a batch longer than the first, whose length this is: it is done when its position says so.
+        epochs = state.position.epoch + min(state.position.batch / steps_per_epoch, 1 - 1e-9)
         return max(state.step / self.max_steps, epochs / self.max_epochs, state.training_seconds / self.max_seconds)
 
 
