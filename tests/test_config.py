@@ -479,3 +479,11 @@ def test_any_text_is_a_configuration_or_a_config_error(tmp_path: Path, text: str
 )
 def test_any_override_is_taken_or_a_config_error(tmp_path: Path, keys: list[str], value: str):
     loads_or_is_a_config_error(written(tmp_path / "minimal.yaml", MINIMAL), (f"{'.'.join(keys)}={value}",))
+
+
+@pytest.mark.parametrize("separator", ["\x85", "\u2028", "\u2029"])
+def test_a_line_separator_in_a_name_survives_saving(tmp_path: Path, separator: str):
+    config = load_config(Path(__file__).parents[1] / "configs" / "quickstart.yaml")
+    named = config.model_copy(update={"data": config.data.model_copy(update={"source": f"a{separator}b"})})
+    save_config(named, tmp_path / "saved.yaml")
+    assert load_config(tmp_path / "saved.yaml") == named

@@ -292,7 +292,8 @@ def save_config(config: Config, path: Path) -> None:
 
 def dump_config(config: Config) -> str:
     """The resolved configuration as YAML, every key present."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    # Escaped beyond ASCII: PyYAML writes some line separators (U+0085) raw, and reads them back as spaces.
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, width=120)
 
 
 def describe_settings(section: type[Section] = Config, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
