@@ -10,16 +10,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from translator.config import (
-    Config,
-    ConfigError,
-    CorpusConfig,
-    Section,
-    describe_settings,
-    dump_config,
-    load_config,
-    save_config,
-)
+from translator.config import Config, ConfigError, CorpusConfig, Section, dump_config, load_config, save_config
+from translator.config_reference import describe_settings
 
 ROOT = Path(__file__).parents[1]
 MINIMAL: dict[str, Any] = {

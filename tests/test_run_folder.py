@@ -25,6 +25,12 @@ def run(tmp_path: Path) -> RunFolder:
     return RunFolder(tmp_path / "runs" / "mine")
 
 
+def begun(run: RunFolder, config: Config) -> None:
+    """Claims a run and gets as far as its vocabulary."""
+    run.claim(config)
+    run.tokenizer("source", joint=True).touch()
+
+
 def test_claiming_makes_the_folder_with_the_whole_configuration(run: RunFolder):
     run.claim(config_of(seed=7))
     assert run.load_config() == config_of(seed=7)
@@ -43,7 +49,7 @@ def test_an_empty_folder_can_be_claimed(run: RunFolder):
 
 
 def test_limits_and_search_may_change_and_the_change_stays(run: RunFolder):
-    run.claim(config_of())
+    begun(run, config_of())
     now = changed(config_of(max_steps=9000, max_minutes=3, save_every_steps=5), "search", beam_size=2)
     now = changed(now, "data", root=Path("elsewhere"))
     run.claim(now)
@@ -65,7 +71,7 @@ def test_limits_and_search_may_change_and_the_change_stays(run: RunFolder):
 def test_another_model_or_corpus_is_refused_with_key_and_both_values(
     run: RunFolder, section: str, key: str, value: Any, message: str
 ):
-    run.claim(config_of())
+    begun(run, config_of())
     with pytest.raises(RunError) as caught:
         run.claim(changed(config_of(max_steps=6000), section, **{key: value}))
     assert f"{run.path} holds a run of another configuration: {message}. Name another folder" in str(caught.value)
@@ -73,11 +79,28 @@ def test_another_model_or_corpus_is_refused_with_key_and_both_values(
 
 
 def test_all_that_differs_is_told_and_nothing_else(run: RunFolder):
-    run.claim(config_of())
+    begun(run, config_of())
     with pytest.raises(RunError) as caught:
         run.claim(changed(changed(config_of(max_steps=6000), "model", num_heads=4), "train", warmup_steps=9))
     assert "model.num_heads was 8 and is 4; train.warmup_steps was 1000 and is 9. " in str(caught.value)
     assert "max_steps" not in str(caught.value)
+
+
+def test_a_run_that_has_not_begun_takes_another_configuration(run: RunFolder):
+    # As after a first `train` that ended at once, for a corpus that is not there.
+    run.claim(config_of())
+    run.claim(config_of(seed=2))
+    assert run.load_config() == config_of(seed=2)
+
+
+def test_a_budget_that_a_run_has_found_stays_its_own(run: RunFolder):
+    begun(run, config_of(batch_tokens="auto"))
+    assert run.claim(config_of(batch_tokens="auto")).train.batch_tokens == "auto", "not found yet"
+    assert run.claim(config_of(batch_tokens=7000)).train.batch_tokens == 7000
+    assert run.claim(config_of(batch_tokens="auto")).train.batch_tokens == 7000
+    assert run.load_config() == config_of(batch_tokens=7000)
+    with pytest.raises(RunError, match=r"train\.batch_tokens was 7000 and is 8000"):
+        run.claim(config_of(batch_tokens=8000))
 
 
 def test_what_may_change_are_settings():

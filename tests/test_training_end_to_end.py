@@ -6,8 +6,6 @@ Training starts TensorFlow in processes of its own, several side by side; what e
 
 import contextlib
 import json
-import os
-import random
 import re
 import signal
 import subprocess
@@ -21,93 +19,32 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-import yaml
 
+from tests.toy_language import (
+    ENGLISH,
+    MAX_STEPS,
+    PATIENCE_SECONDS,
+    SPLITS,
+    Ran,
+    finish,
+    metrics,
+    metrics_without_clock,
+    start,
+    train,
+    write_language,
+)
 from translator.cli import main
 
-ENGLISH = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-GERMAN = ["null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"]
-SPLITS = {"train": 800, "val": 40, "test": 60}
-MAX_STEPS = 300
-PATIENCE_SECONDS = 300  # for a process of ours, on however busy a machine
-
-CONFIG: dict[str, Any] = {
-    "data": {"train": "train.{lang}", "validation": "val.{lang}", "test": "test.{lang}", "max_tokens": 24},
-    "tokenizer": {"vocabulary_size": 44, "sampling_alpha": 0.5},
-    "model": {"d_model": 32, "d_ff": 64, "num_heads": 2, "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.05},
-    "train": {
-        "max_steps": MAX_STEPS,
-        "batch_tokens": 800,
-        "micro_batches": 2,
-        "learning_rate": 0.01,
-        "warmup_steps": 30,
-        "log_every_steps": 20,
-        "validate_every_steps": 60,
-        "save_every_steps": 70,
-        "average_checkpoints": 3,
-    },
-    "search": {"beam_size": 2},
-}
 JSON_KEYS = [
     "bleu", "bleu_signature", "chrf", "chrf_signature", "ter", "ter_signature",
     "bleu_lowercase_tokenized", "sentences", "seconds", "hypothesis_tokens",
 ]  # fmt: skip
 
 
-def written(path: Path, lines: list[str]) -> Path:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return path
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The corpus and a configuration; runs go here too."""
-    folder = tmp_path_factory.mktemp("road")
-    rng = random.Random(3)
-    numbers: dict[tuple[int, ...], None] = {}
-    while len(numbers) < sum(SPLITS.values()):
-        numbers[tuple(rng.randrange(10) for _ in range(rng.randint(3, 6)))] = None
-    rest = iter(numbers)
-    for split, pairs in SPLITS.items():
-        chosen = [next(rest) for _ in range(pairs)]
-        for language, words in (("en", ENGLISH), ("de", GERMAN)):
-            written(folder / f"{split}.{language}", [" ".join(words[digit] for digit in digits) for digits in chosen])
-    config = CONFIG | {"data": CONFIG["data"] | {"root": str(folder)}}
-    (folder / "numbers.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    return folder
-
-
-@dataclass
-class Ran:
-    """A command that came to its end."""
-
-    code: int
-    out: bytes
-    err: str
-
-
-def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
-    environment = os.environ | {"COLUMNS": "200"}  # so that no line of a message is broken
-    command = [sys.executable, "-m", "translator", *arguments]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
-
-
-def finish(process: "subprocess.Popen[bytes]", given: bytes = b"") -> Ran:
-    try:
-        out, err = process.communicate(given, timeout=PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
-    return Ran(process.returncode, out, err.decode())
-
-
-def train(folder: Path, name: str, *settings: str) -> "subprocess.Popen[bytes]":
-    return start(folder, "train", "numbers.yaml", "--run", name, *[f"--set={setting}" for setting in settings])
-
-
-def metrics(run_folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return write_language(tmp_path_factory.mktemp("road"))
 
 
 def interrupt(process: "subprocess.Popen[bytes]", rows: Path, step: int) -> None:
@@ -267,13 +204,7 @@ def test_a_run_in_pieces_ends_with_the_very_weights_of_one_in_one_go(folder: Pat
 
 
 def test_a_run_in_pieces_has_the_very_metrics_of_one_in_one_go(folder: Path, trained: Path, runs: Runs):
-    def without_clock(name: str) -> list[dict[str, Any]]:
-        return [
-            {key: value for key, value in row.items() if "seconds" not in key and "per_second" not in key}
-            for row in metrics(folder / name)
-        ]
-
-    assert without_clock("parts") == without_clock("whole")
+    assert metrics_without_clock(folder / "parts") == metrics_without_clock(folder / "whole")
 
 
 def test_training_what_is_complete_says_so_and_trains_no_more(trained: Path, runs: Runs):
@@ -293,11 +224,39 @@ def test_a_limit_of_epochs_lets_the_last_epoch_end():
     # The plans of epochs differ in length: the first may have nine batches, and this one ten.
     from translator.data.batches import Position
     from translator.training.checkpoints import TrainingState
-    from translator.training.loop import Limits
+    from translator.training.limits import Limits
 
     limits = Limits(max_steps=float("inf"), max_epochs=2, max_seconds=float("inf"))
     assert limits.fraction(TrainingState(position=Position(epoch=1, batch=9)), steps_per_epoch=9) < 1
     assert limits.fraction(TrainingState(position=Position(epoch=2, batch=0)), steps_per_epoch=9) >= 1
+
+
+# Training that goes wrong
+
+
+def test_a_run_that_diverges_goes_back_shows_the_pairs_and_ends_in_one_line(folder: Path):
+    ran = finish(train(folder, "diverging", "train.learning_rate=1e30", "train.warmup_steps=0", "model.dropout=0"))
+    assert ran.code == 2
+    assert "Traceback" not in ran.err
+    assert re.search(r"step \d+: the loss or its gradient is no number; skipped this update by \d+ pairs", ran.err)
+    place, english = re.search(r"train\.en:(\d+): (.*?)  \|  ", ran.err).groups()  # type: ignore[union-attr]
+    assert (folder / "train.en").read_text(encoding="utf-8").splitlines()[int(place) - 1] == english
+    assert ran.err.count("going back to step 0 and on with half the learning rate") == 4
+    assert "at the learning rate 6.25e+28 still. A lower train.learning_rate" in ran.err
+    assert ran.out == b""
+
+
+# Preparing
+
+
+def test_prepare_is_what_training_begins_with(folder: Path, trained: Path):
+    ran = finish(start(folder, "prepare", "numbers.yaml", "--run", "prepared"))
+    assert ran.code == 0, ran.err
+    assert ran.out == b""
+    assert "prepared/data: 800 pairs; " in ran.err
+    for name in ("tokenizer.model", "data/source.ids", "data/target.offsets", "data/numbers"):
+        assert (folder / "prepared" / name).read_bytes() == (trained / name).read_bytes(), name
+    assert {path.name for path in (folder / "prepared").iterdir()} == {"config.yaml", "tokenizer.model", "data"}
 
 
 # Evaluating

@@ -1,4 +1,4 @@
-"""The command line: `translator train`, `eval`, `translate`, `export`, `config`.
+"""The command line: `translator prepare`, `train`, `eval`, `translate`, `export`, `config`.
 
 TensorFlow is imported inside the commands that need it, so that `--help` answers at once. Results go to standard
 output; progress, warnings and errors go to standard error.
@@ -10,18 +10,19 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from translator.config import Config, describe_settings, dump_config, load_config
+from translator.config import Config, dump_config, load_config
+from translator.config_reference import describe_settings
 from translator.errors import TranslatorError
+from translator.progress import duration, progress
 from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
 
@@ -41,6 +42,8 @@ console = Console(stderr=True, highlight=False)
 
 Run = Annotated[Path, typer.Argument(help="A run folder, as in runs/quickstart.")]
 Model = Annotated[Path, typer.Argument(help="A run folder, or a folder that `translator export` wrote.")]
+ConfigFile = Annotated[Path, typer.Argument(help="A YAML file, as in configs/quickstart.yaml.")]
+RunOption = Annotated[Path | None, typer.Option("--run", help="Where the run goes; runs/<name of CONFIG> else.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value, as in train.max_minutes=40.")]
 Overrides = Annotated[list[str] | None, typer.Argument(hidden=True)]  # so that --set takes several values in a row
 Beam = Annotated[int | None, typer.Option(min=1, help="Beam size in place of the run's own; 1 is greedy search.")]
@@ -61,23 +64,26 @@ def main() -> None:
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="A YAML file, as in configs/quickstart.yaml.")],
+    config: ConfigFile,
     overrides: Overrides = None,
     settings: Settings = None,
-    run: Annotated[Path | None, typer.Option(help="Where the run goes; runs/<name of the configuration> else.")] = None,
+    run: RunOption = None,
 ) -> None:
     """Train a model, or go on training it; then score it on the test set."""
-    resolved = load_config(config, [*(settings or []), *(overrides or [])])
-    folder = RunFolder(run or Path("runs") / config.stem)
-    folder.claim(resolved)
+    resolved, folder = _claimed_run(config, overrides, settings, run)
     start_tensorflow(cpu_devices=sum(name.startswith("CPU") for name in resolved.train.devices or []))
     from translator.data.prepare import prepare
     from translator.training.loop import Training
     from translator.training.progress import TrainingProgress
 
-    with console.status("preparing the corpus …"):
-        tokenizers, store = prepare(resolved, folder)
+    with progress(console, "preparing the corpus") as show:
+        tokenizers, store = prepare(resolved, folder, show)
+    with console.status("building the model …"):
         training = Training(resolved, folder, tokenizers, store, TrainingProgress(console))
+    if resolved.train.batch_tokens == "auto":
+        with console.status("finding the largest batch that fits …"):
+            resolved = folder.claim(resolved.with_batch_tokens(training.find_batch_tokens()))
+            training = Training(resolved, folder, tokenizers, store, TrainingProgress(console))
     if training.complete and folder.model.is_file():
         _say(
             f"{folder.path} is complete, after {training.state.step:,} steps. "
@@ -89,6 +95,24 @@ def train(
         if resolved.data.test:
             _print_report(_evaluate_run(folder, resolved, None))
     _say(f"Translate with:  echo 'A sentence.' | {_command()} translate {folder.path}")
+
+
+@app.command()
+def prepare(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    settings: Settings = None,
+    run: RunOption = None,
+) -> None:
+    """Learn the vocabulary and encode the training corpus ahead of `train`, which does it by itself when needed."""
+    resolved, folder = _claimed_run(config, overrides, settings, run)
+    from translator.data.prepare import prepare
+
+    began = time.monotonic()
+    with progress(console, "preparing the corpus") as show:
+        _, store = prepare(resolved, folder, show)
+    tokens = int(store.source.offsets[-1] + store.target.offsets[-1])
+    _say(f"{folder.data}: {store.counts}; {tokens:,} tokens, prepared in {duration(time.monotonic() - began)}")
 
 
 @app.command("eval")
@@ -135,7 +159,7 @@ def translate(
     with output.open("w", encoding="utf-8") if output else contextlib.nullcontext(sys.stdout) as file:
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
         while chunk := list(itertools.islice(lines, LINES_TOGETHER)):
-            with _progress("translating", bool(output)) as show:
+            with progress(console, "translating", visible=bool(output)) as show:
                 for line in translator.translate(chunk, number, show):
                     file.write(line + "\n")
             file.flush()
@@ -171,6 +195,15 @@ def show_config(
         print(f"{key}: {kind} = {default}\n    {text}")
 
 
+def _claimed_run(
+    config: Path, overrides: list[str] | None, settings: list[str] | None, run: Path | None
+) -> tuple[Config, RunFolder]:
+    """The configuration that a command line asks for, and its run's folder."""
+    resolved = load_config(config, [*(settings or []), *(overrides or [])])
+    folder = RunFolder(run or Path("runs") / config.stem)
+    return folder.claim(resolved), folder
+
+
 def _evaluate_run(folder: RunFolder, config: Config, beam: int | None) -> "Report":
     """Scores the run's own test set; the report stays in the run folder unless the search was another."""
     start_tensorflow()
@@ -189,7 +222,7 @@ def _evaluate(folder: RunFolder, pairs: "list[SentencePair]", config: Config, be
     from translator.report import evaluate
 
     translator = Translator.load(folder.path, beam)
-    with _progress("translating the test set", True) as show:
+    with progress(console, "translating the test set") as show:
         return evaluate(translator, pairs, config.data.target, show)
 
 
@@ -209,15 +242,6 @@ def _print_report(report: "Report") -> None:
     ):
         output.print(f"{name:5}{value:6.2f}  {signature}", markup=False, soft_wrap=True)
     output.print(f"{len(report.pairs):,} sentences in {report.seconds:.1f} s", markup=False)
-
-
-@contextlib.contextmanager
-def _progress(what: str, visible: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error, if that is a terminal; gives what tells it how much is done of how much."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not (visible and console.is_terminal)) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _say(message: str) -> None:

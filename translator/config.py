@@ -6,7 +6,7 @@ A configuration is a YAML file. `extends: other.yaml` starts from another file, 
 
 import difflib
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +24,8 @@ from pydantic import (
 
 from translator.errors import TranslatorError
 
+# What pydantic calls the branches of "a number or auto" in the places of its errors.
+NUMBER_BRANCH, AUTO_BRANCH = "constrained-int", "literal['auto']"
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
@@ -178,8 +180,9 @@ class TrainConfig(Section):
     """Passes over the training corpus."""
     max_minutes: float | None = Field(None, gt=0.0)
     """Minutes of training, validation included, over all the starts of a run."""
-    batch_tokens: int = Field(4096, ge=8)
-    """Target tokens of one update, padding included, over all devices and micro-batches."""
+    batch_tokens: Annotated[int, Field(ge=8)] | Literal["auto"] = 4096
+    """Tokens of one update on its longer side, padding included, over all devices and micro-batches; auto finds, at the
+    start of a run, the most that fit into memory, which is what the run's own configuration then says."""
     micro_batches: int = Field(1, ge=1)
     """Parts that a device works through one after the other for one update, to save memory (gradient accumulation)."""
     label_smoothing: Probability = 0.1
@@ -197,8 +200,13 @@ class TrainConfig(Section):
     """Steps over which the learning rate rises linearly from zero."""
     clip_norm: float | None = Field(1.0, gt=0.0)
     """Global gradient norm past which gradients are scaled down to it; null never does."""
+    max_skipped_steps: int = Field(3, ge=0)
+    """Updates in a row that may be skipped because their loss or gradient is not a number. Past them, training goes
+    back to its newest checkpoint and on with half the learning rate."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     """Arithmetic of the matrix products; weights and their updates are always float32."""
+    xla: bool = False
+    """Compile each shape of batch with XLA, for GPUs and TPUs: batches then come in few shapes, with more padding."""
     devices: list[str] | None = None
     """Devices to train on together, as `["GPU:0", "GPU:1"]`; null takes every GPU, or else the CPU."""
     log_every_steps: int = Field(50, ge=1)
@@ -255,6 +263,10 @@ class Config(Section):
     train: TrainConfig
     search: SearchConfig = SearchConfig()
 
+    def with_batch_tokens(self, batch_tokens: int | Literal["auto"]) -> "Config":
+        """The same but for `train.batch_tokens`, as that is found out."""
+        return self.model_copy(update={"train": self.train.model_copy(update={"batch_tokens": batch_tokens})})
+
     @model_validator(mode="after")
     def _parts_agree(self) -> "Config":
         if self.model.tied_embeddings == "all" and not self.tokenizer.joint:
@@ -262,7 +274,7 @@ class Config(Section):
                 "model.tied_embeddings 'all' shares source and target embeddings, which needs tokenizer.joint true; "
                 "with separate vocabularies use 'target'"
             )
-        if self.data.max_tokens > self.train.batch_tokens:
+        if self.train.batch_tokens != "auto" and self.data.max_tokens > self.train.batch_tokens:
             raise ValueError(
                 f"data.max_tokens {self.data.max_tokens} is above train.batch_tokens {self.train.batch_tokens}; "
                 "one sentence would not fit into a batch"
@@ -294,48 +306,6 @@ def dump_config(config: Config) -> str:
     """The resolved configuration as YAML, every key present."""
     # Escaped beyond ASCII: PyYAML writes some line separators (U+0085) raw, and reads them back as spaces.
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, width=120)
-
-
-def describe_settings(section: type[Section] = Config, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """Yields (key, type, default, documentation) of every setting, in reading order."""
-    for name, field in section.model_fields.items():
-        inner = _section_of(field.annotation)
-        if inner is not None and not isinstance(field.default, tuple):
-            yield from describe_settings(inner, f"{prefix}{name}.")
-            if inner is not CorpusConfig:
-                continue
-        default = (
-            "required"
-            if field.is_required()
-            else yaml.safe_dump(_plain(field.default), default_flow_style=True).split("\n")[0]
-        )
-        yield f"{prefix}{name}", _type_name(field.annotation), default, " ".join((field.description or "").split())
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
-
-
-def _type_name(annotation: Any) -> str:
-    """A type as a user reads it: `int or null`, `'pre' or 'post'`."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Literal:
-        return " or ".join(str(argument) for argument in arguments)
-    if origin is Annotated:
-        return _type_name(arguments[0])
-    if origin in (list, tuple):
-        return "list of " + _type_name(arguments[0])
-    if arguments:
-        return " or ".join(_type_name(argument) for argument in arguments)
-    names = {type(None): "null", CorpusConfig: "corpus", Path: "path", str: "text", bool: "true or false"}
-    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
-
-
-def _section_of(annotation: Any) -> type[Section] | None:
-    """The section that an annotation holds, through optionals and tuples."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    return next(filter(None, map(_section_of, typing.get_args(annotation))), None)
 
 
 def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -395,13 +365,15 @@ def _validated(tree: dict[str, Any], origins: dict[str, str], path: str) -> Conf
     try:
         return Config.model_validate(tree)
     except pydantic.ValidationError as error:
-        problems = [_problem(details, origins, path) for details in error.errors()]
+        problems = [
+            _problem(details, origins, path) for details in error.errors() if details["loc"][-1:] != (AUTO_BRANCH,)
+        ]
         raise ConfigError("\n".join(dict.fromkeys(problems))) from None
 
 
 def _problem(details: Any, origins: dict[str, str], path: str) -> str:
     """One line for one of pydantic's errors: file, key, what was expected and found."""
-    location = [part for part in details["loc"] if part in {"0"} or not str(part).startswith("function-")]
+    location = [part for part in details["loc"] if part != NUMBER_BRANCH and not str(part).startswith("function-")]
     key = ".".join(str(part) for part in location)
     known = [".".join(str(part) for part in location[:length]) for length in range(len(location), 0, -1)]
     where = next((origins[name] for name in known if name in origins), path)
@@ -422,5 +394,12 @@ def _keys_beside(location: Sequence[Any]) -> list[str]:
     section: type[Section] = Config
     for part in location[:-1]:
         if isinstance(part, str) and part in section.model_fields:
-            section = _section_of(section.model_fields[part].annotation) or section
+            section = section_of(section.model_fields[part].annotation) or section
     return list(section.model_fields)
+
+
+def section_of(annotation: Any) -> type[Section] | None:
+    """The section that an annotation holds, through optionals and tuples."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(section_of, typing.get_args(annotation))), None)

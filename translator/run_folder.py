@@ -67,25 +67,40 @@ class RunFolder:
             raise RunError(f"{self.path} is not a run: it has no config.yaml. `translator train` makes one")
         return load_config(self.config)
 
-    def claim(self, config: Config) -> None:
+    def claim(self, config: Config) -> Config:
         """Makes the folder for a run, or checks that the run in it is the same but for what may change on the way.
+
+        Returns:
+            The configuration, with what the run has found out for itself (`batch_tokens: auto`).
 
         Raises:
             RunError: the folder holds another run; names the keys that differ.
         """
-        if self.config.is_file():
+        if self.config.is_file() and self._is_begun():
+            if config.train.batch_tokens == "auto":
+                config = config.with_batch_tokens(self.load_config().train.batch_tokens)
             before, now = (_flat(c.model_dump(mode="json")) for c in (self.load_config(), config))
-            differing = sorted(key for key in before if before[key] != now[key] and not key.startswith(MAY_CHANGE))
+            differing = sorted(
+                key for key in before if before[key] not in (now[key], "auto") and not key.startswith(MAY_CHANGE)
+            )
             if differing:
                 shown = "; ".join(f"{key} was {before[key]!r:.60} and is {now[key]!r:.60}" for key in differing)
                 raise RunError(
                     f"{self.path} holds a run of another configuration: {shown}. "
                     "Name another folder with --run, or delete this one to start afresh"
                 )
-        elif self.path.exists() and not (self.path.is_dir() and not any(self.path.iterdir())):
+        elif self.path.exists() and not self.config.is_file() and not self._is_empty_folder():
             raise RunError(f"{self.path} is neither empty nor a run; name another folder with --run")
         self.path.mkdir(parents=True, exist_ok=True)
         save_config(config, self.config)
+        return config
+
+    def _is_begun(self) -> bool:
+        """Whether there is more than a configuration: a first command may have ended at once, for a mistake in it."""
+        return any(self.path.glob("tokenizer*.model")) or self.checkpoints.exists()
+
+    def _is_empty_folder(self) -> bool:
+        return self.path.is_dir() and not any(self.path.iterdir())
 
 
 # Keys, or beginnings of keys, that a run may be gone on with under other values: limits, reporting, evaluation.

@@ -15,21 +15,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from translator.config import TokenizerConfig
-from translator.data.batches import Batch, Position, Sampling, TrainingBatches, length_sorted, pad, plan_epoch, rung
+from translator.data import batches as batches_module
+from translator.data.batches import (
+    Batch,
+    Position,
+    Sampling,
+    TrainingBatches,
+    length_sorted,
+    pad,
+    paired_rungs,
+    plan_epoch,
+    rung,
+)
 from translator.data.store import Counts, Sequences, TokenStore
 from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, Tokenizer, train_tokenizer
-
-
-def sequences_of(rows: Sequence[Sequence[int]]) -> Sequences:
-    ids = np.fromiter(itertools.chain.from_iterable(rows), np.uint16)
-    return Sequences(ids, np.cumsum([0, *map(len, rows)], dtype=np.int64))
 
 
 def store_of(pairs: Sequence[tuple[Sequence[int], Sequence[int]]], *sizes: int) -> TokenStore:
     """A store of the pairs, as one corpus or as several of the given sizes."""
     ends = [0, *itertools.accumulate(sizes or [len(pairs)])]
-    sides = [sequences_of([pair[side] for pair in pairs]) for side in (0, 1)]
-    return TokenStore(sides[0], sides[1], tuple(itertools.starmap(range, itertools.pairwise(ends))), Counts(len(pairs)))
+    sides = [Sequences.of([pair[side] for pair in pairs], np.uint16) for side in (0, 1)]
+    corpora = tuple(itertools.starmap(range, itertools.pairwise(ends)))
+    return TokenStore(sides[0], sides[1], corpora, Counts(len(pairs)), np.arange(1, len(pairs) + 1))
 
 
 def random_store(rows: int, longest: int, *sizes: int, seed: int = 1) -> TokenStore:
@@ -123,20 +130,37 @@ def test_batches_of_an_epoch_come_in_no_order_of_length():
 
 
 def test_most_of_a_batch_is_tokens():
-    # 100 pairs of each length from 1 to 40 are 100 · (2 + … + 41) = 86,000 tokens with EOS. In batches of one rung each
-    # row would take its rung's length: 100 · (2 + … + 8 + 2 · (10 + … + 16) + 4 · (20 + … + 32) + 8 · 40 + 48) = 92,300
-    # places. That is 17 rungs; 16 batches at most reach from one into the next, and take the budget of 820 at most.
-    # 86,000 of 92,300 + 16 · 820 places are 81 %.
-    lengths = [length for length in range(1, 41) for _ in range(100)]
+    # 400 pairs of each length from 1 to 40 are 400 · (2 + … + 41) = 344,000 tokens with EOS. In batches of one rung
+    # each row would take its rung's length: 400 · (2 + … + 16 + 2 · (18 + 20 + … + 32) + 4 · (36 + 40) + 44) = 353,200
+    # places. That is 26 rungs; 25 batches at most reach from one into the next, and take the budget of 820 at most.
+    # 344,000 of 353,200 + 25 · 820 places are 92 %.
+    lengths = [length for length in range(1, 41) for _ in range(400)]
     random.Random(1).shuffle(lengths)
     store = store_of([([5] * length, [6] * length) for length in lengths])
-    assert 86_000 / sum(cost(store, rows) for rows in plan_epoch(store, (1.0,), 820, 1, 0)) > 0.81
+    assert 344_000 / sum(cost(store, rows) for rows in plan_epoch(store, (1.0,), 820, 1, 0)) > 0.92
 
 
-def test_rungs_are_all_lengths_up_to_8_and_then_four_to_each_doubling():
-    rungs = [*range(1, 9), 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80]
+def test_rungs_are_all_lengths_up_to_16_and_then_eight_to_each_doubling():
+    rungs = [*range(1, 17), *range(18, 33, 2), *range(36, 65, 4), 72, 80]
     expected = [next(rung for rung in rungs if rung >= length) for length in range(1, 81)]
     assert rung(np.arange(1, 81)).tolist() == expected
+
+
+def test_few_rungs_are_two_to_each_doubling_for_the_longer_side():
+    source, target = np.array([1, 9, 3, 20, 33, 40]), np.array([2, 4, 13, 16, 1, 70])
+    for side in paired_rungs(source, target, few_shapes=True):
+        assert side.tolist() == [8, 12, 16, 24, 48, 96]
+
+
+def test_a_corpus_of_several_parts_is_planned_part_by_part(monkeypatch: pytest.MonkeyPatch):
+    store = random_store(500, 40)
+    whole = plan_epoch(store, (1.0,), 200, 1, 0)
+    monkeypatch.setattr(batches_module, "SORTED_TOGETHER", 90)
+    parts = plan_epoch(store, (1.0,), 200, 1, 0)
+    assert times(parts) == Counter(range(500))
+    # Each of the six parts has a last batch that may be small.
+    assert len(whole) <= len(parts) <= len(whole) + 5 + 26 * 5
+    assert max(cost(store, rows) for rows in parts) <= 200
 
 
 # The batches of a run
@@ -215,6 +239,37 @@ def test_the_dataset_is_the_same_batches_share_by_share(position: Position, shar
     for ((epoch, batch), source, target), (after, share) in zip(elements, expected, strict=True):
         assert Position(int(epoch), int(batch)) == after
         assert identical([Batch(source, target)], [share])
+
+
+@pytest.mark.parametrize("few_shapes", [False, True])
+@pytest.mark.parametrize(("shares", "micro_batches"), [(1, 1), (2, 2), (3, 1)])
+def test_no_share_is_larger_than_the_largest(shares: int, micro_batches: int, few_shapes: bool):
+    batches = batches_of(
+        store=random_store(300, 30), batch_tokens=200, shares=shares, micro_batches=micro_batches, few_shapes=few_shapes
+    )
+    largest = batches.largest()
+    assert not largest.source.any()
+    assert not largest.target.any()
+    for _, dealt in first(batches, len(batches.plan(0))):
+        for found, most in zip(dealt[0], largest, strict=True):
+            assert found.shape[0] == most.shape[0] == micro_batches
+            row = most.shape[2] if few_shapes else 0
+            assert found[..., 1:].size <= most.size + micro_batches * row
+            # What attention takes, for each row the square of its length.
+            assert found.shape[1] * found.shape[2] ** 2 <= most.shape[1] * most.shape[2] ** 2
+
+
+def test_few_shapes_are_one_for_each_rung_and_lose_no_row():
+    batches = batches_of(store=random_store(700, 60), batch_tokens=400, few_shapes=True)
+    dealt = first(batches, len(batches.plan(0)) + len(batches.plan(1)))
+    shapes = {(share.source.shape, share.target.shape) for _, (share,) in dealt}
+    assert {target[2] - 1 for _, target in shapes} <= {8, 12, 16, 24, 32, 48, 64}
+    assert len(shapes) <= 7
+    assert all(source[1] == target[1] == 400 // source[2] and source[2] == target[2] - 1 for source, target in shapes)
+    epoch = dealt[: len(batches.plan(0))]
+    found = [pair for _, (share,) in epoch for pair in rows_of(share.source, share.target)]
+    store = batches.store
+    assert sorted(found) == sorted((store.source[r].tolist(), store.target[r].tolist()) for r in range(len(store)))
 
 
 # Sampling

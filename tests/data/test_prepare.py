@@ -129,6 +129,37 @@ def test_a_change_of_the_same_size_is_seen(root: Path, run: RunFolder):
     assert tokenizer.decode([store.target[0].tolist()]) == ["eins drei sieben"]
 
 
+def test_a_file_that_was_touched_but_not_changed_is_not_encoded_again(
+    root: Path, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+):
+    prepare(config_of(root), run)
+    os.utime(root / "train.en")
+    monkeypatch.setattr(prepare_module, "write_store", None)
+    _, store = prepare(config_of(root), run)
+    assert len(store) == 32
+
+
+def test_a_file_that_is_as_it_was_is_not_read_again(root: Path, run: RunFolder, monkeypatch: pytest.MonkeyPatch):
+    prepare(config_of(root), run)
+    monkeypatch.setattr(prepare_module, "sha256", None)
+    _, store = prepare(config_of(root), run)
+    assert len(store) == 32
+
+
+def test_what_is_done_is_shown_with_the_pairs_that_there_are(
+    root: Path, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(prepare_module, "SHOWN_EVERY", 16)
+    shown: list[tuple[int, int | None, str | None]] = []
+    prepare(config_of(root), run, lambda done, total=None, what=None: shown.append((done, total, what)))
+    assert shown == [
+        (16, None, "drawing sentences for the vocabulary"),
+        (32, None, "drawing sentences for the vocabulary"),
+        (40, 40, "learning the vocabulary"),
+        (40, 40, "encoding the corpus"),
+    ]
+
+
 def test_another_length_limit_leaves_out_other_pairs(root: Path, run: RunFolder):
     config = config_of(root)
     (tokenizer, _), _ = prepare(config, run)

@@ -6,10 +6,11 @@ from typing import cast
 import numpy as np
 import pytest
 
+from translator.config import TokenizerConfig
 from translator.data import store as store_module
 from translator.data.corpus import CorpusError, SentencePair
-from translator.data.store import Counts, TokenStore, open_store, write_store
-from translator.data.tokenizer import Tokenizer
+from translator.data.store import Counts, Sequences, TokenStore, open_store, write_store
+from translator.data.tokenizer import Tokenizer, train_tokenizer
 
 
 class WordNumbers:
@@ -18,7 +19,7 @@ class WordNumbers:
     def __init__(self, vocabulary_size: int = 1000) -> None:
         self.vocabulary_size = vocabulary_size
 
-    def encode(self, sentences: Sequence[str]) -> list[list[int]]:
+    def encode(self, sentences: Sequence[str], threads: int = -1) -> list[list[int]]:
         return [[int(word) for word in sentence.split()] for sentence in sentences]
 
 
@@ -74,6 +75,7 @@ def test_empty_and_too_long_pairs_are_left_out_and_counted_and_shift_no_other(fo
     assert pairs_of(store) == [([1], [1]), ([5], [5, 5, 5]), ([7], [7, 7]), ([8], [8])]
     assert store.counts == Counts(kept=4, empty=4, too_long=3)
     assert store.corpora == (range(3), range(3, 3), range(3, 4))
+    assert store.numbers.tolist() == [1, 5, 8, 2], "which pair of its corpus each one was"
 
 
 @pytest.mark.parametrize("left_out", [[], [4], [0, 1, 2], [3, 4, 5, 9]])
@@ -86,7 +88,37 @@ def test_what_is_encoded_together_makes_no_difference(
     ]
     write(folder, corpus)
     kept = [row for row in range(10) if row not in left_out]
+    assert opened(folder).numbers.tolist() == [row + 1 for row in kept]
     assert pairs_of(opened(folder)) == [([row] * (row % 3 + 1), [row + 100] * (row % 2 + 1)) for row in kept]
+
+
+def test_a_long_corpus_is_encoded_on_all_cores_with_the_same_result(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    words = [f"{a}{b}" for a in "abcdefgh" for b in "ijklmnop"]
+    tokenizer = train_tokenizer([" ".join(words)] * 3, TokenizerConfig(vocabulary_size=30), seed=1)
+    pairs = [SentencePair(" ".join(words[row % 7 : row % 13]), words[row % 64]) for row in range(100)]
+    shown: list[int] = []
+    stores = []
+    for chunks, name in ((100, "alone"), (2, "together")):
+        monkeypatch.setattr(store_module, "ENCODED_TOGETHER", 7)
+        monkeypatch.setattr(store_module, "ENCODED_ALONE", chunks)
+        write_store(folder / name, [pairs, pairs[:50]], (tokenizer, tokenizer), 20, "fingerprint", shown.append)
+        stores.append(opened(folder / name))
+    alone, together = stores
+    assert pairs_of(together) == pairs_of(alone)
+    assert together.numbers.tolist() == alone.numbers.tolist()
+    assert together.counts == alone.counts
+    assert together.counts.empty > 0
+    assert together.counts.read == 150
+    assert shown == [*range(7, 100, 7), 100, *range(107, 150, 7), 150] * 2
+
+
+def test_taking_rows_gives_them_in_the_order_asked_for():
+    sequences = Sequences.of([[5, 6], [], [7], [8, 9, 10]], np.uint16)
+    taken = sequences.take(np.array([3, 0, 1, 3]))
+    assert [ids.tolist() for ids in taken] == [[8, 9, 10], [5, 6], [], [8, 9, 10]]
+    assert taken.lengths.tolist() == [3, 2, 0, 3]
+    assert taken.ids.dtype == np.uint16
+    assert len(sequences.take(np.array([], np.int64))) == 0
 
 
 @pytest.mark.parametrize(("vocabulary_size", "dtype"), [(2**16, np.uint16), (2**16 + 1, np.uint32)])
@@ -150,7 +182,7 @@ def test_a_store_replaces_another_whole(folder: Path):
     write(folder, [("5", "6")])
     assert pairs_of(opened(folder)) == [([5], [6])]
     assert sorted(path.name for path in folder.iterdir()) == [
-        "manifest.json", "source.ids", "source.offsets", "target.ids", "target.offsets",
+        "manifest.json", "numbers", "source.ids", "source.offsets", "target.ids", "target.offsets",
     ]  # fmt: skip
 
 

@@ -140,7 +140,7 @@ def test_an_interrupted_save_is_no_checkpoint(checkpoints: Checkpoints, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoints_module, "_sha256", killed)
+        patched.setattr(checkpoints_module, "sha256", killed)
         with pytest.raises(KeyboardInterrupt):
             save(checkpoints, 6)
     assert checkpoints.steps() == [5]

@@ -14,8 +14,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from translator.data.store import TokenStore
+from translator.data.store import Sequences, TokenStore
 from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
+
+# Rows of an epoch that are sorted by length at once.
+SORTED_TOGETHER = 2**20
 
 
 class Batch(NamedTuple):
@@ -40,57 +43,81 @@ class Sampling:
     tokenizers: tuple[Tokenizer, Tokenizer]
     alpha: float
 
-    def resample(self, sequences: list[np.ndarray], side: int, seed: int) -> list[np.ndarray]:
+    def resample(self, sequences: Sequences, side: int, seed: int) -> Sequences:
         """Segments the text of sequences of ids anew; one with an unknown character, whose text is lost, stays."""
         tokenizer = self.tokenizers[side]
-        texts = tokenizer.decode([ids.tolist() for ids in sequences])
-        sampled = tokenizer.sample(texts, self.alpha, seed)
-        return [ids if UNK_ID in ids else np.asarray(new) for ids, new in zip(sequences, sampled, strict=True)]
+        rows = [ids.tolist() for ids in sequences]
+        sampled = tokenizer.sample(tokenizer.decode(rows), self.alpha, seed)
+        return Sequences.of([ids if UNK_ID in ids else new for ids, new in zip(rows, sampled, strict=True)])
 
 
 def plan_epoch(
-    store: TokenStore, weights: tuple[float, ...], batch_tokens: int, seed: int, epoch: int
+    store: TokenStore, weights: tuple[float, ...], batch_tokens: int, seed: int, epoch: int, *, few_shapes: bool = False
 ) -> list[np.ndarray]:
     """Deals the rows of an epoch into batches of like length, in random order.
 
     Rows are sorted by the rungs of their target and source lengths, in random order within a rung, and cut so that no
-    batch passes `batch_tokens`, counted on its longer side with padding and EOS.
+    batch passes `batch_tokens`, counted on its longer side with padding and EOS. With `few_shapes` both sides of a pair
+    have the rung of the longer one, and rungs are few. In a large corpus it is so many rows
+    at a time, drawn at random, that are sorted: memory is then for the row numbers and little else.
 
     Returns:
         Row numbers of each batch. A row may come more than once with weights above 1.
     """
     rng = np.random.default_rng([seed, epoch])
-    rows = rng.permutation(np.concatenate([_weighted(rng, *part) for part in zip(store.corpora, weights, strict=True)]))
-    source, target = rung(store.source.lengths[rows] + 1), rung(store.target.lengths[rows] + 1)
+    rows = np.concatenate([_weighted(rng, *part) for part in zip(store.corpora, weights, strict=True)])
+    rng.shuffle(rows)
+    parts = np.array_split(rows, -(-len(rows) // SORTED_TOGETHER))
+    batches = [batch for part in parts for batch in _cut(store, part, batch_tokens, few_shapes)]
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def _cut(store: TokenStore, rows: np.ndarray, batch_tokens: int, few_shapes: bool) -> Iterator[np.ndarray]:
+    """Sorts rows by their rungs and cuts them into batches."""
+    source, target = (
+        sequences.offsets[rows + 1] - sequences.offsets[rows] + 1 for sequences in (store.source, store.target)
+    )
+    source, target = paired_rungs(source, target, few_shapes)
     order = np.argsort((target << 32) + source, kind="stable")
     rows, source, target = rows[order], source[order], target[order]
     longer = np.maximum(source, target)
     rungs = np.unique(longer)
-    batches, start = [], 0
+    start = 0
     while start < len(rows):
         # Each rung has one size of batch; the shortest rung that holds all of its own size gives the largest batch.
         for length in rungs[np.searchsorted(rungs, target[start]) :]:
             batch = slice(start, start + max(1, batch_tokens // length))
             if longer[batch].max() <= length:
                 break
-        batches.append(rows[batch])
+        yield rows[batch]
         start = batch.stop
-    return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def rung(lengths: np.ndarray) -> np.ndarray:
-    """The lengths that sequences are padded to: all up to 8, then four to each doubling (10, 12, 14, 16, 20, 24 …).
+def rung(lengths: np.ndarray, to_a_doubling: int = 8) -> np.ndarray:
+    """The lengths that sequences are padded to: all up to 16, then eight to each doubling (18, 20 … 32, 36, 40 …).
 
-    Batches thereby come in some dozens of shapes. On CPU each shape costs the making of its matrix kernels, of which a
-    bounded number is kept; on GPU and TPU it costs a compilation.
+    Batches thereby come in a hundred shapes or so. On CPU each shape costs the making of its matrix kernels, of which a
+    bounded number is kept.
     """
-    step = 2 ** np.maximum(np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64) - 3, 0)
+    doubling = np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64)
+    step = 2 ** np.maximum(doubling - to_a_doubling.bit_length(), 0)
     return -(-lengths // step) * step
+
+
+def paired_rungs(source: np.ndarray, target: np.ndarray, few_shapes: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The lengths that the two sides of pairs are padded to.
+
+    Few shapes are for XLA, to which each costs a compilation: both sides get one length, of two to a doubling from 8.
+    """
+    if few_shapes:
+        longer = np.maximum(rung(np.maximum(source, target), 2), 8)
+        return longer, longer
+    return rung(source), rung(target)
 
 
 def _weighted(rng: np.random.Generator, rows: range, weight: float) -> np.ndarray:
     """Each row ⌊weight⌋ times, and a random share of them once more."""
-    everything = np.arange(rows.start, rows.stop)
+    everything = np.arange(rows.start, rows.stop, dtype=np.int32 if rows.stop < 2**31 else np.int64)
     extra = rng.choice(everything, round((weight % 1) * len(rows)), replace=False)
     return np.concatenate([np.tile(everything, int(weight)), extra])
 
@@ -106,10 +133,11 @@ class TrainingBatches:
     shares: int = 1  # replicas that share a batch out
     micro_batches: int = 1  # parts of a replica's share
     sampling: Sampling | None = None
+    few_shapes: bool = False  # at the cost of padding
 
     def plan(self, epoch: int) -> list[np.ndarray]:
         """Rows of each batch of an epoch."""
-        return plan_epoch(self.store, self.weights, self.batch_tokens, self.seed, epoch)
+        return plan_epoch(self.store, self.weights, self.batch_tokens, self.seed, epoch, few_shapes=self.few_shapes)
 
     def start(self, position: Position) -> Iterator[tuple[Position, list[Batch]]]:
         """Yields each batch's shares, and the position after it.
@@ -137,37 +165,56 @@ class TrainingBatches:
         return tf.data.Dataset.from_generator(elements, output_signature=signature).prefetch(4 * self.shares)
 
     def _batch(self, rows: np.ndarray, epoch: int, index: int) -> list[Batch]:
-        sides = [[sequences[row] for row in rows] for sequences in (self.store.source, self.store.target)]
+        sides = [self.store.source.take(rows), self.store.target.take(rows)]
         if self.sampling:
             seeds = np.random.SeedSequence([self.seed, epoch, index]).generate_state(2)
             sides = [self.sampling.resample(ids, side, int(seeds[side])) for side, ids in enumerate(sides)]
-        return _deal(sides, self.shares, self.micro_batches)
+        return self._deal(*sides)
 
+    def largest(self) -> Batch:
+        """A share of padding alone that no share of a batch is larger than, on either side or in attention.
 
-def _deal(sides: list[list[np.ndarray]], shares: int, micro_batches: int) -> list[Batch]:
-    parts = shares * micro_batches
-    rows = -(-len(sides[0]) // parts)
-    dealt: list[np.ndarray] = []
-    for ids in (pad(sides[0], eos=True), pad(sides[1], bos=True, eos=True)):
-        # A target is one longer than what the decoder reads of it: BOS is not predicted, EOS not read.
-        read = ids.shape[1] - len(dealt)
-        filled = np.full([rows * parts, int(rung(np.array(read))) + len(dealt)], PAD_ID, np.int32)
-        filled[: len(ids), : ids.shape[1]] = ids
+        With few shapes it is one of theirs, which another may be larger than by less than a row.
+        """
+        longest = max(int(sequences.lengths.max()) for sequences in (self.store.source, self.store.target)) + 1
+        length = int(paired_rungs(np.array(longest), np.array(longest), self.few_shapes)[0])
+        rows = max(1, self.batch_tokens // length) if self.few_shapes else -(-self.batch_tokens // length)
+        rows = -(-rows // (self.shares * self.micro_batches))
+        source, target = (np.full([self.micro_batches, rows, length + bos], PAD_ID, np.int32) for bos in (0, 1))
+        return Batch(source, target)
+
+    def _deal(self, source: Sequences, target: Sequences) -> list[Batch]:
+        parts = self.shares * self.micro_batches
+        longest = [sequences.lengths.max() + 1 for sequences in (source, target)]
+        source_length, target_length = map(int, paired_rungs(longest[0], longest[1], self.few_shapes))
+        rows = max(1, self.batch_tokens // target_length) if self.few_shapes else len(source)
+        rows = -(-max(rows, len(source)) // parts)
+        sides = (
+            _laid_out(source, rows * parts, source_length, eos=True),
+            # A target is one longer than what the decoder reads of it: BOS is not predicted, EOS not read.
+            _laid_out(target, rows * parts, target_length + 1, bos=True, eos=True),
+        )
         # Row r goes to part r mod parts: neighbours in length go to different parts.
-        dealt.append(filled.reshape(rows, shares, micro_batches, -1).transpose(1, 2, 0, 3))
-    return [Batch(*share) for share in zip(*dealt, strict=True)]
+        dealt = [ids.reshape(rows, self.shares, self.micro_batches, -1).transpose(1, 2, 0, 3) for ids in sides]
+        return [Batch(*share) for share in zip(*dealt, strict=True)]
 
 
 def pad(sequences: Sequence[Sequence[int] | np.ndarray], *, bos: bool = False, eos: bool = False) -> np.ndarray:
     """Lays sequences under each other, padded to the longest: int32 [rows, length]."""
-    lengths = np.fromiter((len(ids) for ids in sequences), np.int64, len(sequences))
-    padded = np.full([len(sequences), bos + int(lengths.max()) + eos], PAD_ID, np.int32)
+    laid = Sequences.of(sequences)
+    return _laid_out(laid, len(laid), bos + int(laid.lengths.max()) + eos, bos=bos, eos=eos)
+
+
+def _laid_out(sequences: Sequences, rows: int, length: int, *, bos: bool = False, eos: bool = False) -> np.ndarray:
+    """The sequences, and then empty rows, in an array of padding: int32 [rows, length]."""
+    padded = np.full([rows, length], PAD_ID, np.int32)
+    used, lengths = padded[: len(sequences)], sequences.lengths
     if bos:
-        padded[:, 0] = BOS_ID
-    columns = np.arange(padded.shape[1]) - bos
-    padded[(columns >= 0) & (columns < lengths[:, None])] = np.concatenate(sequences)
+        used[:, 0] = BOS_ID
+    columns = np.arange(length) - bos
+    used[(columns >= 0) & (columns < lengths[:, None])] = sequences.ids
     if eos:
-        padded[np.arange(len(sequences)), bos + lengths] = EOS_ID
+        used[np.arange(len(lengths)), bos + lengths] = EOS_ID
     return padded
 
 

@@ -2,32 +2,69 @@
 
 import hashlib
 import itertools
+import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import NamedTuple
 
 from translator.config import Config, CorpusConfig, DataConfig
 from translator.data.corpus import CorpusError, SentencePair, sentence_pairs
 from translator.data.store import TokenStore, open_store, write_store
 from translator.data.tokenizer import Tokenizer, train_tokenizer
+from translator.files import sha256
+from translator.progress import Show, show_nothing
 from translator.run_folder import RunFolder
 
+INPUTS = "inputs.json"
 
-def prepare(config: Config, run: RunFolder) -> tuple[tuple[Tokenizer, Tokenizer], TokenStore]:
+
+SHOWN_EVERY = 1000  # pairs
+
+
+def prepare(
+    config: Config, run: RunFolder, show: Show = show_nothing
+) -> tuple[tuple[Tokenizer, Tokenizer], TokenStore]:
     """Trains the vocabulary and encodes the training corpus, or takes the ones that are there."""
-    tokenizers = prepare_tokenizers(config, run)
-    fingerprint = _fingerprint(config, tokenizers)
+    tokenizers, pairs = _tokenizers(config, run, show)
+    inputs = _inputs(config.data, _read_inputs(run))
+    fingerprint = _fingerprint(config, tokenizers, inputs)
     store = open_store(run.data, fingerprint)
     if store is None:
         corpora = [sentence_pairs(corpus, config.data) for corpus in config.data.train]
-        write_store(run.data, corpora, tokenizers, config.data.max_tokens, fingerprint)
+        max_tokens = config.data.max_tokens
+        write_store(
+            run.data,
+            corpora,
+            tokenizers,
+            max_tokens,
+            fingerprint,
+            lambda done: show(done, pairs, "encoding the corpus"),
+        )
         store = open_store(run.data, fingerprint)
         assert store is not None
+    (run.data / INPUTS).write_text(json.dumps([input_._asdict() for input_ in inputs], indent=1), encoding="utf-8")
     return tokenizers, store
 
 
 def prepare_tokenizers(config: Config, run: RunFolder) -> tuple[Tokenizer, Tokenizer]:
-    """The source's and the target's tokenizer, the same one for a joint vocabulary."""
+    """The source's and the target's tokenizer, the same one for a joint vocabulary; trained if they are not there."""
+    return _tokenizers(config, run, show_nothing)[0]
+
+
+def _tokenizers(config: Config, run: RunFolder, show: Show) -> tuple[tuple[Tokenizer, Tokenizer], int | None]:
+    """The tokenizers, and the number of training pairs if it has come to light."""
     joint = config.tokenizer.joint
+    count = None
+
+    def pairs() -> Iterator[SentencePair]:
+        nonlocal count
+        number = 0
+        corpora = (sentence_pairs(corpus, config.data) for corpus in config.data.train)
+        for number, pair in enumerate(itertools.chain.from_iterable(corpora), 1):
+            if number % SHOWN_EVERY == 0:
+                show(number, count, "drawing sentences for the vocabulary")
+            yield pair
+        count = number
+        show(number, number, "learning the vocabulary")
 
     def trained(side: str, texts: Callable[[], Iterator[str]]) -> Tokenizer:
         path = run.tokenizer(side, joint=joint)
@@ -37,15 +74,12 @@ def prepare_tokenizers(config: Config, run: RunFolder) -> tuple[Tokenizer, Token
         tokenizer.save(path)
         return tokenizer
 
-    def pairs() -> Iterator[SentencePair]:
-        return itertools.chain.from_iterable(sentence_pairs(corpus, config.data) for corpus in config.data.train)
-
     if joint:
         both = trained("joint", lambda: itertools.chain.from_iterable(pairs()))
-        return both, both
-    return trained("source", lambda: (p.source for p in pairs())), trained(
-        "target", lambda: (p.target for p in pairs())
-    )
+        return (both, both), count
+    source = trained("source", lambda: (pair.source for pair in pairs()))
+    target = trained("target", lambda: (pair.target for pair in pairs()))
+    return (source, target), count
 
 
 def read_all(corpora: tuple[CorpusConfig, ...], data: DataConfig) -> list[SentencePair]:
@@ -62,14 +96,38 @@ def read_all(corpora: tuple[CorpusConfig, ...], data: DataConfig) -> list[Senten
     return pairs
 
 
-def _fingerprint(config: Config, tokenizers: tuple[Tokenizer, Tokenizer]) -> str:
-    """Names all that the ids of the training corpus follow from: files by size and time of change."""
+class Input(NamedTuple):
+    """A file of the training corpus, as it was when it was encoded."""
+
+    path: str
+    size: int  # bytes
+    modified: int  # nanoseconds since 1970
+    sha256: str
+
+
+def _inputs(data: DataConfig, known: list[Input]) -> list[Input]:
+    """The training corpus's files by their content; one whose size and time are the known ones is not read again."""
+    by_state = {input_[:3]: input_ for input_ in known}
+    names = [name for corpus in data.train for name in (corpus.files, corpus.tsv) if name]
+    paths = [data.root / name.replace("{lang}", language) for name in names for language in (data.source, data.target)]
+    inputs = []
+    for path in dict.fromkeys(paths):
+        if path.is_file():
+            state = str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns
+            inputs.append(by_state.get(state) or Input(*state, sha256(path)))
+    return inputs
+
+
+def _read_inputs(run: RunFolder) -> list[Input]:
+    try:
+        return [Input(**values) for values in json.loads((run.data / INPUTS).read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def _fingerprint(config: Config, tokenizers: tuple[Tokenizer, Tokenizer], inputs: list[Input]) -> str:
+    """Names all that the ids of the training corpus follow from."""
     data = config.data
-    parts = [repr((data.source, data.target, data.max_tokens, data.train)).encode(), *(t.model for t in tokenizers)]
-    for corpus in data.train:
-        for name in filter(None, (corpus.files, corpus.tsv)):
-            for language in (data.source, data.target):
-                path: Path = data.root / name.replace("{lang}", language)
-                if path.exists():
-                    parts.append(f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}".encode())
+    settings = repr((data.source, data.target, data.max_tokens, data.train))
+    parts = [settings.encode(), *(t.model for t in tokenizers), *(input_.sha256.encode() for input_ in inputs)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

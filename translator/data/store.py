@@ -1,12 +1,17 @@
 """A parallel corpus as token ids on disk: written once in a stream, then memory-mapped, however large it is."""
 
+import contextlib
 import itertools
 import json
+import multiprocessing
+import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,15 +19,25 @@ from translator.data.corpus import CorpusError, SentencePair
 from translator.data.tokenizer import Tokenizer
 
 ENCODED_TOGETHER = 10_000  # sentence pairs
+# Chunks of a corpus that this process encodes by itself; past them, processes on all cores are worth their start.
+ENCODED_ALONE = 10
 SIDES = ("source", "target")
+NUMBERS = "numbers"
 
 
 @dataclass(frozen=True)
 class Sequences:
     """Many sequences of ids, laid end to end."""
 
-    ids: np.ndarray  # unsigned, of the narrowest type that holds the vocabulary
+    ids: np.ndarray  # integers; on disk unsigned, of the narrowest type that holds the vocabulary
     offsets: np.ndarray  # int64; sequence i is ids[offsets[i]:offsets[i + 1]]
+
+    @classmethod
+    def of(cls, sequences: Sequence[Sequence[int] | np.ndarray], dtype: Any = np.int32) -> "Sequences":
+        """Lays given sequences end to end."""
+        lengths = np.fromiter((len(ids) for ids in sequences), np.int64, len(sequences))
+        ids = np.fromiter(itertools.chain.from_iterable(sequences), dtype, int(lengths.sum()))
+        return cls(ids, np.concatenate([[0], np.cumsum(lengths)]))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -30,10 +45,21 @@ class Sequences:
     def __getitem__(self, row: int) -> np.ndarray:
         return self.ids[self.offsets[row] : self.offsets[row + 1]]
 
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return map(self.__getitem__, range(len(self)))
+
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of each sequence: int64 [len(self)]."""
         return np.diff(self.offsets)
+
+    def take(self, rows: np.ndarray) -> "Sequences":
+        """Some of the sequences, in the order of `rows`."""
+        starts = self.offsets[rows]
+        lengths = self.offsets[rows + 1] - starts
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        return Sequences(self.ids[places], offsets)
 
 
 @dataclass
@@ -43,6 +69,17 @@ class Counts:
     kept: int = 0
     empty: int = 0
     too_long: int = 0
+
+    @property
+    def read(self) -> int:
+        """All pairs, left out or not."""
+        return self.kept + self.empty + self.too_long
+
+    def add(self, other: "Counts") -> None:
+        """Counts another part of the corpus in."""
+        self.kept += other.kept
+        self.empty += other.empty
+        self.too_long += other.too_long
 
     def __str__(self) -> str:
         reasons = [(self.empty, "with an empty side"), (self.too_long, "longer than data.max_tokens")]
@@ -58,9 +95,18 @@ class TokenStore:
     target: Sequences
     corpora: tuple[range, ...]  # rows of each corpus
     counts: Counts
+    numbers: np.ndarray  # int64, which pair of its corpus each row is, counted from 1
 
     def __len__(self) -> int:
         return len(self.source)
+
+
+class Encoded(NamedTuple):
+    """A chunk of a corpus as ids."""
+
+    sides: tuple[Sequences, Sequences]  # the pairs that are kept
+    numbers: np.ndarray  # int64, which pair of the chunk each of them is, counted from 1
+    counts: Counts
 
 
 def write_store(
@@ -69,8 +115,9 @@ def write_store(
     tokenizers: tuple[Tokenizer, Tokenizer],
     max_tokens: int,
     fingerprint: str,
+    show: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Encodes corpora into a folder, which appears whole or not at all. Memory stays flat.
+    """Encodes corpora into a folder, which appears whole or not at all. Memory stays flat; all cores are used.
 
     Pairs with a blank side, or more than `max_tokens` tokens on a side, are left out and counted.
 
@@ -80,6 +127,7 @@ def write_store(
         tokenizers: of the source and of the target.
         max_tokens: most tokens on either side.
         fingerprint: names all that the ids follow from; `open_store` asks for it.
+        show: told how many pairs have been read so far.
 
     Raises:
         CorpusError: if no pair is left.
@@ -88,33 +136,31 @@ def write_store(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     counts, ends = Counts(), []
-    writers = [_Writer(partial, *side) for side in zip(SIDES, tokenizers, strict=True)]
-    for corpus in corpora:
-        for pairs in _chunks(corpus, ENCODED_TOGETHER):
-            encoded = [
-                tokenizer.encode(texts) for tokenizer, texts in zip(tokenizers, zip(*pairs, strict=True), strict=True)
-            ]
-            kept = []
-            for source, target in zip(*encoded, strict=True):
-                if not source or not target:
-                    counts.empty += 1
-                elif max(len(source), len(target)) > max_tokens:
-                    counts.too_long += 1
-                else:
-                    kept.append((source, target))
-            counts.kept += len(kept)
-            for side, writer in enumerate(writers):
-                writer.append([pair[side] for pair in kept])
-        ends.append(counts.kept)
-    for writer in writers:
-        writer.close()
+    dtypes = [id_dtype(tokenizer.vocabulary_size) for tokenizer in tokenizers]
+    with contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(_Writer(partial, *side)) for side in zip(SIDES, dtypes, strict=True)]
+        numbers = stack.enter_context((partial / NUMBERS).open("wb"))
+        for corpus in corpora:
+            before = counts.read
+            for encoded in stack.enter_context(contextlib.closing(_encode(corpus, tokenizers, max_tokens))):
+                for writer, sequences in zip(writers, encoded.sides, strict=True):
+                    writer.append(sequences)
+                numbers.write((counts.read - before + encoded.numbers).tobytes())
+                counts.add(encoded.counts)
+                show(counts.read)
+            ends.append(counts.kept)
     if not counts.kept:
         raise CorpusError(f"the training corpus has no usable pair: {counts}; data.max_tokens is {max_tokens}")
     manifest = {"fingerprint": fingerprint, "corpus_ends": ends, "counts": asdict(counts)}
-    manifest |= {writer.side: writer.dtype.name for writer in writers}
+    manifest |= {side: dtype.name for side, dtype in zip(SIDES, dtypes, strict=True)}
     (partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
+
+
+def id_dtype(vocabulary_size: int) -> np.dtype[Any]:
+    """The narrowest type that holds every id."""
+    return np.dtype(np.uint16 if vocabulary_size <= 2**16 else np.uint32)
 
 
 def open_store(folder: Path, fingerprint: str) -> TokenStore | None:
@@ -123,39 +169,102 @@ def open_store(folder: Path, fingerprint: str) -> TokenStore | None:
         manifest = json.loads((folder / "manifest.json").read_text())
         if manifest["fingerprint"] != fingerprint:
             return None
+        # As plain arrays, which are quicker to index than the class that maps them.
         sides = [
             Sequences(
-                np.memmap(folder / f"{side}.ids", manifest[side], mode="r"),
-                np.memmap(folder / f"{side}.offsets", np.int64, mode="r"),
+                np.asarray(np.memmap(folder / f"{side}.ids", manifest[side], mode="r")),
+                np.asarray(np.memmap(folder / f"{side}.offsets", np.int64, mode="r")),
             )
             for side in SIDES
         ]
+        numbers = np.asarray(np.memmap(folder / NUMBERS, np.int64, mode="r"))
     except (OSError, ValueError):
         return None
     rows = tuple(range(*bounds) for bounds in itertools.pairwise([0, *manifest["corpus_ends"]]))
-    return TokenStore(sides[0], sides[1], rows, Counts(**manifest["counts"]))
+    return TokenStore(sides[0], sides[1], rows, Counts(**manifest["counts"]), numbers)
 
 
 class _Writer:
     """Writes one side of a store."""
 
-    def __init__(self, folder: Path, side: str, tokenizer: Tokenizer) -> None:
-        self.side = side
-        self.dtype = np.dtype(np.uint16 if tokenizer.vocabulary_size <= 2**16 else np.uint32)
+    def __init__(self, folder: Path, side: str, dtype: np.dtype[Any]) -> None:
         self._ids = (folder / f"{side}.ids").open("wb")
         self._offsets = (folder / f"{side}.offsets").open("wb")
-        self._end = 0
+        self._dtype, self._end = dtype, 0
         self._offsets.write(np.int64(0).tobytes())
 
-    def append(self, sequences: Sequence[Sequence[int]]) -> None:
-        ends = self._end + np.cumsum([len(ids) for ids in sequences], dtype=np.int64)
-        self._ids.write(np.fromiter(itertools.chain.from_iterable(sequences), self.dtype).tobytes())
-        self._offsets.write(ends.tobytes())
-        self._end = int(ends[-1]) if len(ends) else self._end
+    def append(self, sequences: Sequences) -> None:
+        self._ids.write(sequences.ids.astype(self._dtype, copy=False).tobytes())
+        self._offsets.write((self._end + sequences.offsets[1:]).tobytes())
+        self._end += int(sequences.offsets[-1])
 
-    def close(self) -> None:
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
         self._ids.close()
         self._offsets.close()
+
+
+def _encode(
+    corpus: Iterable[SentencePair], tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int
+) -> Generator[Encoded, None, None]:
+    """Encodes a corpus chunk by chunk, in order; a long one on all cores."""
+    chunks = _chunks(corpus, ENCODED_TOGETHER)
+    for chunk in itertools.islice(chunks, ENCODED_ALONE):
+        yield _encode_chunk(tokenizers, max_tokens, chunk)
+    first = next(chunks, None)
+    if first is None:
+        return
+    cores = len(os.sched_getaffinity(0))
+    # Not by forking: TensorFlow's threads may be running by now.
+    context = multiprocessing.get_context("spawn")
+    models = (tokenizers[0].model, tokenizers[1].model)
+    with ProcessPoolExecutor(cores, context, _start_encoder, (models, max_tokens)) as pool:
+        # As many chunks on their way as keep all cores busy, and no more: the corpus may not fit into memory.
+        pending: deque[Future[Encoded]] = deque()
+        for chunk in itertools.chain([first], chunks):
+            pending.append(pool.submit(_encode_in_worker, chunk))
+            if len(pending) > 2 * cores:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def _encode_chunk(
+    tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int, chunk: list[tuple[str, str]], threads: int = -1
+) -> Encoded:
+    """The ids of the pairs that are neither empty nor too long on a side."""
+    encoded = [
+        tokenizer.encode(texts, threads) for tokenizer, texts in zip(tokenizers, zip(*chunk, strict=True), strict=True)
+    ]
+    counts, kept, numbers = Counts(), [], []
+    for number, pair in enumerate(zip(*encoded, strict=True), 1):
+        lengths = [len(ids) for ids in pair]
+        if not min(lengths):
+            counts.empty += 1
+        elif max(lengths) > max_tokens:
+            counts.too_long += 1
+        else:
+            kept.append(pair)
+            numbers.append(number)
+    counts.kept = len(kept)
+    sides = (Sequences.of([source for source, _ in kept]), Sequences.of([target for _, target in kept]))
+    return Encoded(sides, np.array(numbers, np.int64), counts)
+
+
+# What a worker process encodes with.
+_worker: tuple[tuple[Tokenizer, Tokenizer], int] | None = None
+
+
+def _start_encoder(models: tuple[bytes, bytes], max_tokens: int) -> None:
+    global _worker
+    _worker = (Tokenizer(models[0]), Tokenizer(models[1])), max_tokens
+
+
+def _encode_in_worker(chunk: list[tuple[str, str]]) -> Encoded:
+    assert _worker is not None
+    return _encode_chunk(*_worker, chunk, threads=1)
 
 
 def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

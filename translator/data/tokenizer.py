@@ -83,9 +83,9 @@ class Tokenizer:
         """Writes the model file, which every SentencePiece can load."""
         path.write_bytes(self.model)
 
-    def encode(self, sentences: Sequence[str]) -> list[list[int]]:
-        """The most probable ids of each sentence, without BOS and EOS."""
-        return self._processor.encode([_writable(sentence) for sentence in sentences])
+    def encode(self, sentences: Sequence[str], threads: int = -1) -> list[list[int]]:
+        """The most probable ids of each sentence, without BOS and EOS; on all cores, or on so many."""
+        return self._processor.encode([_writable(sentence) for sentence in sentences], num_threads=threads)
 
     def sample(self, sentences: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
         """Ids of a segmentation drawn at random for each sentence: a pure function of the arguments.

@@ -7,10 +7,10 @@ A checkpoint is a folder `step-00000500` that appears whole or not at all:
     state.json              `TrainingState`, and the SHA-256 of the two files
 """
 
+import errno
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -22,6 +22,7 @@ import numpy as np
 
 from translator.data.batches import Position
 from translator.errors import TranslatorError
+from translator.files import flush_to_disk, sha256
 from translator.model.weights import get_weights, read_weights, set_weights, write_weights
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,10 @@ log = logging.getLogger(__name__)
 
 class CheckpointError(TranslatorError):
     """Checkpoints that cannot be resumed from."""
+
+
+class NoRoomError(TranslatorError):
+    """The disk is full; the checkpoints before are what they were."""
 
 
 @dataclass
@@ -52,6 +57,10 @@ class TrainingState:
     # Sums since the last row of metrics, so that the row after a resume is the row that would have been.
     window: list[float] = field(default_factory=lambda: [0.0] * 5)
     validations: list[Validation] = field(default_factory=list)
+    skipped_steps: int = 0  # whose loss or gradient was no number
+    skipped_in_a_row: int = 0
+    split_in: int = 1  # parts of each micro-batch, for want of memory
+    rate_halvings: int = 0  # of the learning rate, each at a return to an earlier checkpoint
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "TrainingState":
@@ -72,20 +81,35 @@ class Checkpoints:
         return sorted(int(path.name.removeprefix("step-")) for path in self.folder.glob("step-*[0-9]"))
 
     def save(self, state: TrainingState, model: list[keras.Variable], optimizer: list[keras.Variable]) -> None:
-        """Writes a checkpoint of the state's step."""
+        """Writes a checkpoint of the state's step.
+
+        Raises:
+            NoRoomError: there is no room for it.
+        """
         final = self._path(state.step)
         partial = final.with_name(final.name + ".partial")
+        try:
+            self._write(partial, state, model, optimizer)
+        except OSError as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise NoRoomError(f"{self.folder}: no room on the disk for a checkpoint of step {state.step:,}") from error
+        shutil.rmtree(final, ignore_errors=True)
+        partial.rename(final)
+        flush_to_disk(self.folder)
+
+    def _write(
+        self, partial: Path, state: TrainingState, model: list[keras.Variable], optimizer: list[keras.Variable]
+    ) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         write_weights(get_weights(model), partial / "model.safetensors")
         write_weights(get_weights(optimizer), partial / "optimizer.safetensors")
-        hashes = {name: _sha256(partial / name) for name in ("model.safetensors", "optimizer.safetensors")}
+        hashes = {name: sha256(partial / name) for name in ("model.safetensors", "optimizer.safetensors")}
         manifest = {"state": asdict(state), "sha256": hashes | {"state": _state_hash(asdict(state))}}
         (partial / "state.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         for path in partial.iterdir():
-            _flush_to_disk(path)
-        shutil.rmtree(final, ignore_errors=True)
-        partial.rename(final)
-        _flush_to_disk(self.folder)
+            flush_to_disk(path)
 
     def restore_newest(self, model: list[keras.Variable], optimizer: list[keras.Variable]) -> TrainingState | None:
         """Goes back to the newest sound checkpoint; None if there are none at all.
@@ -103,7 +127,7 @@ class Checkpoints:
                 manifest = json.loads((path / "state.json").read_text(encoding="utf-8"))
                 hashes = manifest["sha256"]
                 sound_state = hashes.pop("state") == _state_hash(manifest["state"])
-                damaged = [name for name, digest in hashes.items() if _sha256(path / name) != digest]
+                damaged = [name for name, digest in hashes.items() if sha256(path / name) != digest]
                 damaged += [] if sound_state else ["state.json"]
                 state = TrainingState.from_json(manifest["state"])
             except (OSError, ValueError, KeyError, TypeError) as error:
@@ -145,19 +169,3 @@ class Checkpoints:
 
 def _state_hash(state: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(2**20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

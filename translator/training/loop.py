@@ -5,12 +5,9 @@ happens when: rows of metrics, validations, checkpoints, the end. All it knows i
 resumed run goes on as if it had never stopped.
 """
 
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FrameType
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,18 +16,27 @@ import tensorflow as tf
 from translator.config import Config
 from translator.data.batches import Position, Sampling, TrainingBatches
 from translator.data.prepare import read_all
+from translator.data.provenance import described
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.translator import Translator, build_model
 from translator.errors import TranslatorError
 from translator.model.weights import write_weights
 from translator.run_folder import RunFolder
-from translator.training.checkpoints import Checkpoints, TrainingState
+from translator.training.checkpoints import Checkpoints, NoRoomError, TrainingState
+from translator.training.limits import Limits, out_of_patience
+from translator.training.memory import find_batch_tokens, try_largest
 from translator.training.metrics import MetricsLog, Row, perplexity
 from translator.training.optimizer import make_optimizer
 from translator.training.progress import TrainingProgress
-from translator.training.step import StepSums, make_update
+from translator.training.signals import collected_signals
+from translator.training.splitting import SplittingUpdate
+from translator.training.step import StepSums, Update, make_update
 from translator.training.validation import Validator
+
+MAX_RATE_HALVINGS = 4
+SHOWN_PAIRS = 5
+SECONDS_BETWEEN_SAVES = 5.0  # while there is no room for a checkpoint
 
 
 class TrainingError(TranslatorError):
@@ -41,28 +47,6 @@ class Interrupted(TranslatorError):  # noqa: N818 - it is no error
     """Training was asked to stop (Ctrl-C, SIGTERM), saved all and can go on."""
 
     exit_code = 75  # EX_TEMPFAIL of sysexits.h, so that a scheduler knows to start it again
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When training ends, and how far it is."""
-
-    max_steps: float
-    max_epochs: float
-    max_seconds: float
-
-    @classmethod
-    def of(cls, config: Config) -> "Limits":
-        train = config.train
-        return cls(
-            train.max_steps or float("inf"), train.max_epochs or float("inf"), (train.max_minutes or float("inf")) * 60
-        )
-
-    def fraction(self, state: TrainingState, steps_per_epoch: int) -> float:
-        """Share of the training that is done, by the limit that is nearest; 1 and above at the end."""
-        # An epoch may be a batch longer than the first, whose length this is: it is done when its position says so.
-        epochs = state.position.epoch + min(state.position.batch / steps_per_epoch, 1 - 1e-9)
-        return max(state.step / self.max_steps, epochs / self.max_epochs, state.training_seconds / self.max_seconds)
 
 
 class Training:
@@ -79,16 +63,19 @@ class Training:
         """Builds the model on its devices, and goes back to the newest checkpoint if there is one."""
         self.config, self.run, self.progress = config, run, progress
         train = config.train
+        batch_tokens = config.data.max_tokens if train.batch_tokens == "auto" else train.batch_tokens
         self.strategy = _strategy(train.devices)
         self.batches = TrainingBatches(
             store,
             tuple(corpus.weight for corpus in config.data.train),
-            train.batch_tokens,
+            batch_tokens,
             train.seed,
             shares=self.strategy.num_replicas_in_sync,
             micro_batches=train.micro_batches,
             sampling=Sampling(tokenizers, config.tokenizer.sampling_alpha) if config.tokenizer.sampling_alpha else None,
+            few_shapes=train.xla,
         )
+        self.tokenizers = tokenizers
         self.steps_per_epoch = len(self.batches.plan(0))
         self.limits = Limits.of(config)
         total_steps = min(self.limits.max_steps, self.limits.max_epochs * self.steps_per_epoch)
@@ -100,7 +87,7 @@ class Training:
         self._row_time = time.monotonic()
         self.checkpoints = Checkpoints(run.checkpoints, train.keep_checkpoints)
         restored = self.checkpoints.restore_newest(self.model.trainable_variables, self.optimizer.variables)
-        self.resumed = restored is not None
+        self.resumed = restored is not None and restored.step > 0
         self.state = restored or TrainingState()
         search = config.search.model_copy(update={"beam_size": train.validation_beam})
         translator = Translator.of_model(self.model, *tokenizers, config, search)
@@ -115,29 +102,94 @@ class Training:
     @property
     def complete(self) -> bool:
         """Whether a limit has been reached, or validations stopped improving."""
-        return self.limits.fraction(self.state, self.steps_per_epoch) >= 1 or self._out_of_patience()
+        over = self.limits.fraction(self.state, self.steps_per_epoch) >= 1
+        return over or out_of_patience(self.config.train, self.state.validations)
 
     def train(self) -> None:
         """Trains to the end, then writes the run's model.
 
         Raises:
             Interrupted: a signal asked for it; a checkpoint has been written.
-            TrainingError: the loss is no longer a number.
+            TrainingError: the largest batch does not fit into memory, or the loss stays no number.
         """
-        metrics = MetricsLog(self.run.metrics, self.run.tensorboard, self.state.step)
-        update = make_update(self.model, self.optimizer, self.config.train, self.strategy)
-        dataset = self.batches.dataset(self.state.position)
-        batches = iter(self.strategy.distribute_datasets_from_function(lambda _: dataset))
         started = time.monotonic() - self.state.training_seconds
-        with self.progress, _signals() as signals:
+        with self.progress, collected_signals() as signals:
+            batches, update, metrics = self._start()
+            if self.state.step == 0:
+                self._save(
+                    signals
+                )  # what to go back to if training goes wrong early; also, there is room for a checkpoint
             while not self.complete:
                 position, source, target = next(batches)
                 sums = update(source, target)
+                self.state.split_in = update.parts
                 self._advance(sums, self.strategy.experimental_local_results(position)[0])
                 self.state.training_seconds = time.monotonic() - started
-                self._after_step(metrics, interrupted=bool(signals))
+                if self.state.skipped_in_a_row > self.config.train.max_skipped_steps:
+                    metrics.close()
+                    self._go_back()
+                    batches, update, metrics = self._start()
+                else:
+                    self._after_step(metrics, signals)
         metrics.close()
         self.write_model()
+
+    def find_batch_tokens(self) -> int:
+        """The most tokens that a step has room for, on the devices of this training."""
+        update = self._compile(self._distributed_batches())
+        longest = self.config.data.max_tokens + 1
+        found = find_batch_tokens(update, self.optimizer, self.strategy, self.batches, longest)
+        if not found:
+            raise TrainingError("the smallest of batches does not fit into memory; lower the model's sizes (model.…)")
+        return found
+
+    def _start(self) -> tuple[Iterator[Any], SplittingUpdate, MetricsLog]:
+        """The batches from the state's position on, the update, compiled and tried, and the log of metrics."""
+        self.optimizer.schedule.peak = self.config.train.learning_rate / 2**self.state.rate_halvings
+        batches = self._distributed_batches()
+        update = SplittingUpdate(
+            lambda parts: self._compile(batches, parts), self.strategy, self.state.split_in, self.progress.say
+        )
+        try:
+            try_largest(update.attempt, self.optimizer, self.strategy, self.batches)
+        except tf.errors.ResourceExhaustedError as error:
+            micro_batches, rows, length = self.batches.largest().source.shape
+            raise TrainingError(
+                f"a step with sentences of {length} tokens, {rows} on a device at once, does not fit into memory. "
+                f"Lower train.batch_tokens ({self.batches.batch_tokens}) or data.max_tokens "
+                f"({self.config.data.max_tokens}), or raise train.micro_batches ({micro_batches})"
+            ) from error
+        return iter(batches), update, MetricsLog(self.run.metrics, self.run.tensorboard, self.state.step)
+
+    def _distributed_batches(self) -> tf.distribute.DistributedDataset:
+        dataset = self.batches.dataset(self.state.position)
+        return self.strategy.distribute_datasets_from_function(lambda _: dataset)
+
+    def _compile(self, batches: tf.distribute.DistributedDataset, parts: int = 1) -> Update:
+        """The update of the batches, each of whose micro-batches comes in so many parts."""
+        train = self.config.train
+        train = train.model_copy(update={"micro_batches": parts * train.micro_batches})
+        signature = batches.element_spec[1:] if parts == 1 else None
+        return make_update(self.model, self.optimizer, train, self.strategy, signature)
+
+    def _go_back(self) -> None:
+        """Returns to the newest checkpoint, to go on from there at half the learning rate."""
+        state = self.state
+        restored = self.checkpoints.restore_newest(self.model.trainable_variables, self.optimizer.variables)
+        halvings = state.rate_halvings + 1
+        if restored is None or halvings > MAX_RATE_HALVINGS:
+            raise TrainingError(
+                f"step {state.step}: the loss or its gradient is no number, at the learning rate "
+                f"{self.config.train.learning_rate / 2**state.rate_halvings:.3g} still. A lower train.learning_rate or "
+                "a longer train.warmup_steps may help, or precision: float32"
+            )
+        self.progress.say(
+            f"step {state.step}: {state.skipped_in_a_row} updates in a row were no numbers; going back to step "
+            f"{restored.step} and on with half the learning rate"
+        )
+        restored.rate_halvings, restored.skipped_steps = halvings, state.skipped_steps
+        restored.training_seconds = state.training_seconds
+        self.state = restored
 
     def summary(self) -> str:
         """What is about to be trained, in a few words."""
@@ -146,8 +198,14 @@ class Training:
         return (
             f"{self.run.path}: {from_where}; {self.batches.store.counts}; {parameters:,} parameters, "
             f"{self.steps_per_epoch:,} steps an epoch on {self.strategy.num_replicas_in_sync} × "
-            f"{self.strategy.extended.worker_devices[0].rpartition('device:')[2]}"
+            f"{self.strategy.extended.worker_devices[0].rpartition('device:')[2]}; checkpoints will take "
+            f"{self._checkpoint_bytes(parameters) / 1e6:,.0f} MB"
         )
+
+    def _checkpoint_bytes(self, parameters: int) -> int:
+        """What the checkpoints of a run come to: whole ones, with two moments, and one more while it is written."""
+        train = self.config.train
+        return 4 * parameters * (3 * (train.keep_checkpoints + 1) + max(0, train.average_checkpoints - 1))
 
     def write_model(self) -> None:
         """Averages the chosen checkpoints into the run's model."""
@@ -173,16 +231,23 @@ class Training:
         values = [float(value) for value in sums]
         state = self.state
         state.step += 1
-        state.position = Position(*map(int, position.numpy()))
-        state.target_tokens += int(values[2])
-        state.window = [total + value for total, value in zip(state.window, [*values, 1.0], strict=True)]
-        if not all(value == value and abs(value) != float("inf") for value in values):
-            raise TrainingError(
-                f"step {state.step}: the loss or its gradient is no longer a number; the last good checkpoint is in "
-                f"{self.run.checkpoints}. A lower train.learning_rate or a longer train.warmup_steps may help"
+        before, state.position = state.position, Position(*map(int, position.numpy()))
+        if np.isfinite(values).all():
+            state.target_tokens += int(sums.tokens)
+            state.window = [total + value for total, value in zip(state.window, [*values, 1.0], strict=True)]
+            state.skipped_in_a_row = 0
+        else:
+            state.skipped_steps += 1
+            state.skipped_in_a_row += 1
+            rows = self.batches.plan(before.epoch)[before.batch]
+            self.progress.say(
+                f"step {state.step}: the loss or its gradient is no number; skipped this update by {len(rows)} pairs, "
+                "among them"
             )
+            for line in described(rows[:SHOWN_PAIRS], self.batches.store, self.config.data, self.tokenizers):
+                self.progress.say(f"    {line}")
 
-    def _after_step(self, metrics: MetricsLog, *, interrupted: bool) -> None:
+    def _after_step(self, metrics: MetricsLog, signals: list[int]) -> None:
         """Rows, validation and checkpoint, as far as they are due after this step."""
         train, state = self.config.train, self.state
         ending = self.complete
@@ -192,11 +257,27 @@ class Training:
         if validating:
             metrics.write(self._validate())
         saving = train.save_every_steps is not None and state.step % train.save_every_steps == 0
-        if validating or saving or interrupted:
-            self.checkpoints.save(state, self.model.trainable_variables, self.optimizer.variables)
-            self.checkpoints.prune(self.averaged_steps())
-        if interrupted and not self.complete:
+        if validating or saving or signals:
+            self._save(signals)
+        if signals and not self.complete:
             raise Interrupted(f"stopped after step {state.step:,}; all is saved. The same command goes on from there")
+
+    def _save(self, signals: list[int]) -> None:
+        """Writes a checkpoint; where the disk is full, waits for room, or for a signal to stop."""
+        told = False
+        while True:
+            try:
+                self.checkpoints.save(self.state, self.model.trainable_variables, self.optimizer.variables)
+                self.checkpoints.prune(self.averaged_steps())
+                return
+            except NoRoomError as error:
+                kept = ", ".join(f"{step:,}" for step in self.checkpoints.steps()) or "none"
+                if signals:
+                    raise Interrupted(f"{error}; stopped without it. Checkpoints that are there: {kept}") from None
+                if not told:
+                    self.progress.say(f"{error}; waiting for some, to go on then. Checkpoints that are there: {kept}")
+                    told = True
+                time.sleep(SECONDS_BETWEEN_SAVES)
 
     def _training_row(self) -> Row:
         """The mean over the steps since the last row."""
@@ -205,6 +286,7 @@ class Training:
         state.window = [0.0] * len(state.window)
         now = time.monotonic()
         rate, self._row_time = tokens / (now - self._row_time), now
+        tokens, steps = max(tokens, 1.0), max(steps, 1.0)
         row = {
             "step": state.step,
             "epoch": state.position.epoch + state.position.batch / self.steps_per_epoch,
@@ -214,6 +296,7 @@ class Training:
             "learning_rate": float(self.optimizer.schedule(state.step - 1)),
             "gradient_norm": norm / steps,
             "target_tokens": state.target_tokens,
+            "skipped_steps": state.skipped_steps,
             "target_tokens_per_second": rate,
             "training_seconds": state.training_seconds,
         }
@@ -240,14 +323,6 @@ class Training:
             "validation_seconds": seconds,
         }
 
-    def _out_of_patience(self) -> bool:
-        """Whether early stopping has waited for `patience` validations in vain."""
-        if self.config.train.early_stopping is None:
-            return False
-        by_bleu = self.config.train.early_stopping == "bleu"
-        figures = [v.bleu if by_bleu else -v.loss for v in self.state.validations]
-        return bool(figures) and len(figures) - 1 - figures.index(max(figures)) >= self.config.train.patience
-
 
 def _strategy(devices: list[str] | None) -> tf.distribute.Strategy:
     """One device trains by itself; several share each batch out."""
@@ -258,25 +333,3 @@ def _strategy(devices: list[str] | None) -> tf.distribute.Strategy:
     if len(names) > 1:
         return tf.distribute.MirroredStrategy(names)
     return tf.distribute.OneDeviceStrategy(names[0] if names else "CPU:0")
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collects the first SIGINT or SIGTERM, so that the step can be finished; a second one works as it always does."""
-    received: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def receive(number: int, _: FrameType | None) -> None:
-        received.append(number)
-        restore()
-
-    for number in before:
-        signal.signal(number, receive)
-    try:
-        yield received
-    finally:
-        restore()

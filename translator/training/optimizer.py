@@ -45,6 +45,16 @@ class Adam(keras.optimizers.Adam):
     instead of the whole. The training step sums them itself, clips, and leaves nothing to sum.
     """
 
+    _sound: tf.Tensor | float = 1.0  # 0 where an update is to change nothing
+
+    def apply_if(self, sound: tf.Tensor, gradients: list[tf.Tensor], variables: list[keras.Variable]) -> None:
+        """Updates the weights, or, where `sound` (bool scalar) is false, counts the update and changes nothing else.
+
+        In an update that is not sound the gradients must be finite all the same.
+        """
+        self._sound = tf.cast(sound, tf.float32)
+        self.apply(gradients, variables)
+
     def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
         return grads_and_vars
 
@@ -52,22 +62,27 @@ class Adam(keras.optimizers.Adam):
         """Keras' formula as TensorFlow's one operation, which passes over the weights once instead of a dozen times."""
         index = self._get_variable_index(variable)
         count = tf.cast(self.iterations.value + 1, tf.float32)
+        # With decay rates of 1 and a learning rate of 0 moments and weights stay what they are.
+        kept = 1.0 - self._sound
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].value.handle,
             v=self._velocities[index].value.handle,
             beta1_power=self.beta_1**count,
             beta2_power=self.beta_2**count,
-            lr=learning_rate,
-            beta1=self.beta_1,
-            beta2=self.beta_2,
+            lr=learning_rate * self._sound,
+            beta1=tf.maximum(self.beta_1, kept),
+            beta2=tf.maximum(self.beta_2, kept),
             epsilon=self.epsilon,
             grad=gradient,
         )
 
 
 def make_optimizer(config: TrainConfig, total_steps: int | None) -> Adam:
-    """Adam (Kingma and Ba, 2015) as configured."""
+    """Adam (Kingma and Ba, 2015) as configured.
+
+    Its `schedule` can be changed until the update is compiled.
+    """
     beta_1, beta_2 = config.optimizer_betas
     schedule = Schedule(config, total_steps)
     optimizer = Adam(schedule, beta_1, beta_2, config.optimizer_epsilon, name="adam")

@@ -5,6 +5,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from translator.progress import duration
 from translator.training.checkpoints import Validation
 from translator.training.metrics import Row
 
@@ -53,11 +54,3 @@ class TrainingProgress:
             f"step {validation.step:,}: validation loss {validation.loss:.3f}, nll {validation.nll:.3f}, "
             f"BLEU {validation.bleu:.2f}{mark}"
         )
-
-
-def duration(seconds: float) -> str:
-    """Hours, minutes and seconds as one says them: `1 h 05 min`, `12 min 30 s`, `8 s`."""
-    whole = round(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"

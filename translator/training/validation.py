@@ -46,6 +46,13 @@ class Validator:
 
     def validate(self, step: int) -> Validation:
         """Loss by the reference, token by token, and BLEU by real decoding, against the untouched reference text."""
+        loss, nll = self.loss()
+        hypotheses = self.translator.translate([pair.source for pair in self.pairs])
+        bleu = corpus_bleu(hypotheses, [pair.target for pair in self.pairs], self.target_language)
+        return Validation(step, loss, nll, bleu)
+
+    def loss(self) -> tuple[float, float]:
+        """Label-smoothed loss and negative log-likelihood of the references, in nats a token."""
         totals, tokens = np.zeros(2), 0.0
         for batch in length_sorted(self._targets, self.translator.batch_sentences):
             source = pad([self._sources[i] for i in batch], eos=True)
@@ -53,6 +60,4 @@ class Validator:
             sums, count = self._sums(tf.constant(source), tf.constant(target))
             totals += sums.numpy()
             tokens += float(count)
-        hypotheses = self.translator.translate([pair.source for pair in self.pairs])
-        bleu = corpus_bleu(hypotheses, [pair.target for pair in self.pairs], self.target_language)
-        return Validation(step, float(totals[0] / tokens), float(totals[1] / tokens), bleu)
+        return float(totals[0] / tokens), float(totals[1] / tokens)

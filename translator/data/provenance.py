@@ -1,0 +1,30 @@
+"""From what training saw back to the corpus: which line of which file it was, and what it says."""
+
+from collections.abc import Iterable, Iterator
+
+from translator.config import CorpusConfig, DataConfig
+from translator.data.store import TokenStore
+from translator.data.tokenizer import Tokenizer
+
+SHOWN_CHARACTERS = 200
+
+
+def described(
+    rows: Iterable[int], store: TokenStore, data: DataConfig, tokenizers: tuple[Tokenizer, Tokenizer]
+) -> Iterator[str]:
+    """A line for each of some rows of the store: `data/train.en.gz:17: A man …  |  Ein Mann …`."""
+    for row in rows:
+        texts = (
+            tokenizer.decode([sequences[row].tolist()])[0][:SHOWN_CHARACTERS]
+            for tokenizer, sequences in zip(tokenizers, (store.source, store.target), strict=True)
+        )
+        corpora = zip(data.train, store.corpora, strict=True)
+        corpus = next(corpus for corpus, its_rows in corpora if row in its_rows)
+        yield f"{place_of(corpus, data, int(store.numbers[row]))}: {'  |  '.join(texts)}"
+
+
+def place_of(corpus: CorpusConfig, data: DataConfig, number: int) -> str:
+    """Where the pair of that number, counted from 1, stands in a corpus."""
+    if name := corpus.files or corpus.tsv:
+        return f"{data.root / name.replace('{lang}', data.source)}:{number}"
+    return f"{corpus.tfds or f'grammar {corpus.grammar}'}, pair {number}"
