@@ -15,13 +15,14 @@ def test_durations_are_told_as_one_says_them(seconds: float, text: str):
 
 
 def test_where_there_is_no_terminal_lines_come_now_and_then(monkeypatch: pytest.MonkeyPatch):
-    clock = iter([0.0, 10.0, 40.0, 50.0, 100.0, 110.0])
+    clock = iter([0.0, 10.0, 40.0, 50.0, 79.0, 100.0, 110.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     stream = io.StringIO()
     with progress(Console(file=stream, width=200), "reading") as show:
         show(1000, 10_000)
         show(4000, 10_000)  # 40 seconds from the start, and so the first line
-        show(0, None, "writing")
+        show(1, None, "writing")
+        show(2000, None, "writing")
         show(3000, None, "writing")  # 50 seconds after the stage began
         show(3001, None, "writing")
     assert stream.getvalue().splitlines() == [

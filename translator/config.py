@@ -123,7 +123,7 @@ class TokenizerConfig(Section):
     """One vocabulary for both languages; false trains one for each."""
     character_coverage: float = Field(1.0, gt=0.9, le=1.0)
     """Share of the text's characters that get a subword of their own; 0.9995 suits Japanese or Chinese."""
-    training_sentences: int = Field(2_000_000, ge=1)
+    training_sentences: int = Field(500_000, ge=1)
     """Sentences, drawn at random from the training corpus, that the vocabulary is trained on at most."""
     sampling_alpha: float = Field(0.0, ge=0.0, lt=1.0)
     """Another segmentation of each training sentence in each epoch, against overfitting: the smoothing α of subword

@@ -36,7 +36,7 @@ def progress(console: Console, what: str, *, visible: bool = True) -> Iterator[S
             nonlocal stage, began, line_due
             now = time.monotonic()
             if what and what != stage:
-                stage, began = what, now
+                stage, began, line_due = what, now, now + LINE_EVERY_SECONDS
                 bar.reset(task, description=what)
             bar.update(task, completed=done, total=total)
             if visible and not console.is_terminal and now >= line_due:

@@ -7,6 +7,7 @@ worker and replica knows its share without asking. There is no shuffle buffer wh
 Letters: N micro-batches, B rows a micro-batch, S source length, T target length.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -78,7 +79,9 @@ def _cut(store: TokenStore, rows: np.ndarray, batch_tokens: int, few_shapes: boo
         sequences.offsets[rows + 1] - sequences.offsets[rows] + 1 for sequences in (store.source, store.target)
     )
     source, target = paired_rungs(source, target, few_shapes)
-    order = np.argsort((target << 32) + source, kind="stable")
+    key = target * (source.max() + 1) + source
+    # As the narrowest of types: numbers of 16 bits are sorted in linear time.
+    order = np.argsort(key.astype(np.min_scalar_type(key.max())), kind="stable")
     rows, source, target = rows[order], source[order], target[order]
     longer = np.maximum(source, target)
     rungs = np.unique(longer)
@@ -99,6 +102,13 @@ def rung(lengths: np.ndarray, to_a_doubling: int = 8) -> np.ndarray:
     Batches thereby come in a hundred shapes or so. On CPU each shape costs the making of its matrix kernels, of which a
     bounded number is kept.
     """
+    return _ladder(int(np.max(lengths)), to_a_doubling)[lengths]
+
+
+@functools.cache
+def _ladder(longest: int, to_a_doubling: int) -> np.ndarray:
+    """The rung of each length: int64 [longest + 1]. To look it up is quicker than to work it out for each sentence."""
+    lengths = np.arange(longest + 1)
     doubling = np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64)
     step = 2 ** np.maximum(doubling - to_a_doubling.bit_length(), 0)
     return -(-lengths // step) * step

@@ -1,0 +1,173 @@
+"""What a large corpus takes: time and memory to prepare it, and to feed training from it.
+
+    python scripts/benchmark_input.py --pairs 10000000 --folder build/input
+
+Writes so many pairs with the built-in grammar, then runs `translator prepare` on all cores, and training's input on
+one, as a user would. Memory is what processes hold for themselves (RssAnon), all of them together: pages of the
+memory-mapped corpus, which the system takes back when it likes, are not counted. What is in the folder already is not
+done again, but for the preparation.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from translator.config import load_config
+from translator.data.grammar import sentence_pairs
+from translator.run_folder import RunFolder
+
+PAIRS_A_FILE = 250_000
+INPUT_SECONDS = 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=10_000_000)
+    parser.add_argument("--folder", type=Path, default=Path("build/input"))
+    parser.add_argument("--vocabulary-size", type=int, default=2000)
+    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--input", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    config, run = arguments.folder / "config.yaml", arguments.folder / "run"
+    if arguments.input:
+        print(json.dumps(measure_input(config, run)))
+        return
+    files = write_corpus(arguments.folder, arguments.pairs)
+    config.write_text(yaml.safe_dump(_config(files, arguments)))
+    shutil.rmtree(run, ignore_errors=True)
+    size = sum(path.stat().st_size for path in arguments.folder.glob("part-*"))
+    _, seconds, peak = watched([sys.executable, "-m", "translator", "prepare", str(config), "--run", str(run)])
+    stored = sum(path.stat().st_size for path in (run / "data").iterdir())
+    millions = arguments.pairs / 1e6
+    print(
+        f"prepare: {arguments.pairs:,} pairs, {size / 1e9:.2f} GB of text, in {seconds:.0f} s on "
+        f"{os.cpu_count()} cores, vocabulary included ({seconds / millions:.1f} s a million pairs); "
+        f"{peak / 2**30:.2f} GiB of memory; {stored / 1e9:.2f} GB on disk, {stored / arguments.pairs:.0f} bytes a pair",
+        flush=True,
+    )
+    command = ["taskset", "-c", "0", sys.executable, __file__, "--folder", str(arguments.folder), "--input"]
+    printed, _, peak = watched(command)
+    figures = json.loads(printed)
+    print(
+        f"input, one core: first batch {figures['first_batch_seconds']:.1f} s after the start of the process, of which "
+        f"the plan of an epoch took {figures['plan_seconds']:.1f} s; then {figures['tokens_per_second'] / 1e6:.2f} "
+        f"million target tokens/s; {peak / 2**30:.2f} GiB of memory"
+    )
+
+
+def _config(files: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "data": {
+            "root": str(arguments.folder),
+            "train": files,
+            "validation": {"grammar": "validation", "pairs": 100},
+        },
+        "tokenizer": {"vocabulary_size": arguments.vocabulary_size},
+        "train": {"max_epochs": 1, "batch_tokens": arguments.batch_tokens},
+    }
+
+
+def write_corpus(folder: Path, pairs: int) -> list[str]:
+    """Writes the corpus in parts, on all cores, and returns their names with {lang} for the language."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes = [min(PAIRS_A_FILE, pairs - start) for start in range(0, pairs, PAIRS_A_FILE)]
+    with ProcessPoolExecutor() as pool:
+        return list(pool.map(_write_part, [folder] * len(sizes), range(len(sizes)), sizes))
+
+
+def _write_part(folder: Path, number: int, pairs: int) -> str:
+    name = f"part-{number:04d}-of-{pairs}.{{lang}}"
+    paths = [folder / name.replace("{lang}", language) for language in ("en", "de")]
+    if not all(path.exists() for path in paths):
+        texts = zip(*islice(sentence_pairs("train", seed=number), pairs), strict=True)
+        for path, lines in zip(paths, texts, strict=True):
+            partial = path.with_suffix(".partial")
+            partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            partial.rename(path)
+    return name
+
+
+def measure_input(config_path: Path, run: Path) -> dict[str, float]:
+    """Opens the prepared corpus as training does, and goes through batches as fast as they come."""
+    from translator.runtime import start_tensorflow
+
+    start_tensorflow(1)
+    from translator.data.batches import Position, TrainingBatches
+    from translator.data.prepare import prepare
+
+    config = load_config(config_path)
+    _, store = prepare(config, RunFolder(run))
+    weights = tuple(corpus.weight for corpus in config.data.train)
+    assert isinstance(config.train.batch_tokens, int)
+    batches = TrainingBatches(store, weights, config.train.batch_tokens, config.train.seed)
+    iterator = iter(batches.dataset(Position()))
+    next(iterator)
+    first_batch = _seconds_since_start()
+    began = time.perf_counter()
+    batches.plan(1)
+    plan = time.perf_counter() - began
+    tokens, began = 0, time.perf_counter()
+    while (seconds := time.perf_counter() - began) < INPUT_SECONDS:
+        _, _, target = next(iterator)
+        tokens += int((target.numpy()[..., 1:] != 0).sum())
+    return {"first_batch_seconds": first_batch, "plan_seconds": plan, "tokens_per_second": tokens / seconds}
+
+
+def _seconds_since_start() -> float:
+    """Since this process began, imports and all."""
+    started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    return float(Path("/proc/uptime").read_text().split()[0]) - started
+
+
+def watched(command: list[str]) -> tuple[str, float, int]:
+    """Runs a command; returns what it printed, its seconds, and the most bytes that it and its children held."""
+    began, peak = time.perf_counter(), 0
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    ended = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not ended.wait(0.1):
+            peak = max(peak, sum(map(_anonymous_memory, _family(process.pid))))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    printed, _ = process.communicate()
+    ended.set()
+    watcher.join()
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} ended with code {process.returncode}")
+    return printed, time.perf_counter() - began, peak
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    except OSError:
+        return []
+    return [pid, *(member for child in children for member in _family(child))]
+
+
+def _anonymous_memory(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon")), 0)
+
+
+if __name__ == "__main__":
+    main()
