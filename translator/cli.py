@@ -5,6 +5,7 @@ output; progress, warnings and errors go to standard error.
 """
 
 import contextlib
+import errno
 import itertools
 import json
 import logging
@@ -60,6 +61,11 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:  # whoever read our output has enough
         sys.stderr.close()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _say(f"there is no room on the disk: {error}. Make some, and run the same command again")
+        sys.exit(TranslatorError.exit_code)
 
 
 @app.command()

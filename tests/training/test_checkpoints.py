@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import logging
 import re
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import pytest
 from translator.data.batches import Position
 from translator.model.weights import WeightsError
 from translator.training import checkpoints as checkpoints_module
-from translator.training.checkpoints import CheckpointError, Checkpoints, TrainingState, Validation
+from translator.training.checkpoints import CheckpointError, Checkpoints, NoRoomError, TrainingState, Validation
 
 SHAPES: tuple[tuple[int, ...], ...] = ((2, 3), (4,), ())
 
@@ -149,6 +150,26 @@ def test_an_interrupted_save_is_no_checkpoint(checkpoints: Checkpoints, monkeypa
     assert other.equals(Trained(5))
     checkpoints.prune([])
     assert [path.name for path in checkpoints.folder.iterdir()] == ["step-00000005"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_by_folder_and_step_and_takes_nothing(
+    checkpoints: Checkpoints, number: int, monkeypatch: pytest.MonkeyPatch
+):
+    save(checkpoints, 5)
+
+    def full(path: Path) -> str:
+        raise OSError(number, "no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints_module, "sha256", full)
+        with pytest.raises(
+            NoRoomError, match=f"{checkpoints.folder}: no room on the disk for a checkpoint of step 1,006"
+        ):
+            save(checkpoints, 1006)
+    assert [path.name for path in checkpoints.folder.iterdir()] == ["step-00000005"]
+    save(checkpoints, 1006)
+    assert checkpoints.steps() == [5, 1006]
 
 
 @pytest.mark.parametrize(

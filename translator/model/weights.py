@@ -1,5 +1,7 @@
 """A model's weights as a file that any tool can read: safetensors, named by their place in the model."""
 
+import os
+import re
 from pathlib import Path
 
 import keras
@@ -30,7 +32,13 @@ def write_weights(weights: dict[str, np.ndarray], path: Path) -> None:
     """Writes arrays by name, replacing the file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    safetensors.numpy.save_file({name: np.asarray(array, order="C") for name, array in weights.items()}, partial)
+    try:
+        safetensors.numpy.save_file({name: np.asarray(array, order="C") for name, array in weights.items()}, partial)
+    except safetensors.SafetensorError as error:
+        # It tells of the operating system's error in words alone.
+        if number := re.search(r"os error (\d+)", str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+        raise
     partial.replace(path)
 
 
