@@ -11,7 +11,17 @@ settings.load_profile("same-every-time")
 @pytest.fixture(scope="session")
 def multi30k() -> Path:
     """The folder of the real Multi30k files, in `shared` beside the checkout."""
-    folder = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "multi30k"
+    return corpus_at_hand("multi30k")
+
+
+@pytest.fixture(scope="session")
+def tanaka() -> Path:
+    """The folder of the Tanaka corpus, beside it."""
+    return corpus_at_hand("tanaka")
+
+
+def corpus_at_hand(name: str) -> Path:
+    folder = Path(__file__).resolve().parents[1].parent / "shared" / "data" / name
     if not folder.is_dir():
-        pytest.skip(f"the Multi30k files are not in {folder}")
+        pytest.skip(f"the {name} files are not in {folder}")
     return folder

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from translator.config import Config
+from translator.config import Config, load_config
 from translator.data import prepare as prepare_module
 from translator.data.corpus import CorpusError
 from translator.data.prepare import prepare, prepare_tokenizers, read_all
@@ -195,3 +195,9 @@ def test_an_empty_evaluation_corpus_is_an_error_that_names_it(root: Path):
     config = config_of(root)
     with pytest.raises(CorpusError, match=r"val\.\{lang\}.*no sentence in it"):
         read_all(config.data.validation, config.data)
+
+
+def test_the_tanaka_corpus_has_as_many_subwords_as_its_configuration_asks_for(tanaka: Path, run: RunFolder):
+    config = load_config(Path(__file__).parents[2] / "configs" / "tanaka_ja_en.yaml", [f"data.root={tanaka}"])
+    tokenizer, _ = prepare_tokenizers(config, run)
+    assert tokenizer.vocabulary_size == config.tokenizer.vocabulary_size
