@@ -19,7 +19,8 @@ def described(
             for tokenizer, sequences in zip(tokenizers, (store.source, store.target), strict=True)
         )
         corpora = zip(data.train, store.corpora, strict=True)
-        corpus = next(corpus for corpus, its_rows in corpora if row in its_rows)
+        # As Python's own number: a range looks for NumPy's one by one.
+        corpus = next(corpus for corpus, its_rows in corpora if int(row) in its_rows)
         yield f"{place_of(corpus, data, int(store.numbers[row]))}: {'  |  '.join(texts)}"
 
 
