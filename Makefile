@@ -58,7 +58,8 @@ define install
 @echo "Installing TensorFlow and the rest into $(VENV) (about a minute) …" >&2
 @# The pip that Python 3.10 brings searches for ten minutes and more among versions; a new one takes seconds.
 @$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-@$(BIN)/python -m pip install --quiet --editable '$(1)'
+@# setuptools warns at length of editable installs in general.
+@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '$(1)'
 endef
 
 # Of all that `venv` writes, pip comes last.
