@@ -244,6 +244,8 @@ def test_a_run_that_diverges_goes_back_shows_the_pairs_and_ends_in_one_line(fold
     assert ran.err.count("going back to step 0 and on with half the learning rate") == 4
     assert "at the learning rate 6.25e+28 still. A lower train.learning_rate" in ran.err
     assert ran.out == b""
+    manifest = json.loads((folder / "diverging" / "checkpoints" / "step-00000000" / "state.json").read_text())
+    assert manifest["state"]["rate_halvings"] == 4, "a run that is killed now must not go on at the full rate"
 
 
 # Preparing

@@ -76,31 +76,41 @@ def train(
     run: RunOption = None,
 ) -> None:
     """Train a model, or go on training it; then score it on the test set."""
-    resolved, folder = _claimed_run(config, overrides, settings, run)
+    resolved, folder = _asked_for(config, overrides, settings, run)
     start_tensorflow(cpu_devices=sum(name.startswith("CPU") for name in resolved.train.devices or []))
-    from translator.data.prepare import prepare
+    from translator.data.prepare import open_prepared, prepare
     from translator.training.loop import Training
     from translator.training.progress import TrainingProgress
+    from translator.training.workers import Workers
 
-    with progress(console, "preparing the corpus") as show:
-        tokenizers, store = prepare(resolved, folder, show)
-    with console.status("building the model …"):
-        training = Training(resolved, folder, tokenizers, store, TrainingProgress(console))
-    if resolved.train.batch_tokens == "auto":
-        with console.status("finding the largest batch that fits …"):
-            resolved = folder.claim(resolved.with_batch_tokens(training.find_batch_tokens()))
-            training = Training(resolved, folder, tokenizers, store, TrainingProgress(console))
-    if training.complete and folder.model.is_file():
-        _say(
-            f"{folder.path} is complete, after {training.state.step:,} steps. "
-            f"To train on, raise its limit (train.max_…); to start afresh:  rm -r {folder.path}"
-        )
-    else:
-        _say(training.summary())
+    workers = Workers.join(resolved.train.devices, _say)
+    shown = console if workers.chief else Console(quiet=True)
+    with workers.together():
+        if workers.chief:
+            resolved = folder.claim(resolved)
+            with progress(shown, "preparing the corpus") as show:
+                tokenizers, store = prepare(resolved, folder, show)
+        workers.wait()
+        if not workers.chief:
+            resolved = folder.load_config()
+            tokenizers, store = open_prepared(resolved, folder)
+        with shown.status("building the model …"):
+            training = Training(resolved, folder, tokenizers, store, workers, TrainingProgress(shown))
+        if resolved.train.batch_tokens == "auto":
+            with shown.status("finding the largest batch that fits …"):
+                resolved = folder.claim(resolved.with_batch_tokens(training.find_batch_tokens()))
+                training = Training(resolved, folder, tokenizers, store, workers, TrainingProgress(shown))
+        if any(workers.of_chief([training.complete and folder.model.is_file()])):
+            _say(
+                f"{folder.path} is complete, after {training.state.step:,} steps. "
+                f"To train on, raise its limit (train.max_…); to start afresh:  rm -r {folder.path}"
+            )
+            return
+        _say(training.summary(), shown)
         training.train()
-        if resolved.data.test:
+        if workers.chief and resolved.data.test:
             _print_report(_evaluate_run(folder, resolved, None))
-    _say(f"Translate with:  echo 'A sentence.' | {_command()} translate {folder.path}")
+    _say(f"Translate with:  echo 'A sentence.' | {_command()} translate {folder.path}", shown)
 
 
 @app.command()
@@ -111,7 +121,8 @@ def prepare(
     run: RunOption = None,
 ) -> None:
     """Learn the vocabulary and encode the training corpus ahead of `train`, which does it by itself when needed."""
-    resolved, folder = _claimed_run(config, overrides, settings, run)
+    resolved, folder = _asked_for(config, overrides, settings, run)
+    resolved = folder.claim(resolved)
     from translator.data.prepare import prepare
 
     began = time.monotonic()
@@ -201,13 +212,12 @@ def show_config(
         print(f"{key}: {kind} = {default}\n    {text}")
 
 
-def _claimed_run(
+def _asked_for(
     config: Path, overrides: list[str] | None, settings: list[str] | None, run: Path | None
 ) -> tuple[Config, RunFolder]:
     """The configuration that a command line asks for, and its run's folder."""
     resolved = load_config(config, [*(settings or []), *(overrides or [])])
-    folder = RunFolder(run or Path("runs") / config.stem)
-    return folder.claim(resolved), folder
+    return resolved, RunFolder(run or Path("runs") / config.stem)
 
 
 def _evaluate_run(folder: RunFolder, config: Config, beam: int | None) -> "Report":
@@ -250,8 +260,8 @@ def _print_report(report: "Report") -> None:
     output.print(f"{len(report.pairs):,} sentences in {report.seconds:.1f} s", markup=False)
 
 
-def _say(message: str) -> None:
-    console.print(message, markup=False, soft_wrap=True)
+def _say(message: str, to: Console = console) -> None:
+    to.print(message, markup=False, soft_wrap=True)
 
 
 def _command() -> str:

@@ -5,11 +5,14 @@ import os
 import sys
 from collections.abc import Iterator
 
+from translator.cluster import TF_CONFIG, tf_config_of_slurm
+
 
 def start_tensorflow(threads: int | None = None, cpu_devices: int = 1) -> None:
     """Imports TensorFlow without its log lines, and makes its kernels give the same result for the same input.
 
-    Call it before the first import of a module that imports TensorFlow; later calls change nothing.
+    Call it before the first import of a module that imports TensorFlow; later calls change nothing. In a step of
+    several tasks of Slurm's, it writes their cluster to where TensorFlow looks for one.
 
     Args:
         threads: cores that one operation may use, and operations that may run side by side; None takes all cores.
@@ -22,6 +25,8 @@ def start_tensorflow(threads: int | None = None, cpu_devices: int = 1) -> None:
     with _silent_standard_error():
         import tensorflow as tf
 
+        if cluster := tf_config_of_slurm():  # before a GPU is looked at: it may choose them
+            os.environ[TF_CONFIG] = cluster
         if threads is not None:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)

@@ -1,5 +1,6 @@
 """Plans against what they promise, on random lengths; padding by hand."""
 
+import dataclasses
 import itertools
 import random
 import subprocess
@@ -58,7 +59,7 @@ def times(plan: list[np.ndarray]) -> Counter[int]:
 def cost(store: TokenStore, rows: np.ndarray) -> int:
     """Places of a batch on its longer side, EOS and padding included, as it is dealt."""
     batches = TrainingBatches(store, (1.0,), 1, 1)
-    (share,) = batches._batch(rows, 0, 0)
+    (share,) = batches._batch(rows, 0, 0, range(1))
     assert share.source.shape[:2] == (1, len(rows))
     return max(share.source[0].size, share.target[0, :, 1:].size)
 
@@ -239,6 +240,23 @@ def test_the_dataset_is_the_same_batches_share_by_share(position: Position, shar
     for ((epoch, batch), source, target), (after, share) in zip(elements, expected, strict=True):
         assert Position(int(epoch), int(batch)) == after
         assert identical([Batch(source, target)], [share])
+
+
+@pytest.mark.parametrize("few_shapes", [False, True])
+def test_workers_read_no_more_than_their_own_shares_which_are_those_of_the_whole(few_shapes: bool):
+    batches = batches_of(shares=4, micro_batches=2, few_shapes=few_shapes)
+    whole = first(batches, len(batches.plan(0)) + 2)
+    for shares in (range(2), range(2, 4), range(3, 4)):
+        for (after, part), (expected, dealt) in zip(batches.start(Position(), shares), whole, strict=False):
+            assert after == expected
+            assert identical(part, [dealt[share] for share in shares])
+
+
+def test_workers_sample_as_one_process_does(sampled: TrainingBatches):
+    batches = dataclasses.replace(sampled, shares=3)
+    whole = first(batches, len(batches.plan(0)))
+    for (_, part), (_, dealt) in zip(batches.start(Position(), range(1, 2)), whole, strict=False):
+        assert identical(part, dealt[1:2])
 
 
 @pytest.mark.parametrize("few_shapes", [False, True])

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from translator.config import Config, TokenizerConfig, save_config
+from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import EOS_ID, PAD_ID, Tokenizer, train_tokenizer
 from translator.decoding.search import Hypotheses
-from translator.decoding.translator import Translator, build_model, load_tokenizers, split_evenly
+from translator.decoding.translator import Translator, build_model, split_evenly
 from translator.model.weights import WeightsError, get_weights, write_weights
 from translator.run_folder import RunError, RunFolder
 

@@ -74,6 +74,14 @@ def flip(path: Path, pattern: bytes | None = None) -> None:
 # There and back
 
 
+def test_a_state_can_be_replaced_and_nothing_else_changes(checkpoints: Checkpoints):
+    save(checkpoints, 7, 8)
+    checkpoints.replace_state(TrainingState(8, Position(2, 5), rate_halvings=1))
+    trained = Trained(1)
+    assert restore(checkpoints, trained) == TrainingState(8, Position(2, 5), rate_halvings=1)
+    assert trained.equals(Trained(8))
+
+
 def test_a_checkpoint_comes_back_to_the_last_bit(checkpoints: Checkpoints):
     state = TrainingState(
         step=12,

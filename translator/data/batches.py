@@ -75,9 +75,7 @@ def plan_epoch(
 
 def _cut(store: TokenStore, rows: np.ndarray, batch_tokens: int, few_shapes: bool) -> Iterator[np.ndarray]:
     """Sorts rows by their rungs and cuts them into batches."""
-    source, target = (
-        sequences.offsets[rows + 1] - sequences.offsets[rows] + 1 for sequences in (store.source, store.target)
-    )
+    source, target = (sequences.lengths_of(rows) + 1 for sequences in (store.source, store.target))
     source, target = paired_rungs(source, target, few_shapes)
     key = target * (source.max() + 1) + source
     # As the narrowest of types: numbers of 16 bits are sorted in linear time.
@@ -149,24 +147,25 @@ class TrainingBatches:
         """Rows of each batch of an epoch."""
         return plan_epoch(self.store, self.weights, self.batch_tokens, self.seed, epoch, few_shapes=self.few_shapes)
 
-    def start(self, position: Position) -> Iterator[tuple[Position, list[Batch]]]:
-        """Yields each batch's shares, and the position after it.
+    def start(self, position: Position, shares: range | None = None) -> Iterator[tuple[Position, list[Batch]]]:
+        """Yields each batch's shares, or some of them, and the position after it.
 
         All shares of a batch have one shape: those that have fewer rows than others are filled up with padding.
         """
+        shares = range(self.shares) if shares is None else shares
         epoch, first = position.epoch, position.batch
         while True:
             plan = self.plan(epoch)
             for index in range(first, len(plan)):
                 after = Position(epoch, index + 1) if index + 1 < len(plan) else Position(epoch + 1, 0)
-                yield after, self._batch(plan[index], epoch, index)
+                yield after, self._batch(plan[index], epoch, index, shares)
             epoch, first = epoch + 1, 0
 
-    def dataset(self, position: Position) -> tf.data.Dataset:
+    def dataset(self, position: Position, shares: range | None = None) -> tf.data.Dataset:
         """The same as tensors, prepared ahead: (position int64 [2], source, target), one share after the other."""
 
         def elements() -> Iterator[tuple[tuple[int, int], np.ndarray, np.ndarray]]:
-            for after, batch in self.start(position):
+            for after, batch in self.start(position, shares):
                 for share in batch:
                     yield (after.epoch, after.batch), share.source, share.target
 
@@ -174,12 +173,16 @@ class TrainingBatches:
         signature = (tf.TensorSpec([2], tf.int64), ids, ids)
         return tf.data.Dataset.from_generator(elements, output_signature=signature).prefetch(4 * self.shares)
 
-    def _batch(self, rows: np.ndarray, epoch: int, index: int) -> list[Batch]:
-        sides = [self.store.source.take(rows), self.store.target.take(rows)]
+    def _batch(self, rows: np.ndarray, epoch: int, index: int, shares: range) -> list[Batch]:
+        sides = self.store.source, self.store.target
         if self.sampling:
             seeds = np.random.SeedSequence([self.seed, epoch, index]).generate_state(2)
-            sides = [self.sampling.resample(ids, side, int(seeds[side])) for side, ids in enumerate(sides)]
-        return self._deal(*sides)
+            source, target = (
+                self.sampling.resample(sequences.take(rows), side, int(seeds[side]))
+                for side, sequences in enumerate(sides)
+            )
+            sides, rows = (source, target), np.arange(len(rows))
+        return self._deal(*sides, rows, shares)
 
     def largest(self) -> Batch:
         """A share of padding alone that no share of a batch is larger than, on either side or in attention.
@@ -193,19 +196,21 @@ class TrainingBatches:
         source, target = (np.full([self.micro_batches, rows, length + bos], PAD_ID, np.int32) for bos in (0, 1))
         return Batch(source, target)
 
-    def _deal(self, source: Sequences, target: Sequences) -> list[Batch]:
+    def _deal(self, source: Sequences, target: Sequences, rows: np.ndarray, shares: range) -> list[Batch]:
         parts = self.shares * self.micro_batches
-        longest = [sequences.lengths.max() + 1 for sequences in (source, target)]
+        longest = [sequences.lengths_of(rows).max() + 1 for sequences in (source, target)]
         source_length, target_length = map(int, paired_rungs(longest[0], longest[1], self.few_shapes))
-        rows = max(1, self.batch_tokens // target_length) if self.few_shapes else len(source)
-        rows = -(-max(rows, len(source)) // parts)
-        sides = (
-            _laid_out(source, rows * parts, source_length, eos=True),
-            # A target is one longer than what the decoder reads of it: BOS is not predicted, EOS not read.
-            _laid_out(target, rows * parts, target_length + 1, bos=True, eos=True),
-        )
+        places = max(1, self.batch_tokens // target_length) if self.few_shapes else len(rows)
+        places = -(-max(places, len(rows)) // parts)  # in a part
         # Row r goes to part r mod parts: neighbours in length go to different parts.
-        dealt = [ids.reshape(rows, self.shares, self.micro_batches, -1).transpose(1, 2, 0, 3) for ids in sides]
+        rows = rows[np.isin(np.arange(len(rows)) % parts // self.micro_batches, shares)]
+        total = places * len(shares) * self.micro_batches
+        sides = (
+            _laid_out(source.take(rows), total, source_length, eos=True),
+            # A target is one longer than what the decoder reads of it: BOS is not predicted, EOS not read.
+            _laid_out(target.take(rows), total, target_length + 1, bos=True, eos=True),
+        )
+        dealt = [ids.reshape(places, len(shares), self.micro_batches, -1).transpose(1, 2, 0, 3) for ids in sides]
         return [Batch(*share) for share in zip(*dealt, strict=True)]
 
 

@@ -12,7 +12,7 @@ from translator.data.store import TokenStore, open_store, write_store
 from translator.data.tokenizer import Tokenizer, train_tokenizer
 from translator.files import sha256
 from translator.progress import Show, show_nothing
-from translator.run_folder import RunFolder
+from translator.run_folder import RunError, RunFolder
 
 INPUTS = "inputs.json"
 
@@ -80,6 +80,28 @@ def _tokenizers(config: Config, run: RunFolder, show: Show) -> tuple[tuple[Token
     source = trained("source", lambda: (pair.source for pair in pairs()))
     target = trained("target", lambda: (pair.target for pair in pairs()))
     return (source, target), count
+
+
+def open_prepared(config: Config, run: RunFolder) -> tuple[tuple[Tokenizer, Tokenizer], TokenStore]:
+    """What `prepare` has just made in another process.
+
+    Raises:
+        RunError: it is not to be seen from here.
+    """
+    store = open_store(run.data, None)
+    if store is None:
+        raise RunError(
+            f"{run.data} is not to be seen from here; a run's folder must be on a disk that all workers share"
+        )
+    return load_tokenizers(run, config), store
+
+
+def load_tokenizers(run: RunFolder, config: Config) -> tuple[Tokenizer, Tokenizer]:
+    """The run's tokenizers of the source and the target, the same one with a joint vocabulary."""
+    source = Tokenizer.load(run.tokenizer("source", joint=config.tokenizer.joint))
+    if config.tokenizer.joint:
+        return source, source
+    return source, Tokenizer.load(run.tokenizer("target", joint=False))
 
 
 def read_all(corpora: tuple[CorpusConfig, ...], data: DataConfig) -> list[SentencePair]:

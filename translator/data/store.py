@@ -53,10 +53,13 @@ class Sequences:
         """Tokens of each sequence: int64 [len(self)]."""
         return np.diff(self.offsets)
 
+    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
+        """Tokens of some of the sequences: int64 [len(rows)]."""
+        return self.offsets[rows + 1] - self.offsets[rows]
+
     def take(self, rows: np.ndarray) -> "Sequences":
         """Some of the sequences, in the order of `rows`."""
-        starts = self.offsets[rows]
-        lengths = self.offsets[rows + 1] - starts
+        starts, lengths = self.offsets[rows], self.lengths_of(rows)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
         return Sequences(self.ids[places], offsets)
@@ -163,11 +166,14 @@ def id_dtype(vocabulary_size: int) -> np.dtype[Any]:
     return np.dtype(np.uint16 if vocabulary_size <= 2**16 else np.uint32)
 
 
-def open_store(folder: Path, fingerprint: str) -> TokenStore | None:
-    """Maps a store into memory; None if there is none that is whole, or one made from something else."""
+def open_store(folder: Path, fingerprint: str | None) -> TokenStore | None:
+    """Maps a store into memory; None if there is none that is whole, or one made from something else.
+
+    With None for a fingerprint it may be made from anything.
+    """
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-        if manifest["fingerprint"] != fingerprint:
+        if fingerprint not in (None, manifest["fingerprint"]):
             return None
         # As plain arrays, which are quicker to index than the class that maps them.
         sides = [

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from translator.config import Config, SearchConfig
 from translator.data.batches import length_sorted, pad
+from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import PAD_ID, Tokenizer
 from translator.decoding.engine import search_function
 from translator.decoding.search import Hypotheses
@@ -134,14 +135,6 @@ def split_evenly(ids: list[int], most: int) -> list[list[int]]:
     """Cuts a sequence into as few pieces of at most so many as will do, alike in length; none for an empty one."""
     count = -(-len(ids) // most)
     return [ids[i * len(ids) // count : (i + 1) * len(ids) // count] for i in range(count)]
-
-
-def load_tokenizers(run: RunFolder, config: Config) -> tuple[Tokenizer, Tokenizer]:
-    """The run's tokenizers of the source and the target, the same one with a joint vocabulary."""
-    source = Tokenizer.load(run.tokenizer("source", joint=config.tokenizer.joint))
-    if config.tokenizer.joint:
-        return source, source
-    return source, Tokenizer.load(run.tokenizer("target", joint=False))
 
 
 def build_model(config: Config, source: Tokenizer, target: Tokenizer, precision: str = "float32") -> Transformer:

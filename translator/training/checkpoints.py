@@ -106,10 +106,18 @@ class Checkpoints:
         write_weights(get_weights(model), partial / "model.safetensors")
         write_weights(get_weights(optimizer), partial / "optimizer.safetensors")
         hashes = {name: sha256(partial / name) for name in ("model.safetensors", "optimizer.safetensors")}
-        manifest = {"state": asdict(state), "sha256": hashes | {"state": _state_hash(asdict(state))}}
-        (partial / "state.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        (partial / "state.json").write_text(_manifest(state, hashes), encoding="utf-8")
         for path in partial.iterdir():
             flush_to_disk(path)
+
+    def replace_state(self, state: TrainingState) -> None:
+        """Changes what the checkpoint of the state's step says beside its weights and moments, wholly or not at all."""
+        path = self._path(state.step) / "state.json"
+        hashes = json.loads(path.read_text(encoding="utf-8"))["sha256"]
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(_manifest(state, hashes), encoding="utf-8")
+        flush_to_disk(partial)
+        partial.replace(path)
 
     def restore_newest(self, model: list[keras.Variable], optimizer: list[keras.Variable]) -> TrainingState | None:
         """Goes back to the newest sound checkpoint; None if there are none at all.
@@ -165,6 +173,12 @@ class Checkpoints:
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}"
+
+
+def _manifest(state: TrainingState, hashes: dict[str, str]) -> str:
+    """The content of `state.json`; `hashes` are the checksums of the other files, by their names."""
+    values = asdict(state)
+    return json.dumps({"state": values, "sha256": hashes | {"state": _state_hash(values)}}, indent=1)
 
 
 def _state_hash(state: dict[str, Any]) -> str:

@@ -23,16 +23,17 @@ from translator.decoding.translator import Translator, build_model
 from translator.errors import TranslatorError
 from translator.model.weights import write_weights
 from translator.run_folder import RunFolder
-from translator.training.checkpoints import Checkpoints, NoRoomError, TrainingState
+from translator.training.checkpoints import Checkpoints, NoRoomError, TrainingState, Validation
 from translator.training.limits import Limits, out_of_patience
 from translator.training.memory import find_batch_tokens, try_largest
-from translator.training.metrics import MetricsLog, Row, perplexity
+from translator.training.metrics import MetricsLog, NoLog, Row, perplexity
 from translator.training.optimizer import make_optimizer
 from translator.training.progress import TrainingProgress
 from translator.training.signals import collected_signals
 from translator.training.splitting import SplittingUpdate
 from translator.training.step import StepSums, Update, make_update
 from translator.training.validation import Validator
+from translator.training.workers import Workers
 
 MAX_RATE_HALVINGS = 4
 SHOWN_PAIRS = 5
@@ -58,13 +59,14 @@ class Training:
         run: RunFolder,
         tokenizers: tuple[Tokenizer, Tokenizer],
         store: TokenStore,
+        workers: Workers,
         progress: TrainingProgress,
     ) -> None:
         """Builds the model on its devices, and goes back to the newest checkpoint if there is one."""
-        self.config, self.run, self.progress = config, run, progress
+        self.config, self.run, self.workers, self.progress = config, run, workers, progress
         train = config.train
         batch_tokens = config.data.max_tokens if train.batch_tokens == "auto" else train.batch_tokens
-        self.strategy = _strategy(train.devices)
+        self.strategy = workers.strategy
         self.batches = TrainingBatches(
             store,
             tuple(corpus.weight for corpus in config.data.train),
@@ -84,9 +86,10 @@ class Training:
             self.model = build_model(config, *tokenizers, train.precision)
             self.optimizer = make_optimizer(train, None if total_steps == float("inf") else int(total_steps))
             self.optimizer.build(self.model.trainable_variables)
+        self.metrics: MetricsLog | NoLog = NoLog()
         self._row_time = time.monotonic()
         self.checkpoints = Checkpoints(run.checkpoints, train.keep_checkpoints)
-        restored = self.checkpoints.restore_newest(self.model.trainable_variables, self.optimizer.variables)
+        restored = self._restore()
         self.resumed = restored is not None and restored.step > 0
         self.state = restored or TrainingState()
         search = config.search.model_copy(update={"beam_size": train.validation_beam})
@@ -109,33 +112,38 @@ class Training:
         """Trains to the end, then writes the run's model.
 
         Raises:
-            Interrupted: a signal asked for it; a checkpoint has been written.
-            TrainingError: the largest batch does not fit into memory, or the loss stays no number.
+            Interrupted: a signal asked for it, here or at another worker; a checkpoint has been written.
+            TrainingError: a batch does not fit into memory, or the loss stays no number.
         """
         started = time.monotonic() - self.state.training_seconds
         with self.progress, collected_signals() as signals:
-            batches, update, metrics = self._start()
+            batches, update = self._start()
             if self.state.step == 0:
-                self._save(
-                    signals
-                )  # what to go back to if training goes wrong early; also, there is room for a checkpoint
+                # What to go back to if training goes wrong early; also, there is room for a checkpoint.
+                self._save(signals)
             while not self.complete:
                 position, source, target = next(batches)
-                sums = update(source, target)
+                sums = self._take(update, source, target)
                 self.state.split_in = update.parts
                 self._advance(sums, self.strategy.experimental_local_results(position)[0])
-                self.state.training_seconds = time.monotonic() - started
+                seconds, stopping = self._agreed(time.monotonic() - started, signals)
+                self.state.training_seconds = seconds
                 if self.state.skipped_in_a_row > self.config.train.max_skipped_steps:
-                    metrics.close()
+                    self.metrics.close()
                     self._go_back()
-                    batches, update, metrics = self._start()
+                    batches, update = self._start()
                 else:
-                    self._after_step(metrics, signals)
-        metrics.close()
-        self.write_model()
+                    self._after_step(signals, stopping=stopping)
+            self.metrics.close()
+        if self.workers.chief:
+            self.write_model()
 
     def find_batch_tokens(self) -> int:
         """The most tokens that a step has room for, on the devices of this training."""
+        if self.workers.count > 1:
+            raise TrainingError(
+                "train.batch_tokens: auto looks at one machine alone; with several workers give a number"
+            )
         update = self._compile(self._distributed_batches())
         longest = self.config.data.max_tokens + 1
         found = find_batch_tokens(update, self.optimizer, self.strategy, self.batches, longest)
@@ -143,8 +151,8 @@ class Training:
             raise TrainingError("the smallest of batches does not fit into memory; lower the model's sizes (model.…)")
         return found
 
-    def _start(self) -> tuple[Iterator[Any], SplittingUpdate, MetricsLog]:
-        """The batches from the state's position on, the update, compiled and tried, and the log of metrics."""
+    def _start(self) -> tuple[Iterator[Any], SplittingUpdate]:
+        """The batches from the state's position on, and the update, compiled and tried."""
         self.optimizer.schedule.peak = self.config.train.learning_rate / 2**self.state.rate_halvings
         batches = self._distributed_batches()
         update = SplittingUpdate(
@@ -154,15 +162,32 @@ class Training:
             try_largest(update.attempt, self.optimizer, self.strategy, self.batches)
         except tf.errors.ResourceExhaustedError as error:
             micro_batches, rows, length = self.batches.largest().source.shape
-            raise TrainingError(
-                f"a step with sentences of {length} tokens, {rows} on a device at once, does not fit into memory. "
-                f"Lower train.batch_tokens ({self.batches.batch_tokens}) or data.max_tokens "
-                f"({self.config.data.max_tokens}), or raise train.micro_batches ({micro_batches})"
-            ) from error
-        return iter(batches), update, MetricsLog(self.run.metrics, self.run.tensorboard, self.state.step)
+            raise self._too_large(micro_batches, rows, length) from error
+        if self.workers.chief:
+            self.metrics = MetricsLog(self.run.metrics, self.run.tensorboard, self.state.step)
+        return iter(batches), update
+
+    def _too_large(self, micro_batches: int, rows: int, length: int) -> TrainingError:
+        return TrainingError(
+            f"a step with sentences of {length} tokens, {rows} on a device at once, does not fit into memory. "
+            f"Lower train.batch_tokens ({self.batches.batch_tokens}) or data.max_tokens "
+            f"({self.config.data.max_tokens}), or raise train.micro_batches ({micro_batches})"
+        )
+
+    def _take(self, update: SplittingUpdate, source: tf.Tensor, target: tf.Tensor) -> StepSums:
+        """Takes a step; in parts where memory is short, unless there are other workers, who would not know."""
+        try:
+            return update(source, target) if self.workers.count == 1 else update.attempt(source, target)
+        except tf.errors.ResourceExhaustedError as error:
+            raise self._too_large(*self.strategy.experimental_local_results(source)[0].shape) from error
+
+    def _agreed(self, seconds: float, signals: list[int]) -> tuple[float, bool]:
+        """Seconds of training by the chief's clock, and whether any worker was asked to stop."""
+        seconds, stopping = self.workers.sum([seconds if self.workers.chief else 0.0, len(signals)])
+        return seconds, stopping > 0
 
     def _distributed_batches(self) -> tf.distribute.DistributedDataset:
-        dataset = self.batches.dataset(self.state.position)
+        dataset = self.batches.dataset(self.state.position, self.workers.shares)
         return self.strategy.distribute_datasets_from_function(lambda _: dataset)
 
     def _compile(self, batches: tf.distribute.DistributedDataset, parts: int = 1) -> Update:
@@ -172,10 +197,22 @@ class Training:
         signature = batches.element_spec[1:] if parts == 1 else None
         return make_update(self.model, self.optimizer, train, self.strategy, signature)
 
+    def _restore(self) -> TrainingState | None:
+        """Goes back to the newest sound checkpoint, if there is one; the chief first, who sets damaged ones aside."""
+        restored = None
+        for turn in (True, False):
+            if self.workers.chief == turn:
+                restored = self.checkpoints.restore_newest(self.model.trainable_variables, self.optimizer.variables)
+            self.workers.wait()
+        step = -1 if restored is None else restored.step
+        if [step] != self.workers.of_chief([step]):
+            raise TrainingError(f"{self.run.checkpoints} is not what worker 0 sees; all workers must share that disk")
+        return restored
+
     def _go_back(self) -> None:
         """Returns to the newest checkpoint, to go on from there at half the learning rate."""
         state = self.state
-        restored = self.checkpoints.restore_newest(self.model.trainable_variables, self.optimizer.variables)
+        restored = self._restore()
         halvings = state.rate_halvings + 1
         if restored is None or halvings > MAX_RATE_HALVINGS:
             raise TrainingError(
@@ -190,15 +227,19 @@ class Training:
         restored.rate_halvings, restored.skipped_steps = halvings, state.skipped_steps
         restored.training_seconds = state.training_seconds
         self.state = restored
+        if self.workers.chief:  # so that a run that is killed now goes on at the lower rate too
+            self.checkpoints.replace_state(restored)
 
     def summary(self) -> str:
         """What is about to be trained, in a few words."""
         parameters = sum(int(np.prod(v.shape)) for v in self.model.trainable_variables)
         from_where = f"going on after step {self.state.step:,}" if self.resumed else "starting"
+        workers = f"{self.workers.count} workers, together " if self.workers.count > 1 else ""
         return (
             f"{self.run.path}: {from_where}; {self.batches.store.counts}; {parameters:,} parameters, "
-            f"{self.steps_per_epoch:,} steps an epoch on {self.strategy.num_replicas_in_sync} × "
-            f"{self.strategy.extended.worker_devices[0].rpartition('device:')[2]}; checkpoints will take "
+            f"{self.steps_per_epoch:,} steps an epoch on {workers}{self.strategy.num_replicas_in_sync} × "
+            f"{self.strategy.extended.worker_devices[0].rpartition('device:')[2]}; checkpoints, "
+            f"the newest {self.config.train.keep_checkpoints} whole, will take "
             f"{self._checkpoint_bytes(parameters) / 1e6:,.0f} MB"
         )
 
@@ -244,26 +285,32 @@ class Training:
                 f"step {state.step}: the loss or its gradient is no number; skipped this update by {len(rows)} pairs, "
                 "among them"
             )
-            for line in described(rows[:SHOWN_PAIRS], self.batches.store, self.config.data, self.tokenizers):
-                self.progress.say(f"    {line}")
+            if self.workers.chief:
+                for line in described(rows[:SHOWN_PAIRS], self.batches.store, self.config.data, self.tokenizers):
+                    self.progress.say(f"    {line}")
 
-    def _after_step(self, metrics: MetricsLog, signals: list[int]) -> None:
+    def _after_step(self, signals: list[int], *, stopping: bool) -> None:
         """Rows, validation and checkpoint, as far as they are due after this step."""
         train, state = self.config.train, self.state
         ending = self.complete
         if state.step % train.log_every_steps == 0 or ending:
-            metrics.write(self._training_row())
+            self.metrics.write(self._training_row())
         validating = state.step % train.validate_every_steps == 0 or ending
         if validating:
-            metrics.write(self._validate())
+            self.metrics.write(self._validate())
         saving = train.save_every_steps is not None and state.step % train.save_every_steps == 0
-        if validating or saving or signals:
+        if validating or saving or stopping:
             self._save(signals)
-        if signals and not self.complete:
+        if stopping and not self.complete:
             raise Interrupted(f"stopped after step {state.step:,}; all is saved. The same command goes on from there")
 
     def _save(self, signals: list[int]) -> None:
-        """Writes a checkpoint; where the disk is full, waits for room, or for a signal to stop."""
+        """Has the chief write a checkpoint; where the disk is full, it waits for room, or for a signal to stop."""
+        if self.workers.chief:
+            self._write_checkpoint(signals)
+        self.workers.wait()
+
+    def _write_checkpoint(self, signals: list[int]) -> None:
         told = False
         while True:
             try:
@@ -306,11 +353,15 @@ class Training:
 
     def _validate(self) -> Row:
         began = time.monotonic()
-        validation = self.validator.validate(self.state.step)
+        figures = [0.0] * 4
+        if self.workers.chief:
+            validation = self.validator.validate(self.state.step)
+            figures = [validation.loss, validation.nll, validation.bleu, time.monotonic() - began]
+        *figures, seconds = self.workers.of_chief(figures)
+        validation = Validation(self.state.step, *figures)
         self.state.validations.append(validation)
         best_bleu = max(v.bleu for v in self.state.validations)
         self.progress.validated(validation, best_bleu)
-        seconds = time.monotonic() - began
         self._row_time += seconds  # the rate of training is told without the pauses for validation
         self.state.training_seconds += seconds
         return {
@@ -322,14 +373,3 @@ class Training:
             "best_validation_bleu": best_bleu,
             "validation_seconds": seconds,
         }
-
-
-def _strategy(devices: list[str] | None) -> tf.distribute.Strategy:
-    """One device trains by itself; several share each batch out."""
-    available = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
-    names = devices or [name for name in available if name.startswith("GPU")]
-    if missing := [name for name in names if name not in available]:
-        raise TrainingError(f"train.devices names {', '.join(missing)}; this machine has {', '.join(available)}")
-    if len(names) > 1:
-        return tf.distribute.MirroredStrategy(names)
-    return tf.distribute.OneDeviceStrategy(names[0] if names else "CPU:0")

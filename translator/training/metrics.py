@@ -40,6 +40,16 @@ class MetricsLog:
         self._writer.close()
 
 
+class NoLog:
+    """For workers that are not the one who writes."""
+
+    def write(self, row: Row) -> None:
+        """Leaves it be."""
+
+    def close(self) -> None:
+        """Has nothing to close."""
+
+
 def perplexity(nll: float) -> float:
     """The exponential of the negative log-likelihood in nats a token, bounded so that it stays a JSON number."""
     return math.exp(min(nll, 700.0))
