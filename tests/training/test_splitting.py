@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,11 +16,13 @@ class Device:
         self.room = room
         self.shapes: list[tuple[int, ...]] = []
         self.said: list[str] = []
-        self.update = SplittingUpdate(self.make, STRATEGY, 1, self.said.append)
+        self.iterations = keras.Variable(7, dtype="int64")
+        self.update = SplittingUpdate(self.make, self.iterations, STRATEGY, 1, self.said.append)
 
     def make(self, parts: int) -> Update:
         def update(source: tf.Tensor, target: tf.Tensor) -> StepSums:
             self.shapes.append(tuple(source.shape))
+            self.iterations.assign_add(1)
             if source.shape[1] > self.room:
                 raise tf.errors.ResourceExhaustedError(None, None, "no room")
             total = tf.reduce_sum(source)
@@ -43,6 +46,7 @@ def test_a_batch_that_does_not_fit_is_split_until_it_does_with_nothing_lost():
     device = Device(room=2)
     assert device.step(7) == [231, 231, 231, 1]
     assert device.shapes == [(1, 7, 3), (2, 4, 3), (4, 2, 3)]
+    assert int(device.iterations) == 8, "a step is one, however often it was begun"
     assert device.said[0].startswith("out of memory: this step is done in 2 parts, with the same result.")
 
 

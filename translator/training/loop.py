@@ -156,7 +156,11 @@ class Training:
         self.optimizer.schedule.peak = self.config.train.learning_rate / 2**self.state.rate_halvings
         batches = self._distributed_batches()
         update = SplittingUpdate(
-            lambda parts: self._compile(batches, parts), self.strategy, self.state.split_in, self.progress.say
+            lambda parts: self._compile(batches, parts),
+            self.optimizer.iterations,
+            self.strategy,
+            self.state.split_in,
+            self.progress.say,
         )
         try:
             try_largest(update.attempt, self.optimizer, self.strategy, self.batches)

@@ -5,6 +5,7 @@ Letters: N micro-batches, B rows, L length.
 
 from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
 from translator.data.tokenizer import PAD_ID
@@ -21,6 +22,7 @@ class SplittingUpdate:
     def __init__(
         self,
         make: Callable[[int], Update],
+        iterations: keras.Variable,
         strategy: tf.distribute.Strategy,
         parts: int,
         say: Callable[[str], None],
@@ -29,21 +31,24 @@ class SplittingUpdate:
 
         Args:
             make: compiles the update of batches whose micro-batches are split into so many parts each.
+            iterations: the optimizer's count of updates. A step may have counted itself before memory ran out; weights
+                it changes last, when all that is large has been given back.
             strategy: of the update.
             parts: to begin with; 1 splits nothing.
             say: takes the news.
         """
         self.parts = parts
-        self._make, self._strategy, self._say = make, strategy, say
+        self._make, self._iterations, self._strategy, self._say = make, iterations, strategy, say
         self._updates: dict[int, Update] = {}
         self._ran_out = False
 
     def __call__(self, source: tf.Tensor, target: tf.Tensor) -> StepSums:
-        parts = self.parts
+        parts, done = self.parts, self._iterations.numpy()
         while True:
             try:
                 return self.attempt(source, target, parts)
             except tf.errors.ResourceExhaustedError:
+                self._iterations.assign(done)
                 rows = max(side.shape[1] for side in self._strategy.experimental_local_results(source))
                 if parts >= rows:
                     raise

@@ -89,6 +89,9 @@ def make_update(
         if config.micro_batches > 1:  # a loop that never runs would be traced all the same
             for micro_batch in tf.range(1, config.micro_batches):
                 more_grads, more_sums = of_part(micro_batch)
+                # Copies keep TensorFlow from merging these sums with others into some that it does in a place of its
+                # own: what a step that runs out of memory leaves there, the next one stumbles over.
+                more_grads = [tf.raw_ops.Snapshot(input=part) for part in more_grads]
                 grads = [a + b for a, b in zip(grads, more_grads, strict=True)]
                 sums += more_sums
         context = tf.distribute.get_replica_context()
