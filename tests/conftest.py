@@ -5,6 +5,8 @@ from hypothesis import settings
 
 # The same examples in every run, without a clock: a test fails because of a change, not by chance or on a busy machine.
 settings.register_profile("same-every-time", derandomize=True, deadline=None)
+# For `make test-faults`: twenty times as many.
+settings.register_profile("at-length", derandomize=True, deadline=None, max_examples=2000)
 settings.load_profile("same-every-time")
 
 

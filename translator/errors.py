@@ -1,5 +1,7 @@
 """The one root of every error that a user can cause and mend."""
 
+MOST_CHARACTERS = 2000  # of a line of a message
+
 
 class TranslatorError(Exception):
     """A problem in what the user gave: its text is one line that says what, where and what to do.
@@ -8,3 +10,17 @@ class TranslatorError(Exception):
     """
 
     exit_code = 2
+
+    def __init__(self, *problems: str) -> None:
+        """Takes a line, or one for each of several problems.
+
+        File names, keys and values that stand in it may hold anything, line ends and escape sequences included.
+        """
+        super().__init__("\n".join(map(_one_line, problems)))
+
+
+def _one_line(text: str) -> str:
+    """The text with escapes, as `repr` has them, for what is not printable, and without the middle of a long one."""
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[: MOST_CHARACTERS // 2]} … {text[-MOST_CHARACTERS // 2 :]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
