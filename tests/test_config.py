@@ -349,8 +349,8 @@ def configs(draw: st.DrawFn) -> Config:
     corpus = st.builds(
         CorpusConfig,
         files=text_without_surrogates().map(lambda name: f"{name}{{lang}}"),
-        pairs=st.none() | st.integers(1),
-        weight=st.floats(0, exclude_min=True, allow_infinity=False),
+        pairs=st.none() | st.integers(1, 2**63 - 1),
+        weight=st.floats(0, 1000, exclude_min=True),
     )
     corpora = st.lists(corpus, min_size=1, max_size=2)
     source, target = draw(st.lists(text_without_surrogates(), min_size=2, max_size=2, unique=True))

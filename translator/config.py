@@ -5,7 +5,9 @@ A configuration is a YAML file. `extends: other.yaml` starts from another file, 
 """
 
 import difflib
+import os
 import typing
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,10 +25,16 @@ from pydantic import (
 )
 
 from translator.errors import TranslatorError
+from translator.files import read_file
 
 # What pydantic calls the branches of "a number or auto" in the places of its errors.
 NUMBER_BRANCH, AUTO_BRANCH = "constrained-int", "literal['auto']"
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+# Past these a file is no configuration, and PyYAML may take minutes over it.
+MOST_BYTES = 2**16
+MOST_NESTED = 32  # mappings and lists in each other
+MOST_PARENTS = 32  # files that extend one another
 
 
 class ConfigError(TranslatorError):
@@ -58,7 +66,7 @@ class CorpusConfig(Section):
     """The split of a `tfds` corpus, slices included: `train[:10%]`."""
     pairs: int | None = Field(None, ge=1)
     """Sentence pairs to take from the front; all of them when unset. The endless `grammar` needs it."""
-    weight: float = Field(1.0, gt=0.0)
+    weight: float = Field(1.0, gt=0.0, le=1000.0)
     """How often a training epoch goes through this corpus: 2 is twice, 0.5 another random half in each epoch."""
 
     @model_validator(mode="after")
@@ -101,7 +109,7 @@ class DataConfig(Section):
     """What the best checkpoint and early stopping are chosen by."""
     test: Corpora | None = None
     """What `translator eval` scores; never looked at in training."""
-    max_tokens: int = Field(128, ge=2)
+    max_tokens: int = Field(128, ge=2, le=2**20)
     """Subword tokens on either side past which a *training* pair is left out. Longer sentences are translated in
     pieces."""
 
@@ -117,11 +125,11 @@ class TokenizerConfig(Section):
 
     kind: Literal["unigram", "bpe"] = "unigram"
     """The segmentation: unigram language model (Kudo, 2018) or byte-pair encoding (Sennrich et al., 2016)."""
-    vocabulary_size: int = Field(8000, ge=16)
+    vocabulary_size: int = Field(8000, ge=16, le=2**24)
     """Subwords, the four special ones included, of each vocabulary."""
     joint: bool = True
     """One vocabulary for both languages; false trains one for each."""
-    character_coverage: float = Field(1.0, gt=0.9, le=1.0)
+    character_coverage: float = Field(1.0, ge=0.98, le=1.0)
     """Share of the text's characters that get a subword of their own; 0.9995 suits Japanese or Chinese."""
     training_sentences: int = Field(500_000, ge=1)
     """Sentences, drawn at random from the training corpus, that the vocabulary is trained on at most."""
@@ -133,15 +141,15 @@ class TokenizerConfig(Section):
 class ModelConfig(Section):
     """The Transformer (Vaswani et al., 2017). Names are the paper's."""
 
-    d_model: int = Field(512, ge=2)
+    d_model: int = Field(512, ge=2, le=2**16)
     """Width of the embeddings and of every layer's output."""
-    d_ff: int = Field(2048, ge=1)
+    d_ff: int = Field(2048, ge=1, le=2**20)
     """Width of the feed-forward layer's inside."""
     num_heads: int = Field(8, ge=1)
     """Attention heads; they share d_model out evenly."""
-    encoder_layers: int = Field(6, ge=1)
+    encoder_layers: int = Field(6, ge=1, le=1000)
     """Layers of the encoder."""
-    decoder_layers: int = Field(6, ge=1)
+    decoder_layers: int = Field(6, ge=1, le=1000)
     """Layers of the decoder."""
     norm: Literal["pre", "post"] = "pre"
     """Layer normalization before each sublayer (Xiong et al., 2020) or after its residual sum, as in the paper."""
@@ -172,7 +180,7 @@ class ModelConfig(Section):
 class TrainConfig(Section):
     """Optimization, its limits, and what is kept of it. Training ends at whichever limit comes first."""
 
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=2**32)
     """Decides the initial weights, the order of the batches, dropout and subword sampling."""
     max_steps: int | None = Field(None, ge=1)
     """Updates of the weights."""
@@ -180,10 +188,10 @@ class TrainConfig(Section):
     """Passes over the training corpus."""
     max_minutes: float | None = Field(None, gt=0.0)
     """Minutes of training, validation included, over all the starts of a run."""
-    batch_tokens: Annotated[int, Field(ge=8)] | Literal["auto"] = 4096
+    batch_tokens: Annotated[int, Field(ge=8, le=2**24)] | Literal["auto"] = 4096
     """Tokens of one update on its longer side, padding included, over all devices and micro-batches; auto finds, at the
     start of a run, the most that fit into memory, which is what the run's own configuration then says."""
-    micro_batches: int = Field(1, ge=1)
+    micro_batches: int = Field(1, ge=1, le=1024)
     """Parts that a device works through one after the other for one update, to save memory (gradient accumulation)."""
     label_smoothing: Probability = 0.1
     """ε of label smoothing (Szegedy et al., 2016)."""
@@ -213,7 +221,7 @@ class TrainConfig(Section):
     """Steps between two rows of metrics."""
     validate_every_steps: int = Field(500, ge=1)
     """Steps between two validations, each followed by a checkpoint."""
-    validation_beam: int = Field(1, ge=1)
+    validation_beam: int = Field(1, ge=1, le=1000)
     """Beam size in validation; 1 is greedy search."""
     save_every_steps: int | None = Field(None, ge=1)
     """Steps between two checkpoints beside those of the validations."""
@@ -242,13 +250,13 @@ class TrainConfig(Section):
 class SearchConfig(Section):
     """How translations are searched for."""
 
-    beam_size: int = Field(5, ge=1)
+    beam_size: int = Field(5, ge=1, le=1000)
     """Hypotheses kept at each step; 1 is greedy search."""
     length_penalty: float = Field(1.0, ge=0.0)
     """α of the length normalization: log-probabilities are divided by lengthᵅ. 0 leaves them as they are."""
-    max_length_factor: float = Field(2.0, ge=0.0)
+    max_length_factor: float = Field(2.0, ge=0.0, le=1000.0)
     """A translation ends at the latest at max_length_factor × source tokens + max_length_margin tokens."""
-    max_length_margin: int = Field(20, ge=1)
+    max_length_margin: int = Field(20, ge=1, le=2**20)
     """See max_length_factor; in tokens."""
     batch_sentences: int = Field(64, ge=1)
     """Sentences translated together."""
@@ -291,9 +299,12 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     tree, origins = _read_with_parents(path, ())
     for override in overrides:
         key, equals, text = override.partition("=")
+        keys = key.split(".")
         if not equals or not key:
             raise ConfigError(f"--set {override}: expected key=value, as in train.max_steps=1000")
-        _merge(tree, _nested(key.split("."), _parse_yaml(text, f"--set {override}")), origins, f"--set {override}")
+        if len(keys) > MOST_NESTED:
+            raise ConfigError(f"--set {override}: unknown key; none has as many as {len(keys)} parts")
+        _merge(tree, _nested(keys, _parse_yaml(text, f"--set {override}")), origins, f"--set {override}")
     return _validated(tree, origins, str(path))
 
 
@@ -311,33 +322,62 @@ def dump_config(config: Config) -> str:
 def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, str]]:
     """Reads a file over the one that it extends; `origins` tells which file each key comes from."""
     try:
-        if path.resolve() in children:
+        resolved = Path(os.path.realpath(path))
+        if resolved in children:
             raise ConfigError(f"{path} extends itself, by way of {' → '.join(str(child) for child in children)}")
-        text = path.read_text(encoding="utf-8")
+        if len(children) > MOST_PARENTS:
+            raise ConfigError(f"{children[0]} extends more than {MOST_PARENTS} files, by way of {children[1]}")
+        text = read_file(path, MOST_BYTES).decode("utf-8")
     except FileNotFoundError:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], 1)
         hint = f"; did you mean {path.parent / near[0]}?" if near else ""
         raise ConfigError(f"there is no configuration {path}{hint}") from None
     except (OSError, ValueError) as error:  # not UTF-8, or no name for a file
-        shown = str(path).encode(errors="backslashreplace").decode()
-        raise ConfigError(f"{shown} cannot be read: {error}") from error
+        raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     own = _parse_yaml(text, str(path))
     if not isinstance(own, dict):
         raise ConfigError(f"{path} must hold keys and values, as in `train: {{max_steps: 1000}}`; found {own!r:.80}")
     parent = own.pop("extends", None)
     if parent is not None and not isinstance(parent, str):
         raise ConfigError(f"{path}: extends names one file; found {parent!r:.80}")
-    tree, origins = _read_with_parents(path.parent / parent, (*children, path.resolve())) if parent else ({}, {})
+    tree, origins = _read_with_parents(path.parent / parent, (*children, resolved)) if parent else ({}, {})
     _merge(tree, own, origins, str(path))
     return tree, origins
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain data alone, without what YAML takes but no configuration means: a key given twice, an endless number."""
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        number = super().construct_yaml_int(node)
+        if abs(number) >= 2**63:
+            raise yaml.constructor.ConstructorError(None, None, "a whole number of more than 64 bits", node.start_mark)
+        return number
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        if isinstance(node, yaml.MappingNode):
+            keys = Counter((key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+            for (_, name), times in keys.items():
+                if times > 1:
+                    problem = f"the key {name} is there {times} times"
+                    raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
+
 def _parse_yaml(text: str, where: str) -> Any:
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise ConfigError(f"{where}: YAML aliases (*name) are not taken; use `extends:` to share settings")
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, AttributeError, LookupError, RecursionError) as error:
+        nested = 0
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.AliasEvent):
+                raise ConfigError(f"{where}: YAML aliases (*name) are not taken; use `extends:` to share settings")
+            nested += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if nested > MOST_NESTED:
+                raise ConfigError(f"{where} is nested more than {MOST_NESTED} deep; no setting is")
+        return _Loader(text).get_single_data()
+    except (yaml.YAMLError, ValueError, AttributeError, LookupError) as error:
         raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
 
 
@@ -368,7 +408,7 @@ def _validated(tree: dict[str, Any], origins: dict[str, str], path: str) -> Conf
         problems = [
             _problem(details, origins, path) for details in error.errors() if details["loc"][-1:] != (AUTO_BRANCH,)
         ]
-        raise ConfigError("\n".join(dict.fromkeys(problems))) from None
+        raise ConfigError(*dict.fromkeys(problems)) from None
 
 
 def _problem(details: Any, origins: dict[str, str], path: str) -> str:
