@@ -1,6 +1,7 @@
 import gzip
 import http.server
 import io
+import shutil
 import subprocess
 import sys
 import threading
@@ -341,6 +342,32 @@ def test_other_tfds_features_are_named(registered: str) -> None:
 def test_an_unknown_tfds_split_is_named(registered: str) -> None:
     message = error_of(pairs_of({"tfds": registered, "split": "tarin"}))
     assert message.startswith("data.train.tfds: tiny_translate gives no split tarin (splits: train): ")
+
+
+@pytest.mark.parametrize(
+    "split", ["", "\0", "\ud800", "+", "[", "train[a:]", "train[::2]", "train[:200%]", "train[10:5]", "train[:1e9]"]
+)
+def test_a_split_that_cannot_be_is_one_line(registered: str, split: str) -> None:
+    message = error_of(pairs_of({"tfds": registered, "split": split}))
+    assert message.startswith("data.train.tfds: tiny_translate gives no split ")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("place", range(0, 400, 80))
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json", "tiny_translate-train.tfrecord-00000-of-00001"])
+def test_a_damaged_data_set_is_pairs_or_one_line(
+    registered: str, data_dir: Path, tmp_path: Path, name: str, place: int
+) -> None:
+    list(pairs_of({"tfds": registered}))
+    shutil.copytree(data_dir / registered / "1.0.0", tmp_path / "1.0.0")
+    content = bytearray((tmp_path / "1.0.0" / name).read_bytes())
+    content[place % len(content)] ^= 4
+    (tmp_path / "1.0.0" / name).write_bytes(content)
+    try:
+        message = str(list(pairs_of({"tfds": "1.0.0"}, tmp_path)))
+    except CorpusError as error:
+        message = str(error)
+    assert "\n" not in message
 
 
 def test_an_unknown_tfds_name_is_one_line(data_dir: Path) -> None:

@@ -92,6 +92,15 @@ def test_what_is_encoded_together_makes_no_difference(
     assert pairs_of(opened(folder)) == [([row] * (row % 3 + 1), [row + 100] * (row % 2 + 1)) for row in kept]
 
 
+def test_pairs_are_encoded_so_many_or_so_many_characters_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(store_module, "ENCODED_TOGETHER", 3)
+    monkeypatch.setattr(store_module, "CHARACTERS_TOGETHER", 10)
+    pairs = [*[("a", "b")] * 4, ("a" * 5, "b" * 5), ("a", "b")]
+    chunks = list(store_module._chunks(pairs))
+    assert [len(chunk) for chunk in chunks] == [3, 2, 1]
+    assert [pair for chunk in chunks for pair in chunk] == pairs
+
+
 def test_a_long_corpus_is_encoded_on_all_cores_with_the_same_result(folder: Path, monkeypatch: pytest.MonkeyPatch):
     words = [f"{a}{b}" for a in "abcdefgh" for b in "ijklmnop"]
     tokenizer = train_tokenizer([" ".join(words)] * 3, TokenizerConfig(vocabulary_size=30), seed=1)

@@ -10,11 +10,13 @@ Letters: N micro-batches, B rows a micro-batch, S source length, T target length
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+import pydantic
 import tensorflow as tf
 
+from translator.data.corpus import CorpusError
 from translator.data.store import Sequences, TokenStore
 from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
 
@@ -29,12 +31,15 @@ class Batch(NamedTuple):
     target: np.ndarray  # int32 [N, B, T + 1]: BOS, tokens, EOS, padding
 
 
+Count = Annotated[int, pydantic.Field(ge=0, lt=2**63)]  # as it may come back from a file
+
+
 @dataclass(frozen=True)
 class Position:
     """Where in the corpus training stands: the next batch."""
 
-    epoch: int = 0
-    batch: int = 0
+    epoch: Count = 0
+    batch: Count = 0
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,14 @@ def plan_epoch(
 
     Returns:
         Row numbers of each batch. A row may come more than once with weights above 1.
+
+    Raises:
+        CorpusError: the weights leave no row.
     """
     rng = np.random.default_rng([seed, epoch])
     rows = np.concatenate([_weighted(rng, *part) for part in zip(store.corpora, weights, strict=True)])
+    if not len(rows):
+        raise CorpusError("data.train: an epoch has no pair; raise the weight of a corpus")
     rng.shuffle(rows)
     parts = np.array_split(rows, -(-len(rows) // SORTED_TOGETHER))
     batches = [batch for part in parts for batch in _cut(store, part, batch_tokens, few_shapes)]

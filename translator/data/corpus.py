@@ -5,11 +5,15 @@ everything is closed at the last one, at an error, or when the iterator is. Blan
 for the two sides must stay aligned; it is the training store that leaves out pairs with an empty side.
 """
 
+import codecs
 import contextlib
 import difflib
+import functools
 import gzip
 import http.client
+import io
 import itertools
+import json
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -21,7 +25,10 @@ from typing import Any, BinaryIO, NamedTuple
 from translator.config import CorpusConfig, DataConfig
 from translator.data import grammar
 from translator.errors import TranslatorError
+from translator.files import read_file
 
+# Of a line, its end included: what is longer is no sentence, and what has no end would fill the memory.
+MOST_LINE_BYTES = 2**20
 PROBE_SECONDS = 5.0
 PROBE_HOSTS = 3
 
@@ -48,10 +55,11 @@ def sentence_pairs(corpus: CorpusConfig, data: DataConfig) -> Generator[Sentence
         CorpusError: from the iterator, at the pair where the corpus turns out to be wrong.
     """
     if corpus.files is not None:
-        source, target = (corpus.files.replace("{lang}", language) for language in (data.source, data.target))
-        pairs = file_pairs(data.root / source, data.root / target, _key("files", corpus, data))
+        names = (corpus.files.replace("{lang}", language) for language in (data.source, data.target))
+        source, target = (_lasting(data.root / name) for name in names)
+        pairs = file_pairs(source, target, _key("files", corpus, data))
     elif corpus.tsv is not None:
-        pairs = _from_tsv(data.root / corpus.tsv, _key("tsv", corpus, data))
+        pairs = _from_tsv(_lasting(data.root / corpus.tsv), _key("tsv", corpus, data))
     elif corpus.tfds is not None:
         pairs = _from_tfds(corpus.tfds, corpus.split, data, _key("tfds", corpus, data))
     else:
@@ -72,12 +80,18 @@ def read_lines(path: Path, stream: BinaryIO | None = None) -> Generator[str, Non
         stream: What to read in the file's place, such as standard input's buffer. It is left open.
 
     Raises:
-        CorpusError: for a missing file, a broken archive or a byte that is not UTF-8.
+        CorpusError: for a missing file, a broken archive, an endless line or a byte that is not UTF-8.
     """
     number = 0
     try:
         with _opened(path) if stream is None else contextlib.nullcontext(stream) as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(functools.partial(file.readline, MOST_LINE_BYTES + 1), b""), 1):
+                if len(line) > MOST_LINE_BYTES:
+                    raise CorpusError(
+                        f"{path}:{number}: the line has more than {MOST_LINE_BYTES:,} bytes; write one sentence a line"
+                    )
+                if number == 1 and line == codecs.BOM_UTF8:
+                    continue  # an empty file, as some editors write it
                 if line.endswith(b"\n"):
                     line = line[:-1].removesuffix(b"\r")
                 text = _decoded(line, path, number)
@@ -89,8 +103,18 @@ def read_lines(path: Path, stream: BinaryIO | None = None) -> Generator[str, Non
         raise CorpusError(f"{path} cannot be read {reached}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _opened(path: Path) -> contextlib.AbstractContextManager[Iterable[bytes]]:
+def _opened(path: Path) -> gzip.GzipFile | io.BufferedReader:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _lasting(path: Path) -> Path:
+    """The path, if what is there can be read time and again, by the vocabulary, the store and each start of a run."""
+    try:
+        if path.is_file() or path.is_dir() or not path.exists():
+            return path
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}") from error
+    raise CorpusError(f"{path} is a pipe or a device; a corpus of a configuration is read more than once: name a file")
 
 
 def _decoded(line: bytes, path: Path | str, number: int) -> str:
@@ -163,7 +187,7 @@ def _from_grammar(split: str, data: DataConfig, key: str) -> Generator[SentenceP
 
 
 def _from_tfds(name: str, split: str, data: DataConfig, key: str) -> Generator[SentencePair, None, None]:
-    folder = data.root / name
+    folder = _lasting(data.root / name)
     if any(folder.glob("*.*.txt")):
         # The layout of tfds.folder_dataset.TranslateFolder, which itself splits lines at U+2028 and holds all splits.
         source, target = (folder / f"{language}.{split}.txt" for language in (data.source, data.target))
@@ -199,7 +223,10 @@ def _prepared_builder(name: str, folder: Path, key: str) -> Any:
         import tensorflow_datasets as tfds
 
         if (folder / "dataset_info.json").exists():
+            _require_own_features(folder / "features.json")
             return tfds.builder_from_directory(folder)
+        if tfds.core.naming.parse_builder_name_kwargs(name)[0].namespace:
+            raise ValueError("a name with a namespace stands for code from elsewhere, which is not run")
         builder = tfds.builder(name)
         if not builder.is_prepared():
             _require_network(builder.url_infos or (), f"{key}: {name} is not prepared in {builder.data_dir}")
@@ -212,6 +239,18 @@ def _prepared_builder(name: str, folder: Path, key: str) -> Any:
             f"{key}: {name} is neither a folder with a prepared data set, {folder}, nor to be had from TensorFlow "
             f"Datasets: {_first_line(error)}"
         ) from error
+
+
+def _require_own_features(path: Path) -> None:
+    """Raises for features that are not TFDS's own: it would import, and thereby run, whatever module they name."""
+
+    def check(feature: dict[str, Any]) -> None:
+        for key in ("type", "pythonClassName", "python_class_name"):
+            name = feature.get(key, "tensorflow_datasets.")
+            if isinstance(name, str) and not name.startswith("tensorflow_datasets."):
+                raise ValueError(f"{path} names the class {name}, which is code from elsewhere and not run")
+
+    json.loads(read_file(path), object_hook=check)
 
 
 def _require_network(urls: Iterable[str], problem: str) -> None:

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import pydantic
+
 from translator.config import Config, CorpusConfig, DataConfig
 from translator.data.corpus import CorpusError, SentencePair, sentence_pairs
 from translator.data.store import TokenStore, open_store, write_store
 from translator.data.tokenizer import Tokenizer, train_tokenizer
-from translator.files import sha256
+from translator.files import read_file, sha256
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunError, RunFolder
 
@@ -142,8 +144,8 @@ def _inputs(data: DataConfig, known: list[Input]) -> list[Input]:
 
 def _read_inputs(run: RunFolder) -> list[Input]:
     try:
-        return [Input(**values) for values in json.loads((run.data / INPUTS).read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError):
+        return pydantic.TypeAdapter(list[Input]).validate_json(read_file(run.data / INPUTS))
+    except (OSError, ValueError):
         return []
 
 

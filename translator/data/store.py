@@ -11,14 +11,17 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import pydantic
 
 from translator.data.corpus import CorpusError, SentencePair
 from translator.data.tokenizer import Tokenizer
+from translator.files import read_file
 
-ENCODED_TOGETHER = 10_000  # sentence pairs
+ENCODED_TOGETHER = 10_000  # sentence pairs, or fewer where they have more characters than
+CHARACTERS_TOGETHER = 2**24
 # Chunks of a corpus that this process encodes by itself; past them, processes on all cores are worth their start.
 ENCODED_ALONE = 10
 SIDES = ("source", "target")
@@ -104,6 +107,16 @@ class TokenStore:
         return len(self.source)
 
 
+class Manifest(NamedTuple):
+    """What `manifest.json` says of a store."""
+
+    fingerprint: str
+    corpus_ends: list[int]
+    counts: Counts
+    source: Literal["uint16", "uint32"]
+    target: Literal["uint16", "uint32"]
+
+
 class Encoded(NamedTuple):
     """A chunk of a corpus as ids."""
 
@@ -172,22 +185,38 @@ def open_store(folder: Path, fingerprint: str | None) -> TokenStore | None:
     With None for a fingerprint it may be made from anything.
     """
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        if fingerprint not in (None, manifest["fingerprint"]):
+        manifest = pydantic.TypeAdapter(Manifest).validate_json(read_file(folder / "manifest.json"))
+        if fingerprint not in (None, manifest.fingerprint):
             return None
         # As plain arrays, which are quicker to index than the class that maps them.
-        sides = [
+        source, target = (
             Sequences(
-                np.asarray(np.memmap(folder / f"{side}.ids", manifest[side], mode="r")),
+                np.asarray(np.memmap(folder / f"{side}.ids", dtype, mode="r")),
                 np.asarray(np.memmap(folder / f"{side}.offsets", np.int64, mode="r")),
             )
-            for side in SIDES
-        ]
+            for side, dtype in zip(SIDES, (manifest.source, manifest.target), strict=True)
+        )
         numbers = np.asarray(np.memmap(folder / NUMBERS, np.int64, mode="r"))
     except (OSError, ValueError):
         return None
-    rows = tuple(range(*bounds) for bounds in itertools.pairwise([0, *manifest["corpus_ends"]]))
-    return TokenStore(sides[0], sides[1], rows, Counts(**manifest["counts"]), numbers)
+    rows = tuple(range(*bounds) for bounds in itertools.pairwise([0, *manifest.corpus_ends]))
+    store = TokenStore(source, target, rows, manifest.counts, numbers)
+    return store if _is_whole(store) else None
+
+
+def _is_whole(store: TokenStore) -> bool:
+    """Whether no file was cut off, and no offset leads out of the ids."""
+    kept, ends = store.counts.kept, [rows.stop for rows in store.corpora]
+    return (
+        (kept, ends[-1:]) == (len(store.numbers), [kept])
+        and [0, *ends] == sorted([0, *ends])
+        and all(
+            len(side) == kept
+            and (side.offsets[0], side.offsets[-1]) == (0, len(side.ids))
+            and side.lengths.min(initial=1) > 0
+            for side in (store.source, store.target)
+        )
+    )
 
 
 class _Writer:
@@ -216,7 +245,7 @@ def _encode(
     corpus: Iterable[SentencePair], tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int
 ) -> Generator[Encoded, None, None]:
     """Encodes a corpus chunk by chunk, in order; a long one on all cores."""
-    chunks = _chunks(corpus, ENCODED_TOGETHER)
+    chunks = _chunks(corpus)
     for chunk in itertools.islice(chunks, ENCODED_ALONE):
         yield _encode_chunk(tokenizers, max_tokens, chunk)
     first = next(chunks, None)
@@ -273,7 +302,14 @@ def _encode_in_worker(chunk: list[tuple[str, str]]) -> Encoded:
     return _encode_chunk(*_worker, chunk, threads=1)
 
 
-def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    iterator = iter(items)
-    while chunk := list(itertools.islice(iterator, size)):
+def _chunks(pairs: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    chunk: list[tuple[str, str]] = []
+    characters = 0
+    for pair in pairs:
+        chunk.append(pair)
+        characters += len(pair[0]) + len(pair[1])
+        if len(chunk) == ENCODED_TOGETHER or characters > CHARACTERS_TOGETHER:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
         yield chunk
