@@ -1,5 +1,7 @@
 """Where everything of a run lies."""
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,18 +91,32 @@ class RunFolder:
                     f"{self.path} holds a run of another configuration: {shown}. "
                     "Name another folder with --run, or delete this one to start afresh"
                 )
-        elif self.path.exists() and not self.config.is_file() and not self._is_empty_folder():
+        elif self.path.exists() and not self._is_free():
             raise RunError(f"{self.path} is neither empty nor a run; name another folder with --run")
+        self.require_own_files()
         self.path.mkdir(parents=True, exist_ok=True)
         save_config(config, self.config)
         return config
+
+    def require_own_files(self) -> None:
+        """Raises a RunError for what would lead out of the folder when it is written to, or have no end when read."""
+        folder = os.path.realpath(self.path)
+        for path in self.path.rglob("*"):
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode) and not Path(os.path.realpath(path)).is_relative_to(folder):
+                raise RunError(
+                    f"{path} is a link out of the run folder, where nothing is written; move what it leads to"
+                )
+            if not (stat.S_ISLNK(mode) or stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+                raise RunError(f"{path} is neither a file nor a folder; delete it")
 
     def _is_begun(self) -> bool:
         """Whether there is more than a configuration: a first command may have ended at once, for a mistake in it."""
         return any(self.path.glob("tokenizer*.model")) or self.checkpoints.exists()
 
-    def _is_empty_folder(self) -> bool:
-        return self.path.is_dir() and not any(self.path.iterdir())
+    def _is_free(self) -> bool:
+        """Whether there is a folder, with nothing in it but the configuration of a run that has not begun."""
+        return self.path.is_dir() and all(path == self.config for path in self.path.iterdir())
 
 
 # Keys, or beginnings of keys, that a run may be gone on with under other values: limits, reporting, evaluation.

@@ -16,6 +16,7 @@ import sentencepiece
 
 from translator.config import TokenizerConfig
 from translator.errors import TranslatorError
+from translator.files import read_file
 
 PAD_ID, BOS_ID, EOS_ID, UNK_ID = 0, 1, 2, 3
 
@@ -62,6 +63,10 @@ class Tokenizer:
                 f"needed are {[PAD_ID, BOS_ID, EOS_ID, UNK_ID]}"
             )
         self.vocabulary_size: int = self._processor.get_piece_size()
+        try:
+            self.pieces(range(self.vocabulary_size)), self.decode([[UNK_ID]])
+        except UnicodeDecodeError as error:
+            raise TokenizerError(f"the SentencePiece model has a subword that is not UTF-8: {error}") from error
         self._scores = np.array([self._processor.get_score(id_) for id_ in range(self.vocabulary_size)])
         try:
             self._processor.nbest_encode("", nbest_size=1)
@@ -73,7 +78,7 @@ class Tokenizer:
     def load(cls, path: Path) -> "Tokenizer":
         """Reads a model file; a TokenizerError names it if it is missing or broken."""
         try:
-            return cls(path.read_bytes())
+            return cls(read_file(path))
         except OSError as error:
             raise TokenizerError(f"the tokenizer {path} cannot be read: {error.strerror}") from error
         except TokenizerError as error:
@@ -138,8 +143,9 @@ class Tokenizer:
         return math.inf if id_ == UNK_ID else -float(self._scores[id_])
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
-        """The sentences that the ids spell; PAD_ID, BOS_ID and EOS_ID spell nothing."""
-        return self._processor.decode([list(map(int, row)) for row in ids])
+        """The sentences that the ids spell, a line each; PAD_ID, BOS_ID and EOS_ID spell nothing."""
+        # No text of ours has given a subword with a line's end, but the model may be another's.
+        return [text.replace("\n", " ") for text in self._processor.decode([list(map(int, row)) for row in ids])]
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The subwords as written in the vocabulary, "▁" standing for a space before a word."""

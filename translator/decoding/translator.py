@@ -14,7 +14,7 @@ from translator.data.tokenizer import PAD_ID, Tokenizer
 from translator.decoding.engine import search_function
 from translator.decoding.search import Hypotheses
 from translator.model.transformer import Transformer
-from translator.model.weights import read_weights, set_weights
+from translator.model.weights import read_weights, require_finite, set_weights
 from translator.run_folder import RunError, RunFolder
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,9 @@ class Translator:
             raise RunError(f"{path} has no model yet: its training has not come to an end. `translator train` goes on")
         source, target = load_tokenizers(run, config)
         model = build_model(config, source, target)
-        set_weights(model.trainable_variables, read_weights(run.model), run.model)
+        weights = read_weights(run.model)
+        require_finite(weights, run.model)
+        set_weights(model.trainable_variables, weights, run.model)
         search = config.search.model_copy(update={} if beam_size is None else {"beam_size": beam_size})
         return cls.of_model(model, source, target, config, search)
 
@@ -79,9 +81,10 @@ class Translator:
 
         try:
             module = tf.saved_model.load(str(path))
-        except (OSError, tf.errors.OpError) as error:
+        except Exception as error:  # TensorFlow raises what it likes of a damaged one
             raise RunError(f"{path} cannot be read as an exported model: {error}") from error
-        if not hasattr(module, "source_tokenizer"):
+        parts = ("source_tokenizer", "target_tokenizer", "max_source_tokens", "batch_sentences", "search")
+        if not all(hasattr(module, part) for part in parts):
             raise RunError(f"{path} is a SavedModel, but not one that `translator export` wrote")
         source, target = (Tokenizer(side.numpy()) for side in (module.source_tokenizer, module.target_tokenizer))
 

@@ -20,11 +20,11 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     """Arrays by name.
 
     Raises:
-        WeightsError: no such file, or not safetensors.
+        WeightsError: no such file, not safetensors, or of a type or shape that NumPy has not.
     """
     try:
         return safetensors.numpy.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
+    except (OSError, safetensors.SafetensorError, TypeError, AttributeError, ValueError) as error:
         raise WeightsError(f"{path} cannot be read as weights: {error}") from error
 
 
@@ -42,6 +42,12 @@ def write_weights(weights: dict[str, np.ndarray], path: Path) -> None:
     partial.replace(path)
 
 
+def require_finite(weights: dict[str, np.ndarray], origin: Path) -> None:
+    """Raises a WeightsError that names weights which are no numbers: what they translate to means nothing."""
+    if broken := [name for name, array in weights.items() if not np.isfinite(array).all()]:
+        raise WeightsError(f"{origin} holds infinities, or what is not a number, in {', '.join(broken[:3])}")
+
+
 def get_weights(variables: list[keras.Variable]) -> dict[str, np.ndarray]:
     """Copies variables to arrays, by their paths."""
     return {variable.path: variable.numpy() for variable in variables}
@@ -51,7 +57,8 @@ def set_weights(variables: list[keras.Variable], weights: dict[str, np.ndarray],
     """Gives variables the values of `get_weights`.
 
     Raises:
-        WeightsError: a name is missing, is one too many, or has another shape. Nothing has been changed then.
+        WeightsError: a name is missing, is one too many, or has another shape or kind of numbers. Nothing has been
+            changed then.
     """
     wanted = {variable.path: tuple(variable.shape) for variable in variables}
     found = {name: array.shape for name, array in weights.items()}
@@ -60,5 +67,8 @@ def set_weights(variables: list[keras.Variable], weights: dict[str, np.ndarray],
         shown = ", ".join(f"{n} (model: {wanted.get(n, 'none')}, file: {found.get(n, 'none')})" for n in differing[:3])
         more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
         raise WeightsError(f"{origin} holds the weights of another model; they differ in {shown}{more}")
+    for variable in variables:
+        if not np.can_cast(dtype := weights[variable.path].dtype, variable.dtype, "same_kind"):
+            raise WeightsError(f"{origin}: {variable.path} holds {dtype}; the model's are {variable.dtype}")
     for variable in variables:
         variable.assign(weights[variable.path])

@@ -11,21 +11,25 @@ import errno
 import hashlib
 import json
 import logging
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 import numpy as np
+from pydantic import Field, TypeAdapter
 
-from translator.data.batches import Position
+from translator.data.batches import Count, Position
 from translator.errors import TranslatorError
-from translator.files import flush_to_disk, sha256
+from translator.files import flush_to_disk, read_file, sha256
 from translator.model.weights import get_weights, read_weights, set_weights, write_weights
 
 log = logging.getLogger(__name__)
+
+WEIGHTS = ("model.safetensors", "optimizer.safetensors")
 
 
 class CheckpointError(TranslatorError):
@@ -50,23 +54,22 @@ class Validation:
 class TrainingState:
     """What training knows beside weights and moments."""
 
-    step: int = 0
+    step: Count = 0
     position: Position = field(default_factory=Position)
-    training_seconds: float = 0.0
-    target_tokens: int = 0
+    training_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    target_tokens: Count = 0
     # Sums since the last row of metrics, so that the row after a resume is the row that would have been.
-    window: list[float] = field(default_factory=lambda: [0.0] * 5)
+    window: Annotated[list[float], Field(min_length=5, max_length=5)] = field(default_factory=lambda: [0.0] * 5)
     validations: list[Validation] = field(default_factory=list)
-    skipped_steps: int = 0  # whose loss or gradient was no number
-    skipped_in_a_row: int = 0
-    split_in: int = 1  # parts of each micro-batch, for want of memory
-    rate_halvings: int = 0  # of the learning rate, each at a return to an earlier checkpoint
+    skipped_steps: Count = 0  # whose loss or gradient was no number
+    skipped_in_a_row: Count = 0
+    split_in: Annotated[int, Field(ge=1, le=2**20)] = 1  # parts of each micro-batch, for want of memory
+    rate_halvings: Annotated[int, Field(ge=0, le=64)] = 0  # of the learning rate, each at a return to a checkpoint
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "TrainingState":
-        """The reverse of `dataclasses.asdict`."""
-        position, validations = Position(**values.pop("position")), values.pop("validations")
-        return cls(position=position, validations=[Validation(**v) for v in validations], **values)
+    def from_json(cls, values: Any) -> "TrainingState":
+        """The reverse of `dataclasses.asdict`; a ValueError if it is none."""
+        return TypeAdapter(cls).validate_python(values)
 
 
 class Checkpoints:
@@ -77,8 +80,11 @@ class Checkpoints:
         self.folder, self.keep = folder, keep
 
     def steps(self) -> list[int]:
-        """Steps of all checkpoints, the oldest first."""
-        return sorted(int(path.name.removeprefix("step-")) for path in self.folder.glob("step-*[0-9]"))
+        """Steps of all checkpoints, the oldest first. Whatever else lies in the folder, such as copies, is none."""
+        folders = [path for path in self.folder.glob("step-*") if path.is_dir() and not path.is_symlink()]
+        return sorted(
+            int(path.name[5:]) for path in folders if re.fullmatch("step-([0-9]{8}|[1-9][0-9]{8,17})", path.name)
+        )
 
     def save(self, state: TrainingState, model: list[keras.Variable], optimizer: list[keras.Variable]) -> None:
         """Writes a checkpoint of the state's step.
@@ -105,7 +111,7 @@ class Checkpoints:
         shutil.rmtree(partial, ignore_errors=True)
         write_weights(get_weights(model), partial / "model.safetensors")
         write_weights(get_weights(optimizer), partial / "optimizer.safetensors")
-        hashes = {name: sha256(partial / name) for name in ("model.safetensors", "optimizer.safetensors")}
+        hashes = {name: sha256(partial / name) for name in WEIGHTS}
         (partial / "state.json").write_text(_manifest(state, hashes), encoding="utf-8")
         for path in partial.iterdir():
             flush_to_disk(path)
@@ -132,24 +138,37 @@ class Checkpoints:
         for step in whole:
             path = self._path(step)
             try:
-                manifest = json.loads((path / "state.json").read_text(encoding="utf-8"))
-                hashes = manifest["sha256"]
-                sound_state = hashes.pop("state") == _state_hash(manifest["state"])
-                damaged = [name for name, digest in hashes.items() if sha256(path / name) != digest]
-                damaged += [] if sound_state else ["state.json"]
-                state = TrainingState.from_json(manifest["state"])
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                state, damaged = None, [f"state.json ({error})"]
-            if damaged:
-                log.warning("%s is damaged (%s); trying the checkpoint before it", path, ", ".join(damaged))
-                path.rename(path.with_name(path.name + ".damaged"))
+                state = self._sound_state(step, WEIGHTS)
+            except CheckpointError as error:
+                log.warning("%s; trying the checkpoint before it", error)
+                aside = path.with_name(path.name + ".damaged")
+                shutil.rmtree(aside, ignore_errors=True)
+                path.rename(aside)
                 continue
-            for variables, name in ((model, "model.safetensors"), (optimizer, "optimizer.safetensors")):
+            for variables, name in zip((model, optimizer), WEIGHTS, strict=True):
                 set_weights(variables, read_weights(path / name), path / name)
             return state
         if whole:
             raise CheckpointError(f"no checkpoint in {self.folder} is sound; delete the folder to train from the start")
         return None
+
+    def _sound_state(self, step: int, weights: Iterable[str]) -> TrainingState:
+        """The state of a checkpoint.
+
+        Raises:
+            CheckpointError: it is damaged, or those of its weights are that are asked for; names what is.
+        """
+        path = self._path(step)
+        try:
+            manifest = json.loads(read_file(path / "state.json"))
+            hashes, state = manifest["sha256"], TrainingState.from_json(manifest["state"])
+            sound = hashes["state"] == _state_hash(manifest["state"]) and state.step == step
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+            raise CheckpointError(f"{path} is damaged (state.json: {' '.join(str(error).split())})") from error
+        damaged = [name for name in weights if not _is_file_of(hashes.get(name), path / name)]
+        if damaged or not sound:
+            raise CheckpointError(f"{path} is damaged ({', '.join(damaged or ['state.json'])})")
+        return state
 
     def prune(self, averaged: Iterable[int]) -> None:
         """Deletes what is no longer needed: all but the newest, and of those to be averaged all but the weights."""
@@ -159,14 +178,22 @@ class Checkpoints:
                 (self._path(step) / "optimizer.safetensors").unlink(missing_ok=True)
             else:
                 shutil.rmtree(self._path(step))
-        for leftover in self.folder.glob("*.partial"):
-            shutil.rmtree(leftover)
+        for leftover in self.folder.glob("step-*.partial"):
+            shutil.rmtree(leftover, ignore_errors=True)
 
     def average(self, steps: Iterable[int]) -> dict[str, np.ndarray]:
-        """Mean weights of several checkpoints (Vaswani et al., 2017, §6.1), summed in float64."""
+        """Mean weights of several checkpoints (Vaswani et al., 2017, §6.1), summed in float64.
+
+        Raises:
+            CheckpointError: one of them is damaged.
+        """
         steps = list(steps)
         sums: dict[str, np.ndarray] = {}
         for step in steps:
+            try:
+                self._sound_state(step, WEIGHTS[:1])
+            except CheckpointError as error:
+                raise CheckpointError(f"{error}; delete it, and the same command goes on without it") from error
             for name, array in read_weights(self._path(step) / "model.safetensors").items():
                 sums[name] = sums.get(name, 0.0) + array.astype(np.float64)
         return {name: (total / len(steps)).astype(np.float32) for name, total in sums.items()}
@@ -179,6 +206,13 @@ def _manifest(state: TrainingState, hashes: dict[str, str]) -> str:
     """The content of `state.json`; `hashes` are the checksums of the other files, by their names."""
     values = asdict(state)
     return json.dumps({"state": values, "sha256": hashes | {"state": _state_hash(values)}}, indent=1)
+
+
+def _is_file_of(digest: Any, path: Path) -> bool:
+    try:
+        return sha256(path) == digest
+    except OSError:
+        return False
 
 
 def _state_hash(state: dict[str, Any]) -> str:

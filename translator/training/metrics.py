@@ -16,7 +16,7 @@ class MetricsLog:
 
     def __init__(self, path: Path, tensorboard: Path, resumed_step: int) -> None:
         """Opens the log, without the rows past the step that training resumes from: they will come again."""
-        rows = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        rows = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
         kept = [row for row in rows if _step_of(row) <= resumed_step]
         partial = path.with_name(path.name + ".partial")
         partial.write_text("".join(f"{row}\n" for row in kept), encoding="utf-8")
@@ -56,8 +56,8 @@ def perplexity(nll: float) -> float:
 
 
 def _step_of(row: str) -> float:
-    """The row's step; past every step if the row was cut off when the run was killed."""
+    """The row's step; past every step if the row is none, as when it was cut off when the run was killed."""
     try:
-        return json.loads(row)["step"]
-    except ValueError:
+        return float(json.loads(row)["step"])
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return math.inf
