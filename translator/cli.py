@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
+from rich.text import Text
 
 from translator.config import Config, dump_config, load_config
 from translator.config_reference import describe_settings
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Trains Transformers to translate: parallel text in, a scored translator out.",
 )
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, emoji=False)
 
 Run = Annotated[Path, typer.Argument(help="A run folder, as in runs/quickstart.")]
 Model = Annotated[Path, typer.Argument(help="A run folder, or a folder that `translator export` wrote.")]
@@ -47,7 +48,9 @@ ConfigFile = Annotated[Path, typer.Argument(help="A YAML file, as in configs/qui
 RunOption = Annotated[Path | None, typer.Option("--run", help="Where the run goes; runs/<name of CONFIG> else.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value, as in train.max_minutes=40.")]
 Overrides = Annotated[list[str] | None, typer.Argument(hidden=True)]  # so that --set takes several values in a row
-Beam = Annotated[int | None, typer.Option(min=1, help="Beam size in place of the run's own; 1 is greedy search.")]
+Beam = Annotated[
+    int | None, typer.Option(min=1, max=1000, help="Beam size in place of the run's own; 1 is greedy search.")
+]
 
 
 def main() -> None:
@@ -62,9 +65,12 @@ def main() -> None:
     except BrokenPipeError:  # whoever read our output has enough
         sys.stderr.close()
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _say(f"there is no room on the disk: {error}. Make some, and run the same command again")
+        elif error.filename is not None:  # a place that cannot be read or written
+            _say(str(TranslatorError(f"{error.filename}: {error.strerror}")))
+        else:
             raise
-        _say(f"there is no room on the disk: {error}. Make some, and run the same command again")
         sys.exit(TranslatorError.exit_code)
 
 
@@ -166,6 +172,8 @@ def translate(
     beam: Beam = None,
 ) -> None:
     """Translate lines: exactly one comes out for each that goes in."""
+    if input and output and output.exists() and input.exists() and output.samefile(input):
+        raise RunError(f"--output {output} is the --input, which would be lost; name another file")
     start_tensorflow()
     from translator.data.corpus import read_lines
     from translator.decoding.translator import Translator
@@ -193,7 +201,7 @@ def export(
     start_tensorflow()
     from translator.export import export_saved_model
 
-    with console.status(f"exporting {run} …"):
+    with console.status(Text(f"exporting {run} …")):
         export_saved_model(run, output, beam)
     _say(f"Wrote {output}. Translate with:  echo 'A sentence.' | {_command()} translate {output}")
 
@@ -227,6 +235,8 @@ def _evaluate_run(folder: RunFolder, config: Config, beam: int | None) -> "Repor
 
     if not config.data.test:
         raise RunError(f"{folder.config} names no data.test; give --source and --reference")
+    if beam is None:
+        folder.require_own_files()
     report = _evaluate(folder, read_all(config.data.test, config.data), config, beam)
     if beam is None:
         report.write(folder.report)
@@ -247,7 +257,8 @@ def _print_report(report: "Report") -> None:
     table = Table("", "source", "reference", "translation", show_lines=True)
     some = range(0, len(report.pairs), max(1, len(report.pairs) // 5))[:5]
     for i in some:
-        table.add_row(str(i + 1), report.pairs[i].source, report.pairs[i].target, report.hypotheses[i])
+        texts = (*report.pairs[i], report.hypotheses[i])
+        table.add_row(str(i + 1), *map(Text, texts))  # as they stand: "[b]" is no markup in them
     output = Console(highlight=False)
     output.print(table)
     scores = report.scores

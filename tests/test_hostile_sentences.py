@@ -1,0 +1,178 @@
+"""Whatever a sentence holds: one line comes out for each that goes in, in order, or one clear line says why not."""
+
+import io
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+import tensorflow as tf
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.hostile import BYTES, LONG_TEXT, ODD, SENTENCES, TEXT, VOCABULARY, budget
+from translator import cli
+from translator.config import Config, TokenizerConfig
+from translator.data.corpus import MOST_LINE_BYTES, SentencePair
+from translator.data.tokenizer import EOS_ID, PAD_ID, train_tokenizer
+from translator.decoding.search import Hypotheses
+from translator.decoding.translator import Translator, build_model
+from translator.evaluation import score
+from translator.report import Report
+
+
+def copying_search(source_ids: tf.Tensor) -> Hypotheses:
+    best = tf.where(source_ids == EOS_ID, PAD_ID, source_ids)
+    return Hypotheses(best[:, None], tf.zeros([len(source_ids), 1]))
+
+
+@pytest.fixture(scope="module", params=["unigram", "bpe"])
+def copying(request: pytest.FixtureRequest) -> Translator:
+    tokenizer = train_tokenizer(SENTENCES, TokenizerConfig(vocabulary_size=VOCABULARY, kind=request.param), seed=1)
+    return Translator(tokenizer, tokenizer, copying_search, 2000, 64)
+
+
+@pytest.fixture(scope="module")
+def translator() -> Translator:
+    """A small model with random weights and a beam."""
+    tokenizer = train_tokenizer(SENTENCES, TokenizerConfig(vocabulary_size=VOCABULARY), seed=1)
+    corpus = {"grammar": "train", "pairs": 10}
+    config = Config.model_validate(
+        {
+            "data": {"train": corpus, "validation": corpus, "max_tokens": 64},
+            "model": {"d_model": 4, "d_ff": 4, "num_heads": 1, "encoder_layers": 1, "decoder_layers": 1},
+            "train": {"max_steps": 1, "warmup_steps": 0},
+            "search": {"beam_size": 2, "max_length_factor": 0.0, "max_length_margin": 5, "batch_sentences": 256},
+        }
+    )
+    keras.utils.set_random_seed(1)
+    return Translator.of_model(build_model(config, tokenizer, tokenizer), tokenizer, tokenizer, config, config.search)
+
+
+def is_a_line(text: str) -> bool:
+    """Whether it is one line that can be written as UTF-8."""
+    return "\n" not in text and text.encode("utf-8").decode("utf-8") == text
+
+
+@budget(100)
+@given(sentences=st.lists(TEXT | LONG_TEXT, max_size=5))
+@example(sentences=[*ODD, "".join(ODD), *(2 * odd for odd in ODD)])
+def test_any_sentences_give_as_many_lines_in_their_order(sentences: list[str], copying: Translator):
+    translations = copying.translate(sentences)
+    assert len(translations) == len(sentences)
+    assert all(map(is_a_line, translations))
+    assert translations == [copying.translate([sentence])[0] for sentence in sentences]
+    told_apart = copying.source.decode(copying.source.encode(sentences))
+    spaceless = [[text.replace(" ", "") for text in texts] for texts in (translations, told_apart)]
+    assert spaceless[0] == spaceless[1], "what was not cut in pieces is the text itself"
+
+
+def test_a_hundred_thousand_characters_of_anything_are_translated(translator: Translator):
+    sentences = [
+        (odd * 100_000)[:100_000] for odd in ("a", "one two ", "\0", "\ud83d", "\u0301", "日本", "\n", "ﷺ"[:1])
+    ]
+    translations = translator.translate(["", *sentences, "The old dog"])
+    assert len(translations) == len(sentences) + 2
+    assert all(map(is_a_line, translations))
+    assert translations[0] == ""
+    assert translations[-1] == translator.translate(["The old dog"])[0] != ""
+    assert translations[1] != ""
+
+
+# The command
+
+
+class Command:
+    """`translator translate` in this process, with a translator that copies."""
+
+    def __init__(
+        self, copying: Translator, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+    ) -> None:
+        self._monkeypatch, self._capture = monkeypatch, capfdbinary
+        monkeypatch.setattr(Translator, "load", lambda *_: copying)
+        monkeypatch.setenv("COLUMNS", "200")
+
+    def __call__(self, *arguments: str, given: bytes = b"") -> tuple[int, bytes, str]:
+        """Exit code, standard output and standard error."""
+        self._monkeypatch.setattr(sys, "argv", ["translator", "translate", "run", *arguments])
+        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = self._capture.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, out, err.decode()
+
+
+@pytest.fixture
+def translate(
+    copying: Translator, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Command:
+    return Command(copying, monkeypatch, capfdbinary)
+
+
+@budget(60)
+@given(content=BYTES | LONG_TEXT.map(lambda text: text.encode("utf-8", "replace")))
+def test_any_bytes_on_standard_input_are_translated_line_by_line_or_named(content: bytes, translate: Command):
+    code, out, err = translate(given=content)
+    assert "Traceback" not in err
+    try:
+        lines = content.removeprefix(b"\xef\xbb\xbf").decode().split("\n")
+    except UnicodeDecodeError:
+        assert (code, out) == (2, b"")
+        assert err.startswith("standard input:")
+        assert err.count("\n") == 1
+    else:
+        assert code == 0, err
+        assert out.count(b"\n") == len(lines) - (lines[-1] == "")
+        assert out.decode().endswith("\n") or out == b""
+
+
+def test_an_endless_line_on_standard_input_is_named(translate: Command):
+    code, out, err = translate(given=b"one\n" + b"a" * (MOST_LINE_BYTES + 1))
+    assert (code, out) == (2, b"")
+    assert err == f"standard input:2: the line has more than {MOST_LINE_BYTES:,} bytes; write one sentence a line\n"
+
+
+@pytest.mark.parametrize("alias", ["lines.txt", "link.txt", "hard.txt"])
+def test_the_output_is_never_the_input(translate: Command, tmp_path: Path, alias: str):
+    lines = tmp_path / "lines.txt"
+    lines.write_text("The old dog\n")
+    (tmp_path / "link.txt").symlink_to(lines)
+    (tmp_path / "hard.txt").hardlink_to(lines)
+    code, _, err = translate(f"--input={lines}", f"--output={tmp_path / alias}")
+    assert code == 2
+    assert err == f"--output {tmp_path / alias} is the --input, which would be lost; name another file\n"
+    assert lines.read_text() == "The old dog\n"
+
+
+@pytest.mark.parametrize("place", ["none/out.txt", ".", "x" * 300])
+def test_an_output_that_cannot_be_written_is_named_in_one_line(translate: Command, tmp_path: Path, place: str):
+    code, out, err = translate(f"--output={tmp_path / place}", given=b"The old dog\n")
+    assert (code, out) == (2, b"")
+    assert err.startswith(f"{tmp_path / place}: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["none.txt", ".", "x" * 300, "[/b]", "a\x1b[2J\nb"])
+def test_an_input_that_cannot_be_read_is_named_in_one_line(translate: Command, tmp_path: Path, name: str):
+    code, out, err = translate(f"--input={tmp_path / name}")
+    assert (code, out) == (2, b"")
+    assert repr(str(tmp_path / name))[1:-1] in err
+    assert err[:-1].isprintable()
+
+
+@budget(60)
+@given(source=TEXT, target=TEXT, hypothesis=TEXT)
+@example(source="[/b]", target="[bold]", hypothesis=":smile:")
+def test_any_texts_are_scored_and_shown_as_they_stand(
+    source: str, target: str, hypothesis: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "500")
+    # As they come from files; rich leaves no room for a tab.
+    texts = [text.encode("utf-8", "replace").decode().replace("\t", " ") for text in (source, target, hypothesis)]
+    source, target, hypothesis = texts
+    scores = score([hypothesis], [target], "de")
+    cli._print_report(Report([SentencePair(source, target)], [hypothesis], scores, 1.0, 1))
+    shown = capsys.readouterr().out
+    for text in texts:
+        assert set("[]:/bsmile") & set(text) <= set(shown)
