@@ -29,8 +29,9 @@ eval: $(INSTALLED) ## score the test set with RUN=runs/quickstart [ARGS=--json]
 test: $(INSTALLED_DEV) ## run the tests [ARGS="tests/test_config.py -k name"]
 	$(BIN)/pytest $(ARGS)
 
-test-faults: $(INSTALLED_DEV) ## run the tests that kill processes and damage files, which take longer
+test-faults: $(INSTALLED_DEV) ## run the tests that kill processes and damage files, and those of hostile input at length
 	$(BIN)/pytest -m faults $(ARGS)
+	$(BIN)/pytest --hypothesis-profile at-length tests/test_hostile_*.py $(ARGS)
 
 check: $(INSTALLED_DEV) ## check format, lint, types and the direction of imports
 	$(BIN)/ruff format --check
