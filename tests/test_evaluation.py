@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from translator.evaluation import EvaluationError, corpus_bleu, score
+from translator.evaluation import MOST_TER_WORDS, EvaluationError, corpus_bleu, score
 
 LINES = [
     "The cat sat on the mat.",
@@ -48,6 +48,7 @@ def test_scores_and_signatures_are_those_of_the_sacrebleu_command(language: str,
     assert 20 < ours.bleu < 95
     assert round(ours.bleu, 12) == theirs["BLEU"]["score"]
     assert round(ours.chrf, 12) == theirs["chrF2"]["score"]
+    assert ours.ter is not None
     assert round(ours.ter, 12) == theirs["TER"]["score"]
     assert ours.bleu_signature == theirs["BLEU"]["signature"]
     assert ours.chrf_signature == theirs["chrF2"]["signature"]
@@ -78,6 +79,13 @@ def test_the_reference_itself_is_perfect(language: str):
     assert scores.chrf == pytest.approx(100)
     assert scores.ter == 0
     assert scores.bleu_lowercase_tokenized == pytest.approx(100)
+
+
+def test_ter_is_left_out_where_it_would_not_end():
+    long, longer = "a " * MOST_TER_WORDS, "b " * (MOST_TER_WORDS + 1)
+    assert score([longer, "c"], [long, longer], "de").ter is not None
+    assert score(["c", longer], ["c", longer.replace("b", "d")], "de").ter is None
+    assert score(["c", " ".join(map(str, range(50_000)))], ["c", "d " * 50_000], "de").bleu >= 0
 
 
 def test_the_literatures_figure_ignores_case_spacing_and_kinds_of_quotes():

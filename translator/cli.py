@@ -267,7 +267,8 @@ def _print_report(report: "Report") -> None:
         ("chrF", scores.chrf, scores.chrf_signature),
         ("TER", scores.ter, scores.ter_signature),
     ):
-        output.print(f"{name:5}{value:6.2f}  {signature}", markup=False, soft_wrap=True)
+        figure = "     –" if value is None else f"{value:6.2f}"
+        output.print(f"{name:5}{figure}  {signature}", markup=False, soft_wrap=True)
     output.print(f"{len(report.pairs):,} sentences in {report.seconds:.1f} s", markup=False)
 
 

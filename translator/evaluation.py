@@ -14,6 +14,10 @@ from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
 from translator.errors import TranslatorError
 
+# Words of a hypothesis and of its reference past which TER is left out: the time that it takes for two lines grows with
+# more than the square of their words, and for some tens of thousands it would not end.
+MOST_TER_WORDS = 500
+
 # 13a, the standard, takes what stands between spaces for a word: not so in these languages. sacreBLEU's own choices for
 # Japanese and Korean need MeCab, and a score must not hang on what else is installed: they are scored by character.
 _TOKENIZERS = {"zh": "zh", "ja": "char", "ko": "char"}
@@ -33,8 +37,9 @@ class Scores:
     chrf: float
     """chrF2 (Popović, 2015), the F-score of character n-grams; higher is better."""
     chrf_signature: str
-    ter: float
-    """Translation edit rate (Snover et al., 2006): edits for each word of the reference; *lower* is better."""
+    ter: float | None
+    """Translation edit rate (Snover et al., 2006): edits for each word of the reference; *lower* is better. None where
+    some hypothesis and its reference both have more than `MOST_TER_WORDS` words, for which it would take hours."""
     ter_signature: str
     bleu_lowercase_tokenized: float
     """The figure of the Multi30k literature: both sides lowercased, punctuation-normalised and tokenised by Moses'
@@ -55,13 +60,13 @@ def score(hypotheses: Sequence[str], references: Sequence[str], target_language:
     """
     _check_numbers(hypotheses, references)
     language = _primary_language(target_language)
-    bleu, chrf, ter = _bleu(language), CHRF(), TER()
+    bleu, chrf, ter = _bleu(language), CHRF(), TER(references=[references])
     return Scores(
         bleu=bleu.corpus_score(hypotheses, [references]).score,
         bleu_signature=str(bleu.get_signature()),
         chrf=chrf.corpus_score(hypotheses, [references]).score,
         chrf_signature=str(chrf.get_signature()),
-        ter=ter.corpus_score(hypotheses, [references]).score,
+        ter=None if _are_long(hypotheses, references) else ter.corpus_score(hypotheses, None).score,
         ter_signature=str(ter.get_signature()),
         bleu_lowercase_tokenized=_bleu_lowercase_tokenized(hypotheses, references, language),
     )
@@ -85,6 +90,12 @@ def _check_numbers(hypotheses: Sequence[str], references: Sequence[str]) -> None
         )
     if not hypotheses:
         raise EvaluationError("found 0 hypotheses and 0 references; scoring needs at least one of each")
+
+
+def _are_long(hypotheses: Sequence[str], references: Sequence[str]) -> bool:
+    """Whether there is a pair of lines with more words on both sides than TER has time for."""
+    pairs = zip(hypotheses, references, strict=True)
+    return any(min(len(line.split()) for line in pair) > MOST_TER_WORDS for pair in pairs)
 
 
 def _primary_language(code: str) -> str:

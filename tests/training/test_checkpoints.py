@@ -207,7 +207,7 @@ def test_a_flipped_bit_brings_a_warning_with_the_file_and_the_checkpoint_before(
     assert name in record.getMessage() or (pattern and b"sha256" in pattern)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "state.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "state.json"])
 @pytest.mark.parametrize("size", [0, 20, None])
 def test_a_file_cut_off_or_missing_brings_the_checkpoint_before(
     checkpoints: Checkpoints, name: str, size: int | None, caplog: pytest.LogCaptureFixture
@@ -287,6 +287,13 @@ def test_a_checkpoint_of_weights_alone_is_not_resumed_from(checkpoints: Checkpoi
     for step in (2, 3):
         flip(folder_of(checkpoints, step) / "model.safetensors")
     with pytest.raises(CheckpointError):
+        restore(checkpoints, Trained(99))
+
+
+def test_weights_alone_are_not_mistaken_for_the_start_of_a_run(checkpoints: Checkpoints):
+    save(checkpoints, 1)
+    (folder_of(checkpoints, 1) / "optimizer.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"no checkpoint in .* is sound"):
         restore(checkpoints, Trained(99))
 
 

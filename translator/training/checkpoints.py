@@ -134,8 +134,10 @@ class Checkpoints:
             CheckpointError: there are checkpoints, but none is sound.
             WeightsError: they belong to another model.
         """
-        whole = [step for step in reversed(self.steps()) if (self._path(step) / "optimizer.safetensors").exists()]
-        for step in whole:
+        steps = self.steps()
+        # Only those older than all whole ones are meant to be without moments.
+        whole = [step for step in steps if (self._path(step) / "optimizer.safetensors").exists()]
+        for step in reversed([step for step in steps if whole and step >= whole[0]]):
             path = self._path(step)
             try:
                 state = self._sound_state(step, WEIGHTS)
@@ -148,7 +150,7 @@ class Checkpoints:
             for variables, name in zip((model, optimizer), WEIGHTS, strict=True):
                 set_weights(variables, read_weights(path / name), path / name)
             return state
-        if whole:
+        if steps:
             raise CheckpointError(f"no checkpoint in {self.folder} is sound; delete the folder to train from the start")
         return None
 
