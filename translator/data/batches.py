@@ -79,13 +79,16 @@ def plan_epoch(
         raise CorpusError("data.train: an epoch has no pair; raise the weight of a corpus")
     rng.shuffle(rows)
     parts = np.array_split(rows, -(-len(rows) // SORTED_TOGETHER))
-    batches = [batch for part in parts for batch in _cut(store, part, batch_tokens, few_shapes)]
+    lengths = store.source.compact_lengths(), store.target.compact_lengths()
+    batches = [batch for part in parts for batch in _cut(lengths, part, batch_tokens, few_shapes)]
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def _cut(store: TokenStore, rows: np.ndarray, batch_tokens: int, few_shapes: bool) -> Iterator[np.ndarray]:
-    """Sorts rows by their rungs and cuts them into batches."""
-    source, target = (sequences.lengths_of(rows) + 1 for sequences in (store.source, store.target))
+def _cut(
+    lengths: tuple[np.ndarray, np.ndarray], rows: np.ndarray, batch_tokens: int, few_shapes: bool
+) -> Iterator[np.ndarray]:
+    """Sorts rows by their rungs and cuts them into batches; `lengths` are those of all sources and of all targets."""
+    source, target = (side[rows].astype(np.int64) + 1 for side in lengths)
     source, target = paired_rungs(source, target, few_shapes)
     key = target * (source.max() + 1) + source
     # As the narrowest of types: numbers of 16 bits are sorted in linear time.
@@ -213,7 +216,9 @@ class TrainingBatches:
         places = max(1, self.batch_tokens // target_length) if self.few_shapes else len(rows)
         places = -(-max(places, len(rows)) // parts)  # in a part
         # Row r goes to part r mod parts: neighbours in length go to different parts.
-        rows = rows[np.isin(np.arange(len(rows)) % parts // self.micro_batches, shares)]
+        if len(shares) < self.shares:
+            share = np.arange(len(rows)) % parts // self.micro_batches
+            rows = rows[(shares.start <= share) & (share < shares.stop)]
         total = places * len(shares) * self.micro_batches
         sides = (
             _laid_out(source.take(rows), total, source_length, eos=True),
