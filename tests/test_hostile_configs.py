@@ -22,16 +22,8 @@ YAML = st.lists(
         [
             *("data: ", "train: ", "model: ", "max_steps: ", "files: ", "extends: ", "? ", "- ", ": ", ", ", "<<: "),
             *("{", "}", "[", "]", "|\n  ", ">-\n  ", "# ", "---\n", "...\n", "%YAML 9.9\n", "%TAG ! x\n", "\n", "\n  "),
-            *(
-                "&a ",
-                "*a",
-                "!!python/name:os.system ",
-                "!!python/object/new:int ",
-                "!!int ",
-                "!!set ",
-                "!!binary ",
-                "! ",
-            ),
+            *("&a ", "*a", "!!python/name:os.system ", "!!python/object/new:int ", "!!int ", "!!set ", "!!binary "),
+            "! ",
             *('"\\ud800"', '"\\0"', '"\\U0010ffff"', "0x" + "f" * 5000, "9" * 5000, "1" + ":59" * 900, "1e999", ".nan"),
             *("-.inf", "~", "0o17", "2026-13-45", "5", "pre", "'"),
         ]

@@ -1,6 +1,7 @@
 """The one root of every error that a user can cause and mend."""
 
 MOST_CHARACTERS = 2000  # of a line of a message
+TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: an exit code by which a scheduler knows to start the same command again
 
 
 class TranslatorError(Exception):

@@ -15,7 +15,7 @@ from sacremoses import MosesPunctNormalizer, MosesTokenizer
 from translator.errors import TranslatorError
 
 # Words of a hypothesis and of its reference past which TER is left out: the time that it takes for two lines grows with
-# more than the square of their words, and for some tens of thousands it would not end.
+# more than the square of their words, and for some tens of thousands it would hardly end.
 MOST_TER_WORDS = 500
 
 # 13a, the standard, takes what stands between spaces for a word: not so in these languages. sacreBLEU's own choices for
@@ -39,7 +39,7 @@ class Scores:
     chrf_signature: str
     ter: float | None
     """Translation edit rate (Snover et al., 2006): edits for each word of the reference; *lower* is better. None where
-    some hypothesis and its reference both have more than `MOST_TER_WORDS` words, for which it would take hours."""
+    some hypothesis and its reference both have more than `MOST_TER_WORDS` words, for which it may take hours."""
     ter_signature: str
     bleu_lowercase_tokenized: float
     """The figure of the Multi30k literature: both sides lowercased, punctuation-normalised and tokenised by Moses'

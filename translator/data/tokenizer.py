@@ -64,7 +64,8 @@ class Tokenizer:
             )
         self.vocabulary_size: int = self._processor.get_piece_size()
         try:
-            self.pieces(range(self.vocabulary_size)), self.decode([[UNK_ID]])
+            self.pieces(range(self.vocabulary_size))
+            self.decode([[UNK_ID]])
         except UnicodeDecodeError as error:
             raise TokenizerError(f"the SentencePiece model has a subword that is not UTF-8: {error}") from error
         self._scores = np.array([self._processor.get_score(id_) for id_ in range(self.vocabulary_size)])

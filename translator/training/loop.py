@@ -20,7 +20,7 @@ from translator.data.provenance import described
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.translator import Translator, build_model
-from translator.errors import TranslatorError
+from translator.errors import TRY_AGAIN, TranslatorError
 from translator.model.weights import write_weights
 from translator.run_folder import RunFolder
 from translator.training.checkpoints import Checkpoints, NoRoomError, TrainingState, Validation
@@ -47,7 +47,7 @@ class TrainingError(TranslatorError):
 class Interrupted(TranslatorError):  # noqa: N818 - it is no error
     """Training was asked to stop (Ctrl-C, SIGTERM), saved all and can go on."""
 
-    exit_code = 75  # EX_TEMPFAIL of sysexits.h, so that a scheduler knows to start it again
+    exit_code = TRY_AGAIN
 
 
 class Training:
@@ -126,8 +126,7 @@ class Training:
                 sums = self._take(update, source, target)
                 self.state.split_in = update.parts
                 self._advance(sums, self.strategy.experimental_local_results(position)[0])
-                seconds, stopping = self._agreed(time.monotonic() - started, signals)
-                self.state.training_seconds = seconds
+                self.state.training_seconds, stopping = self._agreed(time.monotonic() - started, signals)
                 if self.state.skipped_in_a_row > self.config.train.max_skipped_steps:
                     self.metrics.close()
                     self._go_back()

@@ -4,11 +4,10 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 import tensorflow as tf
 
 from translator.cluster import Cluster
-from translator.errors import TranslatorError
+from translator.errors import TRY_AGAIN, TranslatorError
 
 
 class DevicesError(TranslatorError):
@@ -18,7 +17,7 @@ class DevicesError(TranslatorError):
 class WorkerLostError(TranslatorError):
     """Another worker has ended, so that this one cannot go on."""
 
-    exit_code = 75  # EX_TEMPFAIL of sysexits.h: started again, all go on
+    exit_code = TRY_AGAIN
 
 
 class Workers:
@@ -88,7 +87,7 @@ class Workers:
 
     def of_chief(self, values: Sequence[float]) -> list[float]:
         """Gives the chief's values to all."""
-        return self.sum(values if self.chief else np.zeros(len(values)).tolist())
+        return self.sum(values if self.chief else [0.0] * len(values))
 
     def wait(self) -> None:
         """Returns when all workers have come to this point."""
