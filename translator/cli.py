@@ -9,6 +9,7 @@ import errno
 import itertools
 import json
 import logging
+import os
 import shutil
 import sys
 import time
@@ -61,6 +62,9 @@ def main() -> None:
         app()
     except TranslatorError as error:
         _say(str(error))
+        if error.exits_at_once:
+            sys.stdout.flush()
+            os._exit(error.exit_code)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # whoever read our output has enough
         sys.stderr.close()

@@ -11,6 +11,7 @@ class TranslatorError(Exception):
     """
 
     exit_code = 2
+    exits_at_once = False  # without the goodbyes of libraries
 
     def __init__(self, *problems: str) -> None:
         """Takes a line, or one for each of several problems.

@@ -28,7 +28,7 @@ SETTINGS = (
     "train.micro_batches=2", "train.average_checkpoints=2", "train.early_stopping=bleu", "train.log_every_steps=10",
     "train.validate_every_steps=30", "train.save_every_steps=20", "train.max_steps=90",
 )  # fmt: skip
-LOST_WITHIN_SECONDS = 60  # however busy the machine; on a quiet one it takes a few
+LOST_WITHIN_SECONDS = 20  # on a busy machine; on a quiet one it takes two
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ class WorkerLostError(TranslatorError):
     """Another worker has ended, so that this one cannot go on."""
 
     exit_code = TRY_AGAIN
+    exits_at_once = True  # TensorFlow would wait for the lost worker to say goodbye, for up to a minute
 
 
 class Workers:
