@@ -105,3 +105,9 @@ def test_outside_of_a_step_of_several_tasks_there_is_no_cluster():
 def test_variables_that_contradict_each_other_are_an_error(in_step: Any):
     with pytest.raises(ClusterError, match="Requested 5 tasks but only 4 were assigned"):
         in_step(step("node9", 0, 0) | {"SLURM_STEP_NUM_TASKS": "5"})
+
+
+@pytest.mark.parametrize("name", ["SLURM_STEP_NUM_TASKS", "SLURM_JOB_ID", "SLURM_LOCALID"])
+def test_a_variable_that_is_no_number_is_named(in_step: Any, name: str):
+    with pytest.raises(ClusterError, match=f"{name}, which Slurm sets, should be a number; found 'four'"):
+        in_step(step("node9", 0, 0) | {name: "four"})

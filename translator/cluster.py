@@ -58,9 +58,9 @@ def tf_config_of_slurm(environment: Mapping[str, str] = os.environ) -> str | Non
     Where Slurm has not dealt out the GPUs of a machine to its tasks, this does (`CUDA_VISIBLE_DEVICES`).
 
     Raises:
-        ClusterError: Slurm's variables contradict each other.
+        ClusterError: Slurm's variables contradict each other, or one that should be a number is none.
     """
-    tasks = int(environment.get("SLURM_STEP_NUM_TASKS", 1))
+    tasks = _number(environment, "SLURM_STEP_NUM_TASKS", "1")
     if tasks < 2 or TF_CONFIG in environment:
         return None
     import tensorflow as tf
@@ -69,13 +69,21 @@ def tf_config_of_slurm(environment: Mapping[str, str] = os.environ) -> str | Non
     deals_gpus = shutil.which("nvidia-smi") is not None and "SLURM_GPUS_PER_TASK" not in environment
     gpus = {} if deals_gpus else {"gpus_per_node": tasks, "gpus_per_task": 1, "auto_set_gpu": False}
     # Below the ports that outgoing connections are given, and others for each job: two may share a machine.
-    port_base = 12_000 + int(environment.get("SLURM_JOB_ID", 0)) % 20_000
+    port_base = 12_000 + _number(environment, "SLURM_JOB_ID", "0") % 20_000
     try:
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(port_base=port_base, **gpus)
         addresses = resolver.cluster_spec().as_dict()["worker"]
     except (RuntimeError, ValueError, KeyError) as error:
         raise ClusterError(f"Slurm's variables tell of no cluster that could train: {error}") from error
     # The resolver sorts machines by name (node10 before node9), which is not how Slurm counts its tasks.
-    own = f"{environment.get('SLURMD_NODENAME')}:{port_base + int(environment.get('SLURM_LOCALID', 0))}"
-    index = addresses.index(own) if own in addresses else int(environment["SLURM_PROCID"])
+    own = f"{environment.get('SLURMD_NODENAME')}:{port_base + _number(environment, 'SLURM_LOCALID', '0')}"
+    index = addresses.index(own) if own in addresses else _number(environment, "SLURM_PROCID")
     return json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
+
+
+def _number(environment: Mapping[str, str], name: str, default: str = "") -> int:
+    text = environment.get(name, default)
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ClusterError(f"{name}, which Slurm sets, should be a number; found {text!r:.200}") from error
