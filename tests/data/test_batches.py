@@ -64,6 +64,12 @@ def cost(store: TokenStore, rows: np.ndarray) -> int:
     return max(share.source[0].size, share.target[0, :, 1:].size)
 
 
+def padding(store: TokenStore, plan: Sequence[np.ndarray]) -> int:
+    """Places of a plan's batches, on both sides, that hold no token."""
+    sides = store.source.lengths, store.target.lengths
+    return sum(int((lengths[rows].max() - lengths[rows]).sum()) for rows in plan for lengths in sides)
+
+
 def identical(one: list[Batch], other: list[Batch]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(itertools.chain(*one), itertools.chain(*other), strict=True))
 
@@ -139,6 +145,15 @@ def test_most_of_a_batch_is_tokens():
     random.Random(1).shuffle(lengths)
     store = store_of([([5] * length, [6] * length) for length in lengths])
     assert 344_000 / sum(cost(store, rows) for rows in plan_epoch(store, (1.0,), 820, 1, 0)) > 0.92
+
+
+def test_both_sides_together_are_padded_less_than_in_batches_of_one_target_length():
+    store = random_store(3000, 40)
+    # Batches as large as the plan's of pairs sorted by target, then by source.
+    order = np.lexsort((store.source.lengths, store.target.lengths))
+    plan = sorted(plan_epoch(store, (1.0,), 2000, 1, 0), key=lambda rows: store.target.lengths[rows].mean())
+    sorted_by_target = np.split(order, np.cumsum([len(rows) for rows in plan])[:-1])
+    assert padding(store, plan) < 0.8 * padding(store, sorted_by_target)
 
 
 def test_rungs_are_all_lengths_up_to_16_and_then_eight_to_each_doubling():

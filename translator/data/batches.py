@@ -62,10 +62,10 @@ def plan_epoch(
 ) -> list[np.ndarray]:
     """Deals the rows of an epoch into batches of like length, in random order.
 
-    Rows are sorted by the rungs of their target and source lengths, in random order within a rung, and cut so that no
-    batch passes `batch_tokens`, counted on its longer side with padding and EOS. With `few_shapes` both sides of a pair
-    have the rung of the longer one, and rungs are few. In a large corpus it is so many rows
-    at a time, drawn at random, that are sorted: memory is then for the row numbers and little else.
+    Rows are sorted by the rung of their longer side, then by how much longer it is, in random order among equals, and
+    cut so that no batch passes `batch_tokens`, counted on its longer side with padding and EOS. With `few_shapes` both
+    sides of a pair have the rung of the longer one, and rungs are few. In a large corpus it is so many rows at a time,
+    drawn at random, that are sorted: memory is then for the row numbers and little else.
 
     Returns:
         Row numbers of each batch. A row may come more than once with weights above 1.
@@ -90,21 +90,24 @@ def _cut(
     """Sorts rows by their rungs and cuts them into batches; `lengths` are those of all sources and of all targets."""
     source, target = (side[rows].astype(np.int64) + 1 for side in lengths)
     source, target = paired_rungs(source, target, few_shapes)
-    key = target * (source.max() + 1) + source
+    longer, difference = np.maximum(source, target), target - source
+    taken = np.bincount(longer) > 0
+    rungs, nth = np.flatnonzero(taken), np.cumsum(taken)[longer]
+    widest = np.abs(difference).max()
+    # From one rung to the next the shorter sides rise and fall in turns, so that neighbours are alike there too.
+    key = nth * (2 * widest + 1) + np.where(nth % 2, difference, -difference) + widest
     # As the narrowest of types: numbers of 16 bits are sorted in linear time.
     order = np.argsort(key.astype(np.min_scalar_type(key.max())), kind="stable")
-    rows, source, target = rows[order], source[order], target[order]
-    longer = np.maximum(source, target)
-    rungs = np.unique(longer)
+    rows, longer = rows[order], longer[order]
     start = 0
     while start < len(rows):
         # Each rung has one size of batch; the shortest rung that holds all of its own size gives the largest batch.
-        for length in rungs[np.searchsorted(rungs, target[start]) :]:
-            batch = slice(start, start + max(1, batch_tokens // length))
-            if longer[batch].max() <= length:
+        for length in rungs[np.searchsorted(rungs, longer[start]) :]:
+            stop = min(start + max(1, batch_tokens // length), len(rows))
+            if longer[stop - 1] <= length:
                 break
-        yield rows[batch]
-        start = batch.stop
+        yield rows[start:stop]
+        start = stop
 
 
 def rung(lengths: np.ndarray, to_a_doubling: int = 8) -> np.ndarray:
