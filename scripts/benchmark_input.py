@@ -9,6 +9,7 @@ done again, but for the preparation.
 """
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -17,7 +18,6 @@ import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +37,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/input"))
     parser.add_argument("--vocabulary-size", type=int, default=2000)
     parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument(
+        "--sampling", type=float, default=0.0, help="tokenizer.sampling_alpha of the input that is timed"
+    )
     parser.add_argument("--input", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     config, run = arguments.folder / "config.yaml", arguments.folder / "run"
     if arguments.input:
-        print(json.dumps(measure_input(config, run)))
+        print(json.dumps(measure_input(config, run, arguments.sampling)))
         return
     files = write_corpus(arguments.folder, arguments.pairs)
     config.write_text(yaml.safe_dump(_config(files, arguments)))
@@ -57,6 +60,7 @@ def main() -> None:
         flush=True,
     )
     command = ["taskset", "-c", "0", sys.executable, __file__, "--folder", str(arguments.folder), "--input"]
+    command += ["--sampling", str(arguments.sampling)]
     # Twice: the first start may have to read TensorFlow itself from the disk.
     (first, _, _), (again, _, peak) = watched(command), watched(command)
     first_start, figures = json.loads(first)["first_batch_seconds"], json.loads(again)
@@ -91,7 +95,7 @@ def _write_part(folder: Path, number: int, pairs: int) -> str:
     name = f"part-{number:04d}-of-{pairs}.{{lang}}"
     paths = [folder / name.replace("{lang}", language) for language in ("en", "de")]
     if not all(path.exists() for path in paths):
-        texts = zip(*islice(sentence_pairs("train", seed=number), pairs), strict=True)
+        texts = zip(*itertools.islice(sentence_pairs("train", seed=number), pairs), strict=True)
         for path, lines in zip(paths, texts, strict=True):
             partial = path.with_suffix(".partial")
             partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
@@ -99,25 +103,33 @@ def _write_part(folder: Path, number: int, pairs: int) -> str:
     return name
 
 
-def measure_input(config_path: Path, run: Path) -> dict[str, float]:
-    """Opens the prepared corpus as training does, and goes through batches as fast as they come."""
+def measure_input(config_path: Path, run: Path, alpha: float) -> dict[str, float]:
+    """Opens the prepared corpus as training does, and goes through batches as fast as they come.
+
+    With sampling the first thousand batches come before the clock starts: that is when most words are met.
+    """
     from translator.runtime import start_tensorflow
 
     start_tensorflow(1)
     from translator.data.batches import Position, TrainingBatches
     from translator.data.prepare import prepare
+    from translator.data.sampling import Sampling
 
     config = load_config(config_path)
-    _, store = prepare(config, RunFolder(run))
+    tokenizers, store = prepare(config, RunFolder(run))
     weights = tuple(corpus.weight for corpus in config.data.train)
     assert isinstance(config.train.batch_tokens, int)
-    batches = TrainingBatches(store, weights, config.train.batch_tokens, config.train.seed)
+    sampling = Sampling(tokenizers, alpha) if alpha else None
+    batches = TrainingBatches(store, weights, config.train.batch_tokens, config.train.seed, sampling=sampling)
     iterator = iter(batches.dataset(Position()))
     next(iterator)
     first_batch = _seconds_since_start()
     began = time.perf_counter()
     batches.plan(1)
     plan = time.perf_counter() - began
+    if sampling:
+        for _ in itertools.islice(iterator, 1000):
+            pass
     tokens, began = 0, time.perf_counter()
     while (seconds := time.perf_counter() - began) < INPUT_SECONDS:
         _, _, target = next(iterator)

@@ -345,7 +345,7 @@ def _learn_vocabulary(task: Task) -> None:
 def _settings(task: Task) -> list[str]:
     return [
         f"data={{root: {task.data}, source: {SOURCE}, target: {TARGET}}}",
-        f"tokenizer.vocabulary_size={VOCABULARY_SIZE}",
+        f"tokenizer={{vocabulary_size: {VOCABULARY_SIZE}, target_normalization: nmt_nfkc}}",  # one model for both sides
         f"model={{d_model: {D_MODEL}, d_ff: {D_FF}, num_heads: {NUM_HEADS}, encoder_layers: {NUM_LAYERS}, "
         f"decoder_layers: {NUM_LAYERS}, norm: pre, tied_embeddings: all, dropout: {DROPOUT}}}",
         f"train={{batch_tokens: {BATCH_TOKENS}, label_smoothing: {LABEL_SMOOTHING}, optimizer_betas: [0.9, 0.98], "
@@ -359,7 +359,8 @@ def _start_translator(task: Task, precision: str) -> list[str]:
     settings, run = [*_settings(task), f"train.precision={precision}"], RunFolder(task.work / "run")
     if task.validate_every_steps is None:
         run.claim(load_config(CONFIG, settings))
-        shutil.copy(task.vocabulary.tokenizer("joint", joint=True), run.path)
+        for side in ("source", "target"):
+            shutil.copy(task.vocabulary.tokenizer(side), run.path)
     return [sys.executable, "-m", "translator", "train", str(CONFIG), "--run", str(run.path), "--set", *settings]
 
 
@@ -376,7 +377,7 @@ def _start_opennmt_tf(task: Task) -> list[str]:
           source_tokenization: &sentencepiece
             type: SentencePieceTokenizer
             params:
-              model: {task.vocabulary.tokenizer("joint", joint=True)}
+              model: {task.vocabulary.tokenizer("source")}
           target_tokenization: *sentencepiece
         params:
           optimizer: Adam
@@ -420,7 +421,7 @@ def _start_opennmt_tf(task: Task) -> list[str]:
 
 def _start_joeynmt(task: Task) -> list[str]:
     def side(language: str) -> str:
-        model = task.vocabulary.tokenizer("joint", joint=True)
+        model = task.vocabulary.tokenizer("source")
         return (
             f"{{lang: {language}, level: bpe, tokenizer_type: sentencepiece, tokenizer_cfg: {{model_file: {model}}}, "
             f"voc_file: {task.vocabulary.path}/joeynmt}}"

@@ -122,8 +122,8 @@ def test_the_sentences_of_these_tests_tell_models_apart(exported, of_the_run):
     assert pieces[:2] == [0, 0]
     assert min(pieces[2:5]) >= 3
     assert sum(pieces) > 2 * translator.batch_sentences
-    assert len(set(of_the_run)) >= 10
-    assert any("⁇" in text for text in of_the_run)
+    assert len(set(of_the_run)) >= 9
+    assert not any("⁇" in text for text in of_the_run)
 
 
 def test_the_translator_opens_it_like_a_run(exported, of_the_run):

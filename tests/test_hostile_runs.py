@@ -113,7 +113,7 @@ def test_a_tokenizer_with_other_bytes_spells_lines_or_is_named(
     run = RunFolder(tmp_path)
     (tmp_path / "tokenizer.model").write_bytes(content)
     with clear_errors(TranslatorError, "tokenizer.model"):
-        tokenizer = Tokenizer.load(run.tokenizer("source", joint=True))
+        tokenizer = Tokenizer.load(run.tokenizer("source"))
         texts = spelling(tokenizer, tokenizer).translate(["one red dogs ꙮ ﷺ ½", "two\u2028"])
         assert [text.count("\n") for text in texts] == [0, 0]
 
@@ -127,13 +127,13 @@ def test_a_subword_with_the_end_of_a_line_ends_none(whole: Path):
 
 
 def test_a_subword_that_is_no_text_is_told(run: RunFolder):
-    tokenizer = Tokenizer.load(run.tokenizer("source", joint=True))
+    tokenizer = Tokenizer.load(run.tokenizer("source"))
     longest = max(tokenizer.pieces(range(VOCABULARY)), key=len).encode()
-    run.tokenizer("source", joint=True).write_bytes(tokenizer.model.replace(longest, longest[:-1] + b"\xff"))
+    run.tokenizer("source").write_bytes(tokenizer.model.replace(longest, longest[:-1] + b"\xff"))
     with pytest.raises(
         TokenizerError, match=r"tokenizer.model: the SentencePiece model has a subword that is not UTF-8"
     ):
-        Tokenizer.load(run.tokenizer("source", joint=True))
+        Tokenizer.load(run.tokenizer("source"))
 
 
 TENSORS = st.dictionaries(

@@ -11,10 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.hostile import BYTES, LONG_TEXT, ODD, SENTENCES, TEXT, VOCABULARY, budget
+from tests.tokenizers import tokenizer_of
 from translator import cli
 from translator.config import Config, TokenizerConfig
 from translator.data.corpus import MOST_LINE_BYTES, SentencePair
-from translator.data.tokenizer import EOS_ID, PAD_ID, train_tokenizer
+from translator.data.tokenizer import EOS_ID, PAD_ID
 from translator.decoding.search import Hypotheses
 from translator.decoding.translator import Translator, build_model
 from translator.evaluation import score
@@ -28,14 +29,14 @@ def copying_search(source_ids: tf.Tensor) -> Hypotheses:
 
 @pytest.fixture(scope="module", params=["unigram", "bpe"])
 def copying(request: pytest.FixtureRequest) -> Translator:
-    tokenizer = train_tokenizer(SENTENCES, TokenizerConfig(vocabulary_size=VOCABULARY, kind=request.param), seed=1)
+    tokenizer = tokenizer_of(SENTENCES, TokenizerConfig(vocabulary_size=VOCABULARY, kind=request.param))
     return Translator(tokenizer, tokenizer, copying_search, 2000, 64)
 
 
 @pytest.fixture(scope="module")
 def translator() -> Translator:
     """A small model with random weights and a beam."""
-    tokenizer = train_tokenizer(SENTENCES, TokenizerConfig(vocabulary_size=VOCABULARY), seed=1)
+    tokenizer = tokenizer_of(SENTENCES, TokenizerConfig(vocabulary_size=VOCABULARY))
     corpus = {"grammar": "train", "pairs": 10}
     config = Config.model_validate(
         {

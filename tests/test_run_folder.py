@@ -28,7 +28,7 @@ def run(tmp_path: Path) -> RunFolder:
 def begun(run: RunFolder, config: Config) -> None:
     """Claims a run and gets as far as its vocabulary."""
     run.claim(config)
-    run.tokenizer("source", joint=True).touch()
+    run.tokenizer("source").touch()
 
 
 def test_claiming_makes_the_folder_with_the_whole_configuration(run: RunFolder):
@@ -130,6 +130,8 @@ def test_loading_from_what_is_no_run_is_an_error_that_names_it(run: RunFolder, e
         run.load_config()
 
 
-def test_one_tokenizer_serves_both_sides_of_a_joint_vocabulary(run: RunFolder):
-    assert run.tokenizer("source", joint=True) == run.tokenizer("target", joint=True)
-    assert run.tokenizer("source", joint=False) != run.tokenizer("target", joint=False)
+def test_each_side_has_its_tokenizer_but_in_runs_of_earlier_versions(run: RunFolder):
+    assert run.tokenizer("source") != run.tokenizer("target")
+    run.path.mkdir(parents=True)
+    (run.path / "tokenizer.model").touch()
+    assert run.tokenizer("source") == run.tokenizer("target") == run.path / "tokenizer.model"

@@ -29,6 +29,7 @@ from translator.files import read_file
 
 # What pydantic calls the branches of "a number or auto" in the places of its errors.
 NUMBER_BRANCH, AUTO_BRANCH = "constrained-int", "literal['auto']"
+Normalization = Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "keep"]
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 # Past these a file is no configuration, and PyYAML may take minutes over it.
@@ -133,9 +134,30 @@ class TokenizerConfig(Section):
     """Share of the text's characters that get a subword of their own; 0.9995 suits Japanese or Chinese."""
     training_sentences: int = Field(500_000, ge=1)
     """Sentences, drawn at random from the training corpus, that the vocabulary is trained on at most."""
+    seed: int = Field(1, ge=0, lt=2**32)
+    """Decides which sentences those are, where the corpus has more; runs of one value share a vocabulary."""
+    model: Path | None = None
+    """An existing SentencePiece model to use instead of training one, from the working folder; with `joint: false`,
+    `{lang}` in it stands for the language. It decides kind and vocabulary_size."""
+    source_normalization: Normalization | None = None
+    """What is done to source text first. SentencePiece's rules make compatibility characters plain (nfkc), also odd
+    spaces and control characters (nmt_nfkc), also capitals small (…_cf); keep leaves characters as they are. null is
+    nmt_nfkc, or what `model` does."""
+    target_normalization: Normalization | None = None
+    """The same for target text, which the model then learns to write. null is keep, or what `model` does."""
+    byte_fallback: bool = False
+    """Spells characters outside the vocabulary in UTF-8 bytes, for which 256 subwords are set aside."""
     sampling_alpha: float = Field(0.0, ge=0.0, lt=1.0)
     """Another segmentation of each training sentence in each epoch, against overfitting: the smoothing α of subword
-    regularization (unigram; Kudo, 2018, §3) or the dropout of BPE-dropout (Provilkov et al., 2020). 0 is off."""
+    regularization over the 64 likeliest (unigram; Kudo, 2018, §3) or the dropout of BPE-dropout (Provilkov et al.,
+    2020). 0 is off."""
+
+    @model_validator(mode="after")
+    def _model_serves_both_sides(self) -> "TokenizerConfig":
+        if self.model and self.joint == ("{lang}" in str(self.model)):
+            wanted = "one file" if self.joint else "a file for each language, as in `spm.{lang}.model`"
+            raise ValueError(f"with joint {str(self.joint).lower()}, model names {wanted}; found {str(self.model)!r}")
+        return self
 
 
 class ModelConfig(Section):
@@ -181,7 +203,7 @@ class TrainConfig(Section):
     """Optimization, its limits, and what is kept of it. Training ends at whichever limit comes first."""
 
     seed: int = Field(1, ge=0, lt=2**32)
-    """Decides the initial weights, the order of the batches, dropout and subword sampling."""
+    """Decides the initial weights, the order of the batches, dropout and subword sampling; not the vocabulary."""
     max_steps: int | None = Field(None, ge=1)
     """Updates of the weights."""
     max_epochs: int | None = Field(None, ge=1)
@@ -282,10 +304,10 @@ class Config(Section):
                 "model.tied_embeddings 'all' shares source and target embeddings, which needs tokenizer.joint true; "
                 "with separate vocabularies use 'target'"
             )
-        if self.train.batch_tokens != "auto" and self.data.max_tokens > self.train.batch_tokens:
+        if self.train.batch_tokens != "auto" and self.data.max_tokens >= self.train.batch_tokens:
             raise ValueError(
-                f"data.max_tokens {self.data.max_tokens} is above train.batch_tokens {self.train.batch_tokens}; "
-                "one sentence would not fit into a batch"
+                f"data.max_tokens {self.data.max_tokens} is not below train.batch_tokens {self.train.batch_tokens}; "
+                "one sentence and its end would not fit into a batch"
             )
         return self
 

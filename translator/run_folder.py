@@ -55,9 +55,10 @@ class RunFolder:
         """TensorBoard's event files."""
         return self.path / "tensorboard"
 
-    def tokenizer(self, side: str, *, joint: bool) -> Path:
-        """The SentencePiece model of the "source" or "target" side; one file serves both with a joint vocabulary."""
-        return self.path / ("tokenizer.model" if joint else f"tokenizer.{side}.model")
+    def tokenizer(self, side: str) -> Path:
+        """The SentencePiece model of the "source" or "target" side; earlier versions wrote one for both."""
+        both = self.path / "tokenizer.model"
+        return both if both.exists() else self.path / f"tokenizer.{side}.model"
 
     def load_config(self) -> Config:
         """The run's configuration.

@@ -3,11 +3,8 @@
 import dataclasses
 import itertools
 import random
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.tokenizers import tokenizer_of
 from translator.config import TokenizerConfig
 from translator.data import batches as batches_module
 from translator.data.batches import (
     Batch,
     Position,
-    Sampling,
     TrainingBatches,
     length_sorted,
     pad,
@@ -28,8 +25,9 @@ from translator.data.batches import (
     plan_epoch,
     rung,
 )
+from translator.data.sampling import Sampling
 from translator.data.store import Counts, Sequences, TokenStore
-from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, Tokenizer, train_tokenizer
+from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, Tokenizer
 
 
 def store_of(pairs: Sequence[tuple[Sequence[int], Sequence[int]]], *sizes: int) -> TokenStore:
@@ -59,7 +57,7 @@ def times(plan: list[np.ndarray]) -> Counter[int]:
 def cost(store: TokenStore, rows: np.ndarray) -> int:
     """Places of a batch on its longer side, EOS and padding included, as it is dealt."""
     batches = TrainingBatches(store, (1.0,), 1, 1)
-    (share,) = batches._batch(rows, 0, 0, range(1))
+    (share,), _ = batches._batch(rows, 0, range(1))
     assert share.source.shape[:2] == (1, len(rows))
     return max(share.source[0].size, share.target[0, :, 1:].size)
 
@@ -188,7 +186,8 @@ def batches_of(**settings: Any) -> TrainingBatches:
 
 
 def first(batches: TrainingBatches, count: int, position: Position | None = None) -> list[tuple[Position, list[Batch]]]:
-    return list(itertools.islice(batches.start(position or Position()), count))
+    steps = itertools.islice(batches.start(position or Position()), count)
+    return [(step.after, step.shares) for step in steps]
 
 
 def rows_of(source: np.ndarray, target: np.ndarray) -> list[tuple[list[int], list[int]]]:
@@ -252,7 +251,7 @@ def test_the_dataset_is_the_same_batches_share_by_share(position: Position, shar
         (after, share) for after, dealt in first(batches, len(batches.plan(1)) + 2, position) for share in dealt
     ]
     elements = batches.dataset(position).take(len(expected)).as_numpy_iterator()
-    for ((epoch, batch), source, target), (after, share) in zip(elements, expected, strict=True):
+    for ((epoch, batch, _), source, target), (after, share) in zip(elements, expected, strict=True):
         assert Position(int(epoch), int(batch)) == after
         assert identical([Batch(source, target)], [share])
 
@@ -262,7 +261,7 @@ def test_workers_read_no_more_than_their_own_shares_which_are_those_of_the_whole
     batches = batches_of(shares=4, micro_batches=2, few_shapes=few_shapes)
     whole = first(batches, len(batches.plan(0)) + 2)
     for shares in (range(2), range(2, 4), range(3, 4)):
-        for (after, part), (expected, dealt) in zip(batches.start(Position(), shares), whole, strict=False):
+        for (after, part, _), (expected, dealt) in zip(batches.start(Position(), shares), whole, strict=False):
             assert after == expected
             assert identical(part, [dealt[share] for share in shares])
 
@@ -270,7 +269,7 @@ def test_workers_read_no_more_than_their_own_shares_which_are_those_of_the_whole
 def test_workers_sample_as_one_process_does(sampled: TrainingBatches):
     batches = dataclasses.replace(sampled, shares=3)
     whole = first(batches, len(batches.plan(0)))
-    for (_, part), (_, dealt) in zip(batches.start(Position(), range(1, 2)), whole, strict=False):
+    for (_, part, _), (_, dealt) in zip(batches.start(Position(), range(1, 2)), whole, strict=False):
         assert identical(part, dealt[1:2])
 
 
@@ -316,7 +315,7 @@ SENTENCES = [" ".join(RNG.choices(WORDS, k=RNG.randint(2, 6))) for _ in range(80
 
 @pytest.fixture(scope="module", params=["unigram", "bpe"])
 def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
-    return train_tokenizer(SENTENCES, TokenizerConfig(kind=request.param, vocabulary_size=50), seed=1)
+    return tokenizer_of(SENTENCES, TokenizerConfig(kind=request.param, vocabulary_size=50))
 
 
 @pytest.fixture
@@ -334,25 +333,6 @@ def test_sampled_batches_are_reproducible_from_any_position(sampled: TrainingBat
     assert all(identical(one, other) for (_, one), (_, other) in zip(whole[3:], rest, strict=True))
 
 
-def test_samples_are_the_same_in_another_process(tokenizer: Tokenizer, tmp_path: Path):
-    # A resumed run is another process.
-    tokenizer.save(tmp_path / "model")
-    script = f"""
-from pathlib import Path
-from translator.data.tokenizer import Tokenizer
-print(Tokenizer.load(Path({str(tmp_path / "model")!r})).sample({SENTENCES!r}, 0.3, 7))
-"""
-    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert other.stdout.strip() == str(tokenizer.sample(SENTENCES, 0.3, 7))
-
-
-def test_a_sample_of_one_sentence_depends_on_its_seed_alone(tokenizer: Tokenizer):
-    # A batch may have one row.
-    samples = [tokenizer.sample(SENTENCES[:1], 0.1, seed) for seed in range(20)]
-    assert [tokenizer.sample(SENTENCES[:1], 0.1, seed) for seed in reversed(range(20))] == samples[::-1]
-    assert len({str(sample) for sample in samples}) > 1
-
-
 def test_sampled_batches_spell_the_very_rows_of_the_plan(sampled: TrainingBatches, tokenizer: Tokenizer):
     plan = sampled.plan(0)
     for rows, (_, (share,)) in zip(plan, first(sampled, len(plan)), strict=True):
@@ -364,11 +344,43 @@ def test_sampled_batches_spell_the_very_rows_of_the_plan(sampled: TrainingBatche
 def test_sampled_segmentations_differ_from_epoch_to_epoch(tokenizer: Tokenizer):
     # One sentence many times: without sampling all epochs would be the same, and so they would with the same draws.
     ids = tokenizer.encode([max(SENTENCES, key=len)])[0]
-    batches = batches_of(store=store_of([(ids, ids)] * 60), sampling=Sampling((tokenizer, tokenizer), 0.1))
+    # One of twice its length lets the others become longer.
+    store = store_of([*[(ids, ids)] * 60, (2 * ids, 2 * ids)])
+    batches = batches_of(store=store, sampling=Sampling((tokenizer, tokenizer), 0.1))
     first_batches = [first(batches, 1, Position(epoch))[0][1] for epoch in (0, 1, 0)]
     sources = [rows_of(*share) for (share,) in first_batches]
     assert sources[0] != sources[1]
     assert sources[0] == sources[2]
+
+
+@pytest.mark.parametrize("few_shapes", [False, True])
+@pytest.mark.parametrize("alpha", [0.05, 0.9])
+def test_sampled_batches_stay_within_their_budget_and_the_longest_sentence(
+    tokenizer: Tokenizer, few_shapes: bool, alpha: float
+):
+    ids = tokenizer.encode(SENTENCES)
+    store = store_of(list(zip(ids, ids[::-1], strict=True)) * 3)
+    longest = int(store.source.lengths.max())
+    batches = batches_of(
+        store=store, batch_tokens=200, sampling=Sampling((tokenizer, tokenizer), alpha), few_shapes=few_shapes
+    )
+    plain = dataclasses.replace(batches, sampling=None)
+    assert identical([plain.largest()], [batches.largest()])  # the step that is tried before the first
+    for _, (share,) in first(batches, len(batches.plan(0))):
+        assert max(share.source.size, share.target[..., 1:].size) <= 200
+        for source, target in rows_of(*share):
+            assert max(len(source), len(target)) <= longest
+
+
+def test_sentences_that_no_draw_lets_into_their_batch_are_counted(tokenizer: Tokenizer):
+    # All are as long as the longest, which nothing may pass: a segmentation with more subwords never fits.
+    (ids,) = tokenizer.encode([max(SENTENCES, key=len)])
+    alpha = 0.01 if tokenizer.is_unigram else 0.3
+    batches = batches_of(store=store_of([(ids, ids)] * 50), sampling=Sampling((tokenizer, tokenizer), alpha))
+    told = [int(told[2]) for told, _, _ in batches.dataset(Position()).take(len(batches.plan(0)))]
+    assert 0 < sum(told) <= 100
+    for _, (share,) in first(batches, len(batches.plan(0))):
+        assert all(len(side) <= len(ids) for pair in rows_of(*share) for side in pair)
 
 
 def test_without_sampling_batches_are_the_stores_own_ids(sampled: TrainingBatches):

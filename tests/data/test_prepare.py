@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from tests.tokenizers import tokenizer_of
 from translator.config import Config, load_config
 from translator.data import prepare as prepare_module
 from translator.data.corpus import CorpusError
 from translator.data.prepare import prepare, prepare_tokenizers, read_all
-from translator.data.tokenizer import UNK_ID, train_tokenizer
+from translator.data.tokenizer import UNK_ID, TokenizerError
 from translator.run_folder import RunFolder
 
 # In training alone: lower case. In validation and test alone: Ω and Ψ.
@@ -64,20 +65,59 @@ def test_vocabularies_are_learned_from_the_training_split_alone(root: Path, run:
     assert UNK_ID not in {piece for ids in target.encode(TRAIN_DE) for piece in ids}
 
 
-def test_a_joint_vocabulary_is_one_and_of_both_sides(root: Path, run: RunFolder):
+def test_a_joint_vocabulary_is_one_and_of_both_sides_with_a_normalisation_each(root: Path, run: RunFolder):
     config = config_of(root)
     source, target = prepare_tokenizers(config, run)
-    assert source is target
     texts = [text for pair in zip(TRAIN_EN, TRAIN_DE, strict=True) for text in pair]
-    assert source.model == train_tokenizer(texts, config.tokenizer, config.train.seed).model
-    assert [path.name for path in run.path.iterdir()] == ["tokenizer.model"]
+    assert source.model == tokenizer_of(texts, config.tokenizer).model
+    assert target.model == source.with_normalization("keep").model
+    assert sorted(path.name for path in run.path.iterdir()) == ["tokenizer.source.model", "tokenizer.target.model"]
+
+
+def test_a_joint_vocabulary_holds_what_each_side_makes_of_its_text(root: Path, run: RunFolder):
+    write(root / "train.en", ["½ cup"] * 9)
+    write(root / "train.de", ["½ Tasse"] * 9)
+    source, target = prepare_tokenizers(config_of(root, vocabulary_size=17), run)
+    assert source.decode(source.encode(["½ cup"])) == ["1⁄2 cup"]
+    assert target.decode(target.encode(["½ Tasse"])) == ["½ Tasse"]
+
+
+def test_normalisations_can_be_chosen(root: Path, run: RunFolder):
+    config = config_of(root, source_normalization="keep", target_normalization="nmt_nfkc_cf")
+    source, target = prepare_tokenizers(config, run)
+    assert target.encode(["EINS"]) == target.encode(["eins"])
+    assert source.encode(["ONE"]) != source.encode(["one"])
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_an_existing_model_is_used(root: Path, run: RunFolder, joint: bool):
+    own = tokenizer_of(TRAIN_EN + TRAIN_DE, config_of(root).tokenizer, "nfkc")
+    for name in ("spm.model", "spm.en.model", "spm.de.model"):
+        own.save(root / name)
+    model = root / ("spm.model" if joint else "spm.{lang}.model")
+    source, target = prepare_tokenizers(config_of(root, model=model, joint=joint, target_normalization="keep"), run)
+    assert source.decode(source.encode(["ﬁ x…"])) == own.decode(own.encode(["ﬁ x…"]))
+    assert target.pieces(range(28)) == own.pieces(range(28))
+    (root / "spm.model").unlink()
+    assert prepare_tokenizers(config_of(root), run)[0].model == source.model  # the run has its own copy
+
+
+def test_a_missing_model_is_named(root: Path, run: RunFolder):
+    with pytest.raises(TokenizerError, match=rf"^tokenizer.model: {root}/none.model cannot be read: No such file"):
+        prepare_tokenizers(config_of(root, model=root / "none.model"), run)
+
+
+def test_a_run_with_one_tokenizer_for_both_sides_still_opens(root: Path, run: RunFolder):
+    own = tokenizer_of(TRAIN_EN + TRAIN_DE, config_of(root).tokenizer)
+    own.save(run.path / "tokenizer.model")
+    assert [side.model for side in prepare_tokenizers(config_of(root), run)] == [own.model] * 2
 
 
 def test_separate_vocabularies_are_each_of_one_side(root: Path, run: RunFolder):
     config = config_of(root, joint=False, vocabulary_size=18)
     source, target = prepare_tokenizers(config, run)
-    assert source.model == train_tokenizer(TRAIN_EN, config.tokenizer, config.train.seed).model
-    assert target.model == train_tokenizer(TRAIN_DE, config.tokenizer, config.train.seed).model
+    assert source.model == tokenizer_of(TRAIN_EN, config.tokenizer).model
+    assert target.model == tokenizer_of(TRAIN_DE, config.tokenizer, "keep").model
     assert sorted(path.name for path in run.path.iterdir()) == ["tokenizer.source.model", "tokenizer.target.model"]
 
 

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.tokenizers import tokenizer_of
 from translator.config import CorpusConfig, DataConfig, TokenizerConfig
 from translator.data.provenance import described, place_of
 from translator.data.store import Counts, Sequences, TokenStore
-from translator.data.tokenizer import train_tokenizer
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_a_pair_has_a_place_in_its_corpus(corpus: dict[str, object], place: str)
 
 def test_rows_are_told_by_place_and_text_of_both_sides():
     sentences = ["one two seven", "two three eleven", "three one nineteen"]
-    tokenizer = train_tokenizer(sentences, TokenizerConfig(vocabulary_size=18), seed=1)
+    tokenizer = tokenizer_of(sentences, TokenizerConfig(vocabulary_size=18))
     ids = Sequences.of(tokenizer.encode(sentences))
     # The second corpus begins with the third row, which is its second line: the first was left out.
     store = TokenStore(ids, ids.take(np.array([2, 1, 0])), (range(2), range(2, 3)), Counts(3), np.array([1, 2, 2]))

@@ -6,11 +6,12 @@ from typing import cast
 import numpy as np
 import pytest
 
+from tests.tokenizers import tokenizer_of
 from translator.config import TokenizerConfig
 from translator.data import store as store_module
 from translator.data.corpus import CorpusError, SentencePair
 from translator.data.store import Counts, Sequences, TokenStore, open_store, write_store
-from translator.data.tokenizer import Tokenizer, train_tokenizer
+from translator.data.tokenizer import Tokenizer
 
 
 class WordNumbers:
@@ -103,7 +104,7 @@ def test_pairs_are_encoded_so_many_or_so_many_characters_at_a_time(monkeypatch: 
 
 def test_a_long_corpus_is_encoded_on_all_cores_with_the_same_result(folder: Path, monkeypatch: pytest.MonkeyPatch):
     words = [f"{a}{b}" for a in "abcdefgh" for b in "ijklmnop"]
-    tokenizer = train_tokenizer([" ".join(words)] * 3, TokenizerConfig(vocabulary_size=30), seed=1)
+    tokenizer = tokenizer_of([" ".join(words)] * 3, TokenizerConfig(vocabulary_size=30))
     pairs = [SentencePair(" ".join(words[row % 7 : row % 13]), words[row % 64]) for row in range(100)]
     shown: list[int] = []
     stores = []

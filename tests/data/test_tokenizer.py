@@ -1,5 +1,4 @@
 import random
-import threading
 import time
 import tracemalloc
 from pathlib import Path
@@ -10,10 +9,11 @@ import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from translator.config import TokenizerConfig
+from tests.tokenizers import tokenizer_of
+from translator.config import Normalization, TokenizerConfig
 from translator.data import tokenizer as tokenizer_module
 from translator.data.corpus import read_lines
-from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer, TokenizerError, train_tokenizer
+from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer, TokenizerError
 
 Kind = Literal["unigram", "bpe"]
 
@@ -24,13 +24,17 @@ SENTENCES = [" ".join(GENERATOR.choices(WORDS, k=6)) + "." for _ in range(500)]
 SIZE = 120
 
 
+def texts(*sentences: str) -> list[tuple[str, Normalization]]:
+    return [(sentence, "keep") for sentence in sentences]
+
+
 def config_of(kind: Kind = "unigram", vocabulary_size: int = SIZE, **settings: Any) -> TokenizerConfig:
     return TokenizerConfig(kind=kind, vocabulary_size=vocabulary_size, **settings)
 
 
 @pytest.fixture(scope="module", params=["unigram", "bpe"])
 def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
-    return train_tokenizer(SENTENCES, config_of(request.param), seed=1)
+    return tokenizer_of(SENTENCES, config_of(request.param))
 
 
 # Encoding and decoding
@@ -69,6 +73,70 @@ def test_text_comes_back_normalised(tokenizer: Tokenizer, text: str, normalised:
     assert tokenizer.decode(tokenizer.encode([text])) == [normalised]
 
 
+@pytest.fixture(scope="module")
+def keeping(tokenizer: Tokenizer) -> Tokenizer:
+    kind: Kind = "unigram" if tokenizer.is_unigram else "bpe"
+    return tokenizer_of([*SENTENCES, *ODD], config_of(kind), "keep")
+
+
+ODD = [
+    "1½ m²",
+    "ﬁn ｄｉｒ？",
+    "e\u0301 é",
+    "ça va\u00a0?",
+    "می\u200cخواهم",
+    "…\u00ad\u2060\ufeff",
+    "\U0001f469\u200d\U0001f680",
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_keep_keeps_every_character(keeping: Tokenizer, text: str) -> None:
+    assert keeping.decode(keeping.encode([text])) == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("  fun   dir ", "fun dir"),
+        ("fun\tdir\u2028lo\u0085nu\r", "fun dir lo nu"),
+        ("f\x07un\x7f\x9f dir\x01", "fun dir"),
+    ],
+)
+def test_keep_trims_spaces_and_drops_control_characters(keeping: Tokenizer, text: str, kept: str) -> None:
+    assert keeping.decode(keeping.encode([text])) == [kept]
+
+
+def test_another_normalisation_leaves_the_subwords(keeping: Tokenizer) -> None:
+    plain = keeping.with_normalization("nmt_nfkc")
+    ids = range(keeping.vocabulary_size)
+    assert plain.pieces(ids) == keeping.pieces(ids)
+    assert plain.decode(plain.encode(["ﬁ\u00a0m…"])) == ["fi m..."]
+    assert plain.with_normalization("keep").model == keeping.model
+    small = keeping.with_normalization("nmt_nfkc_cf")
+    assert small.encode(["FÜN"]) == small.encode(["fün"])
+
+
+@pytest.fixture(scope="module")
+def bytewise() -> Tokenizer:
+    return tokenizer_of(SENTENCES, config_of(vocabulary_size=SIZE + 256, byte_fallback=True), "keep")
+
+
+@given(text=st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="▁ \u2028\u2029"), max_size=20))
+def test_with_byte_fallback_any_text_comes_back(bytewise: Tokenizer, text: str) -> None:
+    (ids,) = bytewise.encode([text])
+    assert UNK_ID not in ids
+    assert bytewise.decode([ids]) == [text]
+
+
+def test_bytes_that_are_no_characters_come_back_as_replacement_characters(bytewise: Tokenizer) -> None:
+    (ids,) = bytewise.encode(["犬"])
+    assert bytewise.pieces(ids[1:]) == ["<0xE7>", "<0x8A>", "<0xAC>"]
+    assert bytewise.decode([ids[1:3], ids[3:], [*ids[1:3], *bytewise.encode(["fun"])[0]]]) == [
+        "\ufffd\ufffd", "\ufffd", "\ufffd\ufffd fun",
+    ]  # fmt: skip
+
+
 def test_unknown_characters_are_the_unknown_id(tokenizer: Tokenizer) -> None:
     (ids,) = tokenizer.encode(["fun\0dir犬"])
     assert ids.count(UNK_ID) == 2
@@ -91,67 +159,44 @@ def test_any_text_gives_one_row_of_ids_and_one_text_back(tokenizer: Tokenizer, t
     ids = tokenizer.encode(texts)
     assert len(ids) == len(texts) == len(tokenizer.decode(ids))
     assert all(UNK_ID <= piece < tokenizer.vocabulary_size for row in ids for piece in row)
-    assert len(tokenizer.sample(texts, 0.1, 1)) == len(texts)
 
 
-# Sampling
+# Segmentations of words
 
 
-def test_sampling_depends_on_its_seed_alone(tokenizer: Tokenizer) -> None:
-    first, second = tokenizer.sample(SENTENCES, 0.3, 1), tokenizer.sample(SENTENCES, 0.3, 2)
-    assert first != second
-    tokenizer.sample(SENTENCES[:7], 0.1, 5)
-    tokenizer.encode(SENTENCES[:3])
-    assert tokenizer.sample(SENTENCES, 0.3, 2) == second
-    assert tokenizer.sample(SENTENCES, 0.3, 1) == first
-    assert Tokenizer(tokenizer.model).sample(SENTENCES, 0.3, 1) == first
+def segmentations(tokenizer: Tokenizer, word: str, most: int) -> list[tuple[float, list[int]]]:
+    (plain,) = tokenizer.encode([word])
+    if tokenizer.is_unigram:
+        return next(tokenizer.likeliest([plain], most))
+    return tokenizer.with_dropout(plain, 0.3, most)
 
 
-def test_sampling_in_many_threads_is_the_same(tokenizer: Tokenizer) -> None:
-    expected = [tokenizer.sample(SENTENCES, 0.3, seed) for seed in range(8)]
-    found: dict[int, list[bool]] = {seed: [] for seed in range(8)}
-
-    def sample_often(seed: int) -> None:
-        for _ in range(10):
-            found[seed].append(tokenizer.sample(SENTENCES, 0.3, seed) == expected[seed])
-
-    threads = [threading.Thread(target=sample_often, args=(seed,)) for seed in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == {seed: [True] * 10 for seed in range(8)}
+def test_segmentations_spell_the_word_and_begin_with_the_plain_one(tokenizer: Tokenizer) -> None:
+    assert max(len({tuple(ids) for _, ids in segmentations(tokenizer, word, 20)}) for word in WORDS[:50]) > 1
+    for word in WORDS[:50]:
+        found = segmentations(tokenizer, word, 20)
+        assert found[0] == (0.0, tokenizer.encode([word])[0])
+        assert tokenizer.decode([ids for _, ids in found]) == [word] * len(found)
 
 
-def test_the_seed_that_means_none_to_sentencepiece_is_a_seed(tokenizer: Tokenizer) -> None:
-    samples = []
-    for before in (1, 2):
-        tokenizer.sample(SENTENCES, 0.3, before)
-        samples.append(tokenizer.sample(SENTENCES, 0.3, 2**32 - 1))
-    assert samples[0] == samples[1]
-    assert tokenizer.sample(SENTENCES, 0.3, 2**70) != samples[0]
+def test_gaps_of_a_unigram_model_are_those_of_log_probabilities() -> None:
+    tokenizer = tokenizer_of(SENTENCES, config_of("unigram"))
+    processor = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.model)
+    found = segmentations(tokenizer, WORDS[0], 10)
+    scores = [sum(processor.get_score(piece) for piece in ids) for _, ids in found]
+    assert [gap for gap, _ in found] == pytest.approx([scores[0] - score for score in scores])
+    assert scores == sorted(scores, reverse=True)
 
 
-def test_samples_spell_the_same_sentences(tokenizer: Tokenizer) -> None:
-    samples = tokenizer.sample(SENTENCES, 0.3, 1)
-    assert samples != tokenizer.encode(SENTENCES)
-    assert tokenizer.decode(samples) == SENTENCES
+def test_nearly_every_merge_dropped_leaves_characters() -> None:
+    tokenizer = tokenizer_of(SENTENCES, config_of("bpe"))
+    (plain,) = tokenizer.encode([WORDS[0]])
+    drawn = tokenizer.with_dropout(plain, 0.999, 50)[1:]
+    assert sum(len(ids) == len(WORDS[0]) + 1 for _, ids in drawn) > 45  # and the space
 
 
-def test_alpha_zero_is_off(tokenizer: Tokenizer) -> None:
-    assert tokenizer.sample(SENTENCES, 0.0, 1) == tokenizer.encode(SENTENCES)
-
-
-@pytest.mark.parametrize(("kind", "more_tokens_at"), [("unigram", 0.01), ("bpe", 0.99)])
-def test_alpha_smooths_unigram_and_drops_merges_of_bpe(kind: Kind, more_tokens_at: float) -> None:
-    tokenizer = train_tokenizer(SENTENCES, config_of(kind), seed=1)
-
-    def tokens(alpha: float) -> int:
-        return sum(map(len, tokenizer.sample(SENTENCES, alpha, 1)))
-
-    assert tokens(more_tokens_at) > tokens(0.5) > tokens(1 - more_tokens_at) > 0
-    if kind == "bpe":  # with nearly every merge dropped, a subword is a character
-        assert tokens(0.99) / sum(len(sentence) + 1 for sentence in SENTENCES) > 0.98
+def test_a_word_with_an_unknown_character_has_its_plain_segmentation_alone(tokenizer: Tokenizer) -> None:
+    assert len(segmentations(tokenizer, "fun犬dir", 10)) == 1
 
 
 # Files
@@ -180,6 +225,41 @@ def test_a_broken_tokenizer_is_named(tokenizer: Tokenizer, tmp_path: Path, kept:
     assert str(caught.value).startswith(f"{path}: these {kept} bytes are not a SentencePiece model: ")
 
 
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_any_sentencepiece_model_can_be_adopted(tmp_path: Path, kind: Kind) -> None:
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(SENTENCES), model_prefix=str(tmp_path / "other"), vocab_size=SIZE, model_type=kind,
+        minloglevel=2,
+    )  # fmt: skip
+    other = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "other.model"))
+    adopted = Tokenizer.adopt(tmp_path / "other.model")
+    assert adopted.vocabulary_size == SIZE + 1  # with padding, which that model lacks
+    assert adopted.pieces(range(4)) == ["<pad>", "<s>", "</s>", "<unk>"]
+    assert [adopted.pieces(ids) for ids in adopted.encode(SENTENCES)] == other.encode(SENTENCES, out_type=str)
+    assert Tokenizer(adopted.model).encode(SENTENCES) == adopted.encode(SENTENCES)
+
+
+def test_an_adopted_model_of_ours_is_the_same(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    tokenizer.save(tmp_path / "ours.model")
+    assert Tokenizer.adopt(tmp_path / "ours.model").encode(SENTENCES) == tokenizer.encode(SENTENCES)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"", "these .* bytes are not"),
+        (b"a b", "is not a Sentence"),
+    ],
+)
+def test_what_cannot_be_adopted_is_named(tmp_path: Path, content: bytes | None, said: str) -> None:
+    path = tmp_path / "x.model"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(TokenizerError, match=rf"^tokenizer\.model: {path}:? {said}"):
+        Tokenizer.adopt(path)
+
+
 def test_a_model_with_other_special_ids_is_refused(tmp_path: Path) -> None:
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(SENTENCES), model_prefix=str(tmp_path / "other"), vocab_size=SIZE, minloglevel=2
@@ -193,48 +273,52 @@ def test_a_model_with_other_special_ids_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 def test_training_again_gives_the_same_bytes(kind: Kind) -> None:
-    first, again = (train_tokenizer(iter(SENTENCES), config_of(kind), seed=1).model for _ in range(2))
+    first, again = (tokenizer_of(iter(SENTENCES), config_of(kind)).model for _ in range(2))
     assert first == again
 
 
 def test_training_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     sentencepiece.set_min_log_level(0)  # of the process
-    train_tokenizer([*SENTENCES, "x" * 10_000, "▅"], config_of(), seed=1)
+    tokenizer_of([*SENTENCES, "x" * 10_000, "▅"], config_of())
     with pytest.raises(TokenizerError):
-        train_tokenizer(SENTENCES, config_of(vocabulary_size=8000), seed=1)
+        tokenizer_of(SENTENCES, config_of(vocabulary_size=8000))
     assert capfd.readouterr() == ("", "")
 
 
 def test_blank_lines_teach_nothing() -> None:
     padded = ["", *SENTENCES, " \t", "\u2028"]
-    assert train_tokenizer(padded, config_of(), 1).model == train_tokenizer(SENTENCES, config_of(), 1).model
+    assert tokenizer_of(padded, config_of()).model == tokenizer_of(SENTENCES, config_of()).model
 
 
 def test_long_lines_teach_by_their_start() -> None:
     long_line = "Q" * tokenizer_module.TRAINING_CHARACTERS + "Z"
-    tokenizer = train_tokenizer([*SENTENCES, long_line], config_of(), 1)
+    tokenizer = tokenizer_of([*SENTENCES, long_line], config_of())
     assert UNK_ID not in tokenizer.encode(["Q"])[0]
     assert UNK_ID in tokenizer.encode(["Z"])[0]
 
 
 def test_halves_of_surrogate_pairs_do_not_stop_training() -> None:
-    assert train_tokenizer([*SENTENCES, "fun \ud83d"], config_of(), 1).vocabulary_size == SIZE
+    assert tokenizer_of([*SENTENCES, "fun \ud83d"], config_of()).vocabulary_size == SIZE
 
 
 def test_a_reservoir_of_everything_is_everything() -> None:
-    assert tokenizer_module._reservoir(["a", " ", "b"], 2, random.Random(1)) == ["a", "b"]
+    assert tokenizer_module._reservoir(texts("a", " ", "b"), 2, random.Random(1)) == texts("a", "b")
 
 
 def test_a_reservoir_gives_each_sentence_the_same_chance() -> None:
-    draws = [tokenizer_module._reservoir("abcde", 2, random.Random(seed)) for seed in range(5000)]
+    draws = [
+        [text for text, _ in tokenizer_module._reservoir(texts(*"abcde"), 2, random.Random(seed))]
+        for seed in range(5000)
+    ]
     for sentence in "abcde":  # binomial: mean 2,000, standard deviation 35
         assert abs(sum(sentence in draw for draw in draws) - 2000) < 5 * 35
     assert all(len(set(draw)) == 2 for draw in draws)
 
 
 def test_the_seed_decides_which_sentences_are_drawn() -> None:
-    few = config_of(training_sentences=100)
-    first, again, other = (train_tokenizer(SENTENCES, few, seed).model for seed in (1, 1, 2))
+    first, again, other = (
+        tokenizer_of(SENTENCES, config_of(training_sentences=100, seed=seed)).model for seed in (1, 1, 2)
+    )
     assert first == again != other
 
 
@@ -242,7 +326,7 @@ def test_memory_does_not_grow_with_the_corpus() -> None:
     tracemalloc.start()
     try:
         tokenizer_module._reservoir(
-            (f"{number:0100}" for number in range(50_000)), 100, random.Random(1)
+            ((f"{number:0100}", "keep") for number in range(50_000)), 100, random.Random(1)
         )  # 7 MB in all
         assert tracemalloc.get_traced_memory()[1] < 500_000
     finally:
@@ -252,44 +336,44 @@ def test_memory_does_not_grow_with_the_corpus() -> None:
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 def test_too_large_a_vocabulary_is_told_with_the_largest_that_works(kind: Kind) -> None:
     with pytest.raises(TokenizerError) as caught:
-        train_tokenizer(SENTENCES, config_of(kind, 8000), 1)
+        tokenizer_of(SENTENCES, config_of(kind, 8000))
     message = str(caught.value)
     largest = int(message.rpartition("set it to ")[2].removesuffix(" or less"))
     assert message == (
         "tokenizer.vocabulary_size 8000 is too large for this training corpus, "
         f"which has {largest} subwords to give; set it to {largest} or less"
     )
-    assert train_tokenizer(SENTENCES, config_of(kind, largest), 1).vocabulary_size == largest
+    assert tokenizer_of(SENTENCES, config_of(kind, largest)).vocabulary_size == largest
     with pytest.raises(TokenizerError, match=rf"vocabulary_size {largest + 1} is too large"):
-        train_tokenizer(SENTENCES, config_of(kind, largest + 1), 1)
+        tokenizer_of(SENTENCES, config_of(kind, largest + 1))
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 def test_too_small_a_vocabulary_is_told_with_the_smallest_that_works(kind: Kind) -> None:
     smallest = len(set("".join(SENTENCES))) + 4  # the space counts, as ▁; and four special ones
     with pytest.raises(TokenizerError) as caught:
-        train_tokenizer(SENTENCES, config_of(kind, 16), 1)
+        tokenizer_of(SENTENCES, config_of(kind, 16))
     assert str(caught.value) == (
         "tokenizer.vocabulary_size 16 is too small for this training corpus, whose characters alone need "
         f"{smallest}; set it to that or more, or tokenizer.character_coverage below 1"
     )
-    assert train_tokenizer(SENTENCES, config_of(kind, smallest), 1).vocabulary_size == smallest
+    assert tokenizer_of(SENTENCES, config_of(kind, smallest)).vocabulary_size == smallest
 
 
 def test_no_text_is_told() -> None:
     with pytest.raises(TokenizerError, match="no text to learn a vocabulary from"):
-        train_tokenizer(["", " "], config_of(), 1)
+        tokenizer_of(["", " "], config_of())
 
 
 def test_text_of_control_characters_alone_is_told() -> None:
     with pytest.raises(TokenizerError, match="SentencePiece cannot learn a vocabulary from this training corpus: "):
-        train_tokenizer(["\x01\x02"], config_of(), 1)
+        tokenizer_of(["\x01\x02"], config_of())
 
 
 def test_multi30k_takes_seconds(multi30k: Path) -> None:
     sentences = [line for language in ("en", "de") for line in read_lines(multi30k / f"train.{language}.gz")]
     start = time.monotonic()
-    tokenizer = train_tokenizer(sentences, TokenizerConfig(), seed=1)
+    tokenizer = tokenizer_of(sentences, TokenizerConfig())
     assert time.monotonic() - start < 30  # 2 to 3 on a quiet core
     assert tokenizer.vocabulary_size == 8000
     normalised = [" ".join(sentence.split()) for sentence in sentences]

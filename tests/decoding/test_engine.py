@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from translator.config import ModelConfig, SearchConfig
-from translator.data.tokenizer import EOS_ID, PAD_ID
+from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from translator.decoding.engine import SPECIAL_IDS, search_function
 from translator.decoding.search import Hypotheses, beam_search, greedy_search
 from translator.model.transformer import Encoded, Transformer
@@ -82,3 +82,20 @@ def test_a_translation_without_end_stops_at_factor_times_source_tokens_plus_marg
     found = search_function(cast(Transformer, EndlessModel()), config)(SOURCE)
     # EOS counts among the source tokens: 1.5 · 4 + 2, 1.5 · 2 + 2, and 1.5 · 3 + 2 rounded down.
     assert found.ids[:, 0].numpy().tolist() == [[5] * length + [PAD_ID] * (8 - length) for length in (8, 5, 6)]
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_no_translation_has_an_unknown_a_padding_or_a_beginning_inside(model: Transformer, beam_size: int):
+    table = model.output_embedding.table
+    before, config = table.numpy(), search_config(beam_size)
+    try:
+        changed = before.copy()
+        changed[[PAD_ID, BOS_ID, UNK_ID]] *= 50.0  # far likelier than all others, or far less likely
+        table.assign(changed)
+        lengths = (search_function(model, config)(SOURCE).ids.numpy() != PAD_ID).sum(-1)
+        ids = search_function(model, config)(SOURCE).ids.numpy()
+    finally:
+        table.assign(before)
+    assert not np.isin(ids, [BOS_ID, UNK_ID]).any()
+    for hypothesis, length in zip(ids.reshape(-1, ids.shape[-1]), lengths.ravel(), strict=True):
+        assert PAD_ID not in hypothesis[:length]

@@ -366,3 +366,26 @@ def test_top_k_of_a_graph_with_an_unknown_number_of_rows():
     x = np.random.default_rng(1).normal(size=(3, 1000)).astype(np.float32)
     np.testing.assert_array_equal(graph(x)[1], tf.math.top_k(x, 2).indices)
     assert graph(x[:0])[0].shape == (0, 2)
+
+
+# Tokens that are never chosen
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_tokens_that_are_never_chosen_leave_what_a_model_without_them_would_give(width: int):
+    special = SPECIAL._replace(never=(2, 4))
+    script = Script.random(seed=4, sentences=3, V=6, longest=4)
+    script.tables[:, :, 2] += 5.0  # by far the likeliest, but for that
+    lacking = Script(np.where(np.isin(np.arange(6), [2, 4]), NEVER, script.tables))
+    found, expected = (
+        beam_search(
+            each.step, tf.range(3), tf.zeros([3 * width], tf.int32), tf.constant([4, 3, 4]), width, 0.6, special_ids
+        )
+        for each, special_ids in ((script, special), (lacking, SPECIAL))
+    )
+    np.testing.assert_array_equal(found.ids, expected.ids)
+    np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-5)
+    assert not np.isin(found.ids, [2, 4]).any()
+    if width == 1:
+        state = tf.range(3), tf.zeros([3], tf.int32), tf.constant([4, 3, 4])
+        np.testing.assert_array_equal(greedy_search(script.step, *state, 0.6, special).ids, expected.ids)

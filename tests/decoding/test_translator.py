@@ -10,9 +10,10 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tokenizers import tokenizer_of
 from translator.config import Config, TokenizerConfig, save_config
 from translator.data.prepare import load_tokenizers
-from translator.data.tokenizer import EOS_ID, PAD_ID, Tokenizer, train_tokenizer
+from translator.data.tokenizer import EOS_ID, PAD_ID, Tokenizer
 from translator.decoding.search import Hypotheses
 from translator.decoding.translator import Translator, build_model, split_evenly
 from translator.model.weights import WeightsError, get_weights, write_weights
@@ -26,7 +27,7 @@ TOKENIZER = TokenizerConfig(vocabulary_size=40)
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return train_tokenizer(SENTENCES, TOKENIZER, seed=1)
+    return tokenizer_of(SENTENCES, TOKENIZER)
 
 
 class CopyingSearch:
@@ -88,7 +89,7 @@ def test_batches_are_as_large_as_asked_for_end_with_eos_and_begin_with_the_longe
 
 
 def test_source_and_target_have_their_own_vocabularies(tokenizer: Tokenizer):
-    target = train_tokenizer([word.upper() for word in SENTENCES], TOKENIZER, seed=1)
+    target = tokenizer_of([word.upper() for word in SENTENCES], TOKENIZER)
     ids = target.encode(["ANTS ORDER", "DIG"])
 
     def search(source_ids: tf.Tensor) -> Hypotheses:
@@ -200,7 +201,7 @@ def run(tokenizer: Tokenizer, tmp_path: Path) -> RunFolder:
     """A run with random weights."""
     config, run = config_of(), RunFolder(tmp_path)
     save_config(config, run.config)
-    tokenizer.save(run.tokenizer("source", joint=True))
+    tokenizer.save(run.path / "tokenizer.model")
     keras.utils.set_random_seed(5)
     write_weights(get_weights(build_model(config, tokenizer, tokenizer).trainable_variables), run.model)
     return run
@@ -215,7 +216,7 @@ def test_loading_gives_the_model_that_was_saved(run: RunFolder, tokenizer: Token
     keras.utils.set_random_seed(6)
     loaded = Translator.load(run.path)
     assert (loaded.max_source_tokens, loaded.batch_sentences) == (12, 2)
-    assert loaded.source is loaded.target
+    assert loaded.source.model == loaded.target.model
     source = tf.constant([[5, 6, 7, EOS_ID], [8, EOS_ID, PAD_ID, PAD_ID]])
     found, wanted = loaded.search(source), expected.search(source)
     assert found.ids.shape == (2, 2, 3)
@@ -239,8 +240,8 @@ def test_weights_of_another_model_name_the_file_and_the_weight(run: RunFolder, t
 
 
 def test_separate_vocabularies_are_two_files(tokenizer: Tokenizer, tmp_path: Path):
-    run, other = RunFolder(tmp_path), train_tokenizer(SENTENCES, TokenizerConfig(vocabulary_size=30), seed=1)
+    run, other = RunFolder(tmp_path), tokenizer_of(SENTENCES, TokenizerConfig(vocabulary_size=30))
     tokenizer.save(tmp_path / "tokenizer.source.model")
     other.save(tmp_path / "tokenizer.target.model")
-    source, target = load_tokenizers(run, config_of(joint=False))
+    source, target = load_tokenizers(run)
     assert (source.vocabulary_size, target.vocabulary_size) == (40, 30)

@@ -17,8 +17,9 @@ import pydantic
 import tensorflow as tf
 
 from translator.data.corpus import CorpusError
+from translator.data.sampling import Sampling
 from translator.data.store import Sequences, TokenStore
-from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
+from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
 # Rows of an epoch that are sorted by length at once.
 SORTED_TOGETHER = 2**20
@@ -29,6 +30,14 @@ class Batch(NamedTuple):
 
     source: np.ndarray  # int32 [N, B, S]: tokens, EOS, padding
     target: np.ndarray  # int32 [N, B, T + 1]: BOS, tokens, EOS, padding
+
+
+class Step(NamedTuple):
+    """A batch of one step, dealt to replicas."""
+
+    after: "Position"  # of the next one
+    shares: list[Batch]
+    plain: int  # sentences that took their plain segmentation, because no sampled one fitted
 
 
 Count = Annotated[int, pydantic.Field(ge=0, lt=2**63)]  # as it may come back from a file
@@ -42,30 +51,23 @@ class Position:
     batch: Count = 0
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """Another segmentation of the training text each time (Kudo, 2018; Provilkov et al., 2020)."""
-
-    tokenizers: tuple[Tokenizer, Tokenizer]
-    alpha: float
-
-    def resample(self, sequences: Sequences, side: int, seed: int) -> Sequences:
-        """Segments the text of sequences of ids anew; one with an unknown character, whose text is lost, stays."""
-        tokenizer = self.tokenizers[side]
-        rows = [ids.tolist() for ids in sequences]
-        sampled = tokenizer.sample(tokenizer.decode(rows), self.alpha, seed)
-        return Sequences.of([ids if UNK_ID in ids else new for ids, new in zip(rows, sampled, strict=True)])
-
-
 def plan_epoch(
-    store: TokenStore, weights: tuple[float, ...], batch_tokens: int, seed: int, epoch: int, *, few_shapes: bool = False
+    store: TokenStore,
+    weights: tuple[float, ...],
+    batch_tokens: int,
+    seed: int,
+    epoch: int,
+    *,
+    few_shapes: bool = False,
+    sampled: bool = False,
 ) -> list[np.ndarray]:
     """Deals the rows of an epoch into batches of like length, in random order.
 
     Rows are sorted by the rung of their longer side, then by how much longer it is, in random order among equals, and
     cut so that no batch passes `batch_tokens`, counted on its longer side with padding and EOS. With `few_shapes` both
-    sides of a pair have the rung of the longer one, and rungs are few. In a large corpus it is so many rows at a time,
-    drawn at random, that are sorted: memory is then for the row numbers and little else.
+    sides of a pair have the rung of the longer one, and rungs are few. With `sampled` the lengths are those that
+    sampled segmentations may have. In a large corpus it is so many rows at a time, drawn at random, that are sorted:
+    memory is then for the row numbers and little else.
 
     Returns:
         Row numbers of each batch. A row may come more than once with weights above 1.
@@ -80,6 +82,9 @@ def plan_epoch(
     rng.shuffle(rows)
     parts = np.array_split(rows, -(-len(rows) // SORTED_TOGETHER))
     lengths = store.source.compact_lengths(), store.target.compact_lengths()
+    if sampled:
+        longest = longest_of(store)
+        lengths = most_sampled(lengths[0], longest), most_sampled(lengths[1], longest)
     batches = [batch for part in parts for batch in _cut(lengths, part, batch_tokens, few_shapes)]
     return [batches[i] for i in rng.permutation(len(batches))]
 
@@ -108,6 +113,19 @@ def _cut(
                 break
         yield rows[start:stop]
         start = stop
+
+
+def longest_of(store: TokenStore) -> int:
+    """Tokens of the longest sentence of either side."""
+    return max(int(sequences.lengths.max()) for sequences in (store.source, store.target))
+
+
+def most_sampled(lengths: np.ndarray, longest: int) -> np.ndarray:
+    """The most tokens that sampled segmentations may have, for plain ones of so many: an eighth more, and one.
+
+    Nothing gets longer than the longest plain one, so that `data.max_tokens` holds.
+    """
+    return np.minimum(lengths.astype(np.int64) * 9 // 8 + 1, longest).astype(lengths.dtype)
 
 
 def rung(lengths: np.ndarray, to_a_doubling: int = 8) -> np.ndarray:
@@ -161,9 +179,17 @@ class TrainingBatches:
 
     def plan(self, epoch: int) -> list[np.ndarray]:
         """Rows of each batch of an epoch."""
-        return plan_epoch(self.store, self.weights, self.batch_tokens, self.seed, epoch, few_shapes=self.few_shapes)
+        return plan_epoch(
+            self.store,
+            self.weights,
+            self.batch_tokens,
+            self.seed,
+            epoch,
+            few_shapes=self.few_shapes,
+            sampled=self.sampling is not None,
+        )
 
-    def start(self, position: Position, shares: range | None = None) -> Iterator[tuple[Position, list[Batch]]]:
+    def start(self, position: Position, shares: range | None = None) -> Iterator[Step]:
         """Yields each batch's shares, or some of them, and the position after it.
 
         All shares of a batch have one shape: those that have fewer rows than others are filled up with padding.
@@ -174,38 +200,43 @@ class TrainingBatches:
             plan = self.plan(epoch)
             for index in range(first, len(plan)):
                 after = Position(epoch, index + 1) if index + 1 < len(plan) else Position(epoch + 1, 0)
-                yield after, self._batch(plan[index], epoch, index, shares)
+                yield Step(after, *self._batch(plan[index], epoch, shares))
             epoch, first = epoch + 1, 0
 
     def dataset(self, position: Position, shares: range | None = None) -> tf.data.Dataset:
-        """The same as tensors, prepared ahead: (position int64 [2], source, target), one share after the other."""
+        """The same as tensors, prepared ahead, one share after the other: (told, source, target).
 
-        def elements() -> Iterator[tuple[tuple[int, int], np.ndarray, np.ndarray]]:
-            for after, batch in self.start(position, shares):
-                for share in batch:
-                    yield (after.epoch, after.batch), share.source, share.target
+        `told` is int64 [3]: the epoch and the batch that come next, and the sentences that took their plain
+        segmentation.
+        """
+
+        def elements() -> Iterator[tuple[tuple[int, int, int], np.ndarray, np.ndarray]]:
+            for after, dealt, plain in self.start(position, shares):
+                for share in dealt:
+                    yield (after.epoch, after.batch, plain), share.source, share.target
 
         ids = tf.TensorSpec([self.micro_batches, None, None], tf.int32)
-        signature = (tf.TensorSpec([2], tf.int64), ids, ids)
+        signature = (tf.TensorSpec([3], tf.int64), ids, ids)
         return tf.data.Dataset.from_generator(elements, output_signature=signature).prefetch(4 * self.shares)
 
-    def _batch(self, rows: np.ndarray, epoch: int, index: int, shares: range) -> list[Batch]:
-        sides = self.store.source, self.store.target
-        if self.sampling:
-            seeds = np.random.SeedSequence([self.seed, epoch, index]).generate_state(2)
-            source, target = (
-                self.sampling.resample(sequences.take(rows), side, int(seeds[side]))
-                for side, sequences in enumerate(sides)
-            )
-            sides, rows = (source, target), np.arange(len(rows))
-        return self._deal(*sides, rows, shares)
+    def _batch(self, rows: np.ndarray, epoch: int, shares: range) -> tuple[list[Batch], int]:
+        if self.sampling is None:
+            return self._deal(self.store.source, self.store.target, rows, shares), 0
+        plain = self.store.source.take(rows), self.store.target.take(rows)
+        source, target = (int(most_sampled(side.lengths, self._longest).max()) for side in plain)
+        drawn = self.sampling.draw(plain, (self.seed, epoch), rows, (source, target))
+        return self._deal(drawn.source, drawn.target, np.arange(len(rows)), shares), drawn.plain
+
+    @functools.cached_property
+    def _longest(self) -> int:
+        return longest_of(self.store)
 
     def largest(self) -> Batch:
         """A share of padding alone that no share of a batch is larger than, on either side or in attention.
 
         With few shapes it is one of theirs, which another may be larger than by less than a row.
         """
-        longest = max(int(sequences.lengths.max()) for sequences in (self.store.source, self.store.target)) + 1
+        longest = self._longest + 1
         length = int(paired_rungs(np.array(longest), np.array(longest), self.few_shapes)[0])
         rows = max(1, self.batch_tokens // length) if self.few_shapes else -(-self.batch_tokens // length)
         rows = -(-rows // (self.shares * self.micro_batches))

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pydantic
@@ -54,34 +55,45 @@ def prepare_tokenizers(config: Config, run: RunFolder) -> tuple[Tokenizer, Token
 
 def _tokenizers(config: Config, run: RunFolder, show: Show) -> tuple[tuple[Tokenizer, Tokenizer], int | None]:
     """The tokenizers, and the number of training pairs if it has come to light."""
-    joint = config.tokenizer.joint
+    paths = run.tokenizer("source"), run.tokenizer("target")
     count = None
+    if not all(path.exists() for path in paths):
 
-    def pairs() -> Iterator[SentencePair]:
-        nonlocal count
-        number = 0
-        corpora = (sentence_pairs(corpus, config.data) for corpus in config.data.train)
-        for number, pair in enumerate(itertools.chain.from_iterable(corpora), 1):
-            if number % SHOWN_EVERY == 0:
-                show(number, count, "drawing sentences for the vocabulary")
-            yield pair
-        count = number
-        show(number, number, "learning the vocabulary")
+        def pairs() -> Iterator[SentencePair]:
+            nonlocal count
+            number = 0
+            corpora = (sentence_pairs(corpus, config.data) for corpus in config.data.train)
+            for number, pair in enumerate(itertools.chain.from_iterable(corpora), 1):
+                if number % SHOWN_EVERY == 0:
+                    show(number, count, "drawing sentences for the vocabulary")
+                yield pair
+            count = number
+            show(number, number, "learning the vocabulary")
 
-    def trained(side: str, texts: Callable[[], Iterator[str]]) -> Tokenizer:
-        path = run.tokenizer(side, joint=joint)
-        if path.exists():
-            return Tokenizer.load(path)
-        tokenizer = train_tokenizer(texts(), config.tokenizer, config.train.seed)
-        tokenizer.save(path)
-        return tokenizer
+        for path, tokenizer in zip(paths, _make_tokenizers(config, pairs), strict=True):
+            tokenizer.save(path)
+    return load_tokenizers(run), count
 
-    if joint:
-        both = trained("joint", lambda: itertools.chain.from_iterable(pairs()))
-        return (both, both), count
-    source = trained("source", lambda: (pair.source for pair in pairs()))
-    target = trained("target", lambda: (pair.target for pair in pairs()))
-    return (source, target), count
+
+def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]) -> tuple[Tokenizer, Tokenizer]:
+    """Trains tokenizers for source and target, or takes the models that the configuration names."""
+    data, settings = config.data, config.tokenizer
+    if settings.model:
+        paths = [Path(str(settings.model).replace("{lang}", language)) for language in (data.source, data.target)]
+        source, target = map(Tokenizer.adopt, paths)
+        if settings.source_normalization:
+            source = source.with_normalization(settings.source_normalization)
+        if settings.target_normalization:
+            target = target.with_normalization(settings.target_normalization)
+        return source, target
+    one, other = settings.source_normalization or "nmt_nfkc", settings.target_normalization or "keep"
+    if settings.joint:
+        texts = (text for pair in pairs() for text in ((pair.source, one), (pair.target, other)))
+        source = target = train_tokenizer(texts, settings)
+    else:
+        source = train_tokenizer(((pair.source, one) for pair in pairs()), settings)
+        target = train_tokenizer(((pair.target, other) for pair in pairs()), settings)
+    return source.with_normalization(one), target.with_normalization(other)
 
 
 def open_prepared(config: Config, run: RunFolder) -> tuple[tuple[Tokenizer, Tokenizer], TokenStore]:
@@ -95,15 +107,12 @@ def open_prepared(config: Config, run: RunFolder) -> tuple[tuple[Tokenizer, Toke
         raise RunError(
             f"{run.data} is not to be seen from here; a run's folder must be on a disk that all workers share"
         )
-    return load_tokenizers(run, config), store
+    return load_tokenizers(run), store
 
 
-def load_tokenizers(run: RunFolder, config: Config) -> tuple[Tokenizer, Tokenizer]:
-    """The run's tokenizers of the source and the target, the same one with a joint vocabulary."""
-    source = Tokenizer.load(run.tokenizer("source", joint=config.tokenizer.joint))
-    if config.tokenizer.joint:
-        return source, source
-    return source, Tokenizer.load(run.tokenizer("target", joint=False))
+def load_tokenizers(run: RunFolder) -> tuple[Tokenizer, Tokenizer]:
+    """The run's tokenizers of the source and the target."""
+    return Tokenizer.load(run.tokenizer("source")), Tokenizer.load(run.tokenizer("target"))
 
 
 def read_all(corpora: tuple[CorpusConfig, ...], data: DataConfig) -> list[SentencePair]:

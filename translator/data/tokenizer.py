@@ -1,20 +1,25 @@
 """Text to subword ids and back, by SentencePiece (Kudo and Richardson, 2018).
 
-A tokenizer is its model's bytes: the same bytes give the same ids here and, inside a graph, in tensorflow-text.
+A tokenizer is its model's bytes: the same bytes give the same ids here and, inside a graph, in tensorflow-text. How it
+normalises text stands in them too, so that two sides with one vocabulary, each normalised in its own way, are two
+models with the same subwords.
 """
 
+import functools
 import io
 import itertools
 import math
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import sentencepiece
+from google.protobuf.message import DecodeError
+from sentencepiece import sentencepiece_model_pb2
 
-from translator.config import TokenizerConfig
+from translator.config import Normalization, TokenizerConfig
 from translator.errors import TranslatorError
 from translator.files import read_file
 
@@ -24,9 +29,12 @@ PAD_ID, BOS_ID, EOS_ID, UNK_ID = 0, 1, 2, 3
 TRAINING_CHARACTERS = 4096
 # Part of what training computes, not of how fast: sums are added up in as many parts, whatever the number of cores.
 TRAINING_THREADS = 16
-# Likeliest segmentations that sampling draws from (l of Kudo, 2018, §3.1).
-NBEST = 64
 WORD_START = "▁"
+
+# What `keep` changes: a line stays one line for every reader, and characters that nobody sees or types go.
+KEPT_BUT = {chr(code): " " for code in (*range(0x09, 0x0E), 0x85, 0x2028, 0x2029)} | {
+    chr(code): "" for code in (*range(0x01, 0x09), *range(0x0E, 0x20), *range(0x7F, 0x85), *range(0x86, 0xA0))
+}
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -38,15 +46,16 @@ class TokenizerError(TranslatorError):
 class Tokenizer:
     """Splits sentences into subword ids and joins ids into sentences.
 
-    Text is normalised on its way in, by SentencePiece's `nmt_nfkc`: compatibility characters become plain ones ("ﬁ" is
-    "fi"), most control characters go, runs of whitespace become one space, and spaces at the ends go.
-    `decode(encode(text))` is the text so normalised, but for characters that the vocabulary lacks: they become UNK_ID
-    and come back as " ⁇ ". Markers such as "</s>" in a text are text. Half a surrogate pair, which UTF-8 cannot hold,
-    is read as U+FFFD, which the normalisation makes a space.
+    `decode(encode(text))` is the text as its `tokenizer.…_normalization` has it: `keep` trims spaces at the ends, makes
+    one of several, drops control characters and makes spaces of those that end lines, tabs among them; all else comes
+    back as it is. Characters that the vocabulary lacks become UNK_ID, and come back as " ⁇ ", but with byte fallback
+    their UTF-8 bytes, so that they come back too. "▁" comes back as a space, which is how SentencePiece writes one.
+    Markers such as "</s>" in a text are text. Half a surrogate pair, which UTF-8 cannot hold, is read as U+FFFD.
 
     Attributes:
         model: The serialised SentencePiece model.
         vocabulary_size: Subwords, special ones included; every id is below it.
+        is_unigram: Whether it is a unigram model, and not one of byte-pair encoding.
     """
 
     def __init__(self, model: bytes):
@@ -71,9 +80,9 @@ class Tokenizer:
         self._scores = np.array([self._processor.get_score(id_) for id_ in range(self.vocabulary_size)])
         try:
             self._processor.nbest_encode("", nbest_size=1)
-            self._is_unigram = True
+            self.is_unigram = True
         except RuntimeError:  # only a unigram model can
-            self._is_unigram = False
+            self.is_unigram = False
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
@@ -85,6 +94,49 @@ class Tokenizer:
         except TokenizerError as error:
             raise TokenizerError(f"{path}: {error}") from error
 
+    @classmethod
+    def adopt(cls, path: Path) -> "Tokenizer":
+        """Reads any SentencePiece model, and gives the special subwords the ids that they have here.
+
+        The other subwords keep their order. A model without one for padding gets one.
+
+        Raises:
+            TokenizerError: it is missing or no SentencePiece model.
+        """
+        try:
+            model = _parsed(read_file(path))
+        except OSError as error:
+            raise TokenizerError(f"tokenizer.model: {path} cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise TokenizerError(f"tokenizer.model: {path} is not a SentencePiece model: {error}") from error
+        spec, pieces = model.trainer_spec, list(model.pieces)
+        special = []
+        for id_, name in enumerate(("pad", "bos", "eos", "unk")):
+            old = getattr(spec, f"{name}_id")
+            text = pieces[old].piece if 0 <= old < len(pieces) else getattr(spec, f"{name}_piece")
+            kind = model.SentencePiece.UNKNOWN if id_ == UNK_ID else model.SentencePiece.CONTROL
+            special.append(model.SentencePiece(piece=text, type=kind))
+            setattr(spec, f"{name}_id", id_)
+        names = {piece.piece for piece in special}
+        others = [piece for piece in pieces if piece.piece not in names]
+        del model.pieces[:]
+        model.pieces.extend([*special, *others])
+        spec.vocab_size = len(model.pieces)
+        try:
+            return cls(model.SerializeToString())
+        except TokenizerError as error:
+            raise TokenizerError(f"tokenizer.model: {path}: {error}") from error
+
+    def with_normalization(self, normalization: Normalization) -> "Tokenizer":
+        """The same subwords behind another normalisation."""
+        model = _parsed(self.model)
+        spec = model.normalizer_spec
+        other = sentencepiece_model_pb2.NormalizerSpec.FromString(
+            _normalizer(normalization).serialized_normalizer_spec()
+        )
+        spec.name, spec.precompiled_charsmap = normalization, other.precompiled_charsmap
+        return Tokenizer(model.SerializeToString(deterministic=True))
+
     def save(self, path: Path) -> None:
         """Writes the model file, which every SentencePiece can load."""
         path.write_bytes(self.model)
@@ -93,50 +145,56 @@ class Tokenizer:
         """The most probable ids of each sentence, without BOS and EOS; on all cores, or on so many."""
         return self._processor.encode([_writable(sentence) for sentence in sentences], num_threads=threads)
 
-    def sample(self, sentences: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
-        """Ids of a segmentation drawn at random for each sentence: a pure function of the arguments.
-
-        A unigram model draws one x of its `NBEST` likeliest segmentations with a probability ∝ P(x)^alpha (subword
-        regularization; Kudo, 2018, §3): small values give more, and shorter, subwords. A BPE model skips each merge
-        with probability alpha (BPE-dropout; Provilkov et al., 2020), so there it is large values that do.
-
-        SentencePiece's own sampling is of no use here: its draws differ between processes, whatever the seed.
+    def likeliest(self, words: Sequence[list[int]], most: int) -> Iterator[list[tuple[float, list[int]]]]:
+        """The likeliest segmentations of words by a unigram model, at most so many of each.
 
         Args:
-            sentences: They share one stream of random numbers, so what comes before a sentence matters to it.
-            alpha: In [0, 1). 0 is off: the ids of `encode`.
-            seed: Not negative.
+            words: plain segmentations, as `encode` gives them.
+            most: of each word, the plain one included.
+
+        Yields:
+            For each word (gap, ids), ascending: how far its log-probability is below the plain one's, which comes
+            first. A word with characters that the vocabulary lacks has the plain one alone.
         """
-        if alpha == 0.0:
-            return self.encode(sentences)
-        generator = np.random.default_rng(seed)
-        texts = [_writable(sentence) for sentence in sentences]
-        if self._is_unigram:
-            return [
-                self._draw(segmentations, alpha, generator)
-                for segmentations in self._processor.nbest_encode(texts, nbest_size=NBEST)
+        spelled = [self._spelled(ids) for ids in words]
+        found = self._processor.nbest_encode([text or "" for text in spelled], nbest_size=most)
+        for plain, text, segmentations in zip(words, spelled, found, strict=True):
+            own = self._scores[plain].sum()
+            others = [
+                (max(0.0, float(own - self._scores[ids].sum())), ids)
+                for ids in segmentations
+                if ids != plain and UNK_ID not in ids
             ]
-        return [self._merge(pieces, alpha, generator) for pieces in self._processor.encode(texts, out_type=str)]
+            same = text is not None and "".join(self.pieces(segmentations[0])) == "".join(self.pieces(plain))
+            yield [(0.0, plain), *sorted(others)[: most - 1]] if same else [(0.0, plain)]
 
-    def _draw(self, segmentations: list[list[int]], alpha: float, generator: np.random.Generator) -> list[int]:
-        """One of several segmentations, by their probability to the power of alpha (Gumbel's trick)."""
-        log_probs = np.array([self._scores[ids].sum() for ids in segmentations])
-        return segmentations[int(np.argmax(alpha * log_probs + generator.gumbel(size=len(segmentations))))]
+    def with_dropout(self, word: list[int], dropout: float, draws: int) -> list[tuple[float, list[int]]]:
+        """Segmentations of a word by BPE-dropout, the plain one first: a pure function of the arguments.
 
-    def _merge(self, pieces: list[str], dropout: float, generator: np.random.Generator) -> list[int]:
-        """Byte-pair encoding of a segmented sentence from its characters up, each merge skipped by chance."""
-        merged: list[int] = []
-        for word in re.findall(f"{WORD_START}?[^{WORD_START}]+|{WORD_START}", "".join(pieces)):
-            symbols = list(word)
-            while True:
-                pairs = [(self._rank(a + b), i) for i, (a, b) in enumerate(itertools.pairwise(symbols))]
-                kept = generator.random(len(pairs)) >= dropout
-                best = min((pair for pair, keep in zip(pairs, kept, strict=True) if keep), default=(math.inf, 0))
-                if best[0] == math.inf:
-                    break
-                symbols[best[1] : best[1] + 2] = [symbols[best[1]] + symbols[best[1] + 1]]
-            merged += (self._processor.piece_to_id(symbol) for symbol in symbols)
-        return merged
+        Each is made of the word's characters by the merges of byte-pair encoding, each skipped with the probability
+        `dropout` (Provilkov et al., 2020). Gaps are 0: all are equally likely.
+        """
+        if self._spelled(word) is None:
+            return [(0.0, word)]
+        generator = np.random.default_rng(word)
+        symbols = list("".join(self.pieces(word)))
+        return [(0.0, word), *((0.0, self._merged(symbols, dropout, generator)) for _ in range(draws))]
+
+    def _spelled(self, ids: list[int]) -> str | None:
+        """What a word's subwords spell; None where some are unknown, or bytes."""
+        special = any(id_ == UNK_ID or self._processor.is_byte(id_) for id_ in ids)
+        return None if special else "".join(self.pieces(ids)).replace(WORD_START, " ")
+
+    def _merged(self, symbols: list[str], dropout: float, generator: np.random.Generator) -> list[int]:
+        """The ids of characters after BPE's merges, some skipped by chance."""
+        symbols = list(symbols)
+        while True:
+            pairs = [(self._rank(a + b), i) for i, (a, b) in enumerate(itertools.pairwise(symbols))]
+            kept = generator.random(len(pairs)) >= dropout
+            best = min((pair for pair, keep in zip(pairs, kept, strict=True) if keep), default=(math.inf, 0))
+            if best[0] == math.inf:
+                return [self._processor.piece_to_id(symbol) for symbol in symbols]
+            symbols[best[1] : best[1] + 2] = [symbols[best[1]] + symbols[best[1] + 1]]
 
     def _rank(self, piece: str) -> float:
         """How early BPE made a piece; infinite for what is none."""
@@ -153,26 +211,34 @@ class Tokenizer:
         return [self._processor.id_to_piece(int(piece)) for piece in ids]
 
 
-def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig, seed: int) -> Tokenizer:
+def train_tokenizer(texts: Iterable[tuple[str, Normalization]], config: TokenizerConfig) -> Tokenizer:
     """Learns a vocabulary from at most `config.training_sentences` sentences drawn at random.
 
-    The same sentences, configuration and seed give the same model bytes, on any number of cores.
+    The same texts and configuration give the same model bytes, on any number of cores.
+
+    Args:
+        texts: sentences, each with the normalisation that it is to be seen through.
+        config: `config.seed` decides which sentences are drawn.
+
+    Returns:
+        A tokenizer that itself normalises as `keep`.
 
     Raises:
         TokenizerError: if there is no text, or its vocabulary cannot have `config.vocabulary_size` subwords.
     """
-    sample = _reservoir(sentences, config.training_sentences, random.Random(seed))
+    sample = _reservoir(texts, config.training_sentences, random.Random(config.seed))
     if not sample:
         raise TokenizerError("there is no text to learn a vocabulary from: the training corpus has only blank lines")
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(sample),
+            sentence_iterator=(_normalizer(normalization).Normalize(text) for text, normalization in sample),
             model_writer=model,
             model_type=config.kind,
             vocab_size=config.vocabulary_size,
             character_coverage=config.character_coverage,
-            normalization_rule_name="nmt_nfkc",
+            byte_fallback=config.byte_fallback,
+            normalization_rule_name="identity",
             max_sentence_length=4 * TRAINING_CHARACTERS,  # bytes; UTF-8 takes four at most
             num_threads=TRAINING_THREADS,
             pad_id=PAD_ID,
@@ -183,17 +249,34 @@ def train_tokenizer(sentences: Iterable[str], config: TokenizerConfig, seed: int
         )
     except RuntimeError as error:
         raise TokenizerError(_training_problem(str(error), config.vocabulary_size)) from error
-    return Tokenizer(model.getvalue())
+    return Tokenizer(model.getvalue()).with_normalization("keep")
 
 
-def _reservoir(sentences: Iterable[str], size: int, generator: random.Random) -> list[str]:
-    """Draws `size` of the non-blank sentences, each with the same chance (algorithm R; Vitter, 1985)."""
-    sample: list[str] = []
-    texts = (sentence for sentence in sentences if sentence.strip())
-    for count, text in enumerate(texts, 1):
+def _parsed(model: bytes) -> sentencepiece_model_pb2.ModelProto:
+    """A ValueError if these bytes are no model."""
+    try:
+        return sentencepiece_model_pb2.ModelProto.FromString(model)
+    except DecodeError as error:
+        raise ValueError(str(error)) from error
+
+
+@functools.cache
+def _normalizer(normalization: Normalization) -> sentencepiece.SentencePieceNormalizer:
+    sentencepiece.set_min_log_level(2)  # of this process
+    rules = {"norm_map": list(KEPT_BUT.items())} if normalization == "keep" else {"rule_name": normalization}
+    return sentencepiece.SentencePieceNormalizer(**rules, add_dummy_prefix=False, escape_whitespaces=False)
+
+
+def _reservoir(
+    texts: Iterable[tuple[str, Normalization]], size: int, generator: random.Random
+) -> list[tuple[str, Normalization]]:
+    """Draws `size` of the non-blank texts, each with the same chance (algorithm R; Vitter, 1985)."""
+    sample: list[tuple[str, Normalization]] = []
+    usable = (text for text in texts if text[0].strip())
+    for count, (text, normalization) in enumerate(usable, 1):
         place = count - 1 if count <= size else generator.randrange(count)
         if place < size:
-            sample[place : place + 1] = [_writable(text[:TRAINING_CHARACTERS])]
+            sample[place : place + 1] = [(_writable(text[:TRAINING_CHARACTERS]), normalization)]
     return sample
 
 

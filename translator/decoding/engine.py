@@ -5,11 +5,11 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from translator.config import SearchConfig
-from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID
+from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from translator.decoding.search import Hypotheses, SpecialIds, beam_search, greedy_search
 from translator.model.transformer import Transformer
 
-SPECIAL_IDS = SpecialIds(PAD_ID, BOS_ID, EOS_ID)
+SPECIAL_IDS = SpecialIds(PAD_ID, BOS_ID, EOS_ID, never=(PAD_ID, BOS_ID, UNK_ID))
 
 
 def search_function(model: Transformer, config: SearchConfig) -> Callable[[tf.Tensor], Hypotheses]:

@@ -8,7 +8,7 @@ is a nest of tensors, of which `sentence_state` is the same for all hypotheses o
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -34,6 +34,7 @@ class SpecialIds(NamedTuple):
     pad: int
     bos: int
     eos: int
+    never: tuple[int, ...] = ()  # ids that no translation has
 
 
 class BeamState(NamedTuple):
@@ -101,6 +102,7 @@ def _advance_beam(
     logits, hypothesis_state = step(
         tf.reshape(state.ids[:, :, -1], [-1]), state.position, state.sentence_state, state.hypothesis_state
     )
+    logits = without(logits, special.never)
     # 2W candidates: even if W of them end now, W remain to extend.
     log_probs, parents, tokens = _candidates(logits, state.log_probs, 2 * W)
     length = state.position + 1
@@ -212,6 +214,7 @@ def greedy_search(
     def advance(*loop_state: Any) -> GreedyState:
         state = GreedyState(*loop_state)
         logits, hypothesis_state = step(state.tokens, state.position, state.sentence_state, state.hypothesis_state)
+        logits = without(logits, special.never)
         tokens = tf.argmax(logits, -1, tf.int32)
         gained = _log_softmax(logits, tokens)
         ends = tokens == special.eos
@@ -246,6 +249,16 @@ def greedy_search(
     end = _while(lambda state: tf.size(state.rows) > 0, advance, start)
     scores = end.log_probs / tf.cast(end.lengths, tf.float32) ** length_penalty
     return Hypotheses(end.ids[:, None], scores[:, None])
+
+
+def without(logits: tf.Tensor, ids: Sequence[int]) -> tf.Tensor:
+    """Logits, float32 [N, V], that leave no probability to some ids."""
+    if not ids:
+        return logits
+    N, k = tf.shape(logits)[0], len(ids)
+    columns = tf.tile(tf.constant(list(ids))[None], [N, 1])  # [N, k]
+    places = tf.stack([tf.repeat(tf.range(N), k), tf.reshape(columns, [-1])], 1)  # [N · k, 2]
+    return tf.tensor_scatter_nd_update(logits, places, tf.fill([N * k], NEVER))
 
 
 def top_k(x: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:

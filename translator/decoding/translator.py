@@ -58,7 +58,7 @@ class Translator:
         config = run.load_config()
         if not run.model.is_file():
             raise RunError(f"{path} has no model yet: its training has not come to an end. `translator train` goes on")
-        source, target = load_tokenizers(run, config)
+        source, target = load_tokenizers(run)
         model = build_model(config, source, target)
         weights = read_weights(run.model)
         require_finite(weights, run.model)

@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from translator.config import Config
-from translator.data.batches import Position, Sampling, TrainingBatches
+from translator.data.batches import Position, TrainingBatches
 from translator.data.prepare import read_all
 from translator.data.provenance import described
+from translator.data.sampling import Sampling
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.translator import Translator, build_model

@@ -1,0 +1,186 @@
+import math
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sentencepiece
+
+from tests.tokenizers import tokenizer_of
+from translator.config import TokenizerConfig
+from translator.data import sampling as sampling_module
+from translator.data.sampling import NBEST, Drawn, Sampling
+from translator.data.store import Sequences
+from translator.data.tokenizer import UNK_ID, Tokenizer, TokenizerError
+
+RNG = random.Random(5)
+SYLLABLES = ["haus", "boot", "baum", "kind", "mann", "frau", "see", "berg", "rot", "blau"]
+WORDS = ["".join(RNG.choices(SYLLABLES, k=RNG.randint(1, 3))) for _ in range(60)]
+SENTENCES = [" ".join(RNG.choices(WORDS, k=RNG.randint(1, 6))) for _ in range(80)]
+ENDLESS = 10**6  # tokens that no sentence has
+
+
+@pytest.fixture(scope="module", params=["unigram", "bpe"])
+def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
+    return tokenizer_of(SENTENCES, TokenizerConfig(kind=request.param, vocabulary_size=50))
+
+
+@pytest.fixture(scope="module")
+def unigram() -> Tokenizer:
+    return tokenizer_of(SENTENCES, TokenizerConfig(vocabulary_size=50))
+
+
+def plain(tokenizer: Tokenizer, sentences: list[str] = SENTENCES) -> tuple[Sequences, Sequences]:
+    ids = tokenizer.encode(sentences)
+    return Sequences.of(ids), Sequences.of(ids[::-1])
+
+
+def draw(sampling: Sampling, seed: int = 1, epoch: int = 0, sentences: list[str] = SENTENCES) -> Drawn:
+    sides = plain(sampling.tokenizers[0], sentences)
+    return sampling.draw(sides, (seed, epoch), np.arange(len(sentences)), (ENDLESS, ENDLESS))
+
+
+def lists(sequences: Sequences) -> list[list[int]]:
+    return [ids.tolist() for ids in sequences]
+
+
+def test_samples_spell_the_same_sentences(tokenizer: Tokenizer):
+    drawn = draw(Sampling((tokenizer, tokenizer), 0.3))
+    assert tokenizer.decode(lists(drawn.source)) == SENTENCES
+    assert tokenizer.decode(lists(drawn.target)) == SENTENCES[::-1]
+    assert lists(drawn.source) != tokenizer.encode(SENTENCES)
+    assert drawn.plain == 0
+
+
+def test_a_sample_depends_on_seed_epoch_and_row_alone(tokenizer: Tokenizer):
+    sampling = Sampling((tokenizer, tokenizer), 0.3)
+    whole = draw(sampling, 1, 0)
+    assert lists(draw(sampling, 2, 0).source) != lists(whole.source) != lists(draw(sampling, 1, 1).source)
+    rows = np.array([70, 3, 41])
+    sides = plain(tokenizer)
+    part = sampling.draw((sides[0].take(rows), sides[1].take(rows)), (1, 0), rows, (ENDLESS, ENDLESS))
+    assert lists(part.source) == lists(whole.source.take(rows))
+    assert lists(part.target) == lists(whole.target.take(rows))
+    again = Sampling((Tokenizer(tokenizer.model), tokenizer), 0.3)
+    assert lists(draw(again, 1, 0).source) == lists(whole.source)
+
+
+def test_samples_are_the_same_in_another_process(tokenizer: Tokenizer, tmp_path: Path):
+    # A resumed run is another process.
+    tokenizer.save(tmp_path / "model")
+    script = f"""
+import numpy as np
+from pathlib import Path
+from translator.data.sampling import Sampling
+from translator.data.store import Sequences
+from translator.data.tokenizer import Tokenizer
+tokenizer = Tokenizer.load(Path({str(tmp_path / "model")!r}))
+ids = tokenizer.encode({SENTENCES!r})
+sides = Sequences.of(ids), Sequences.of(ids[::-1])
+drawn = Sampling((tokenizer, tokenizer), 0.3).draw(sides, (7, 2), np.arange(len(ids)), ({ENDLESS}, {ENDLESS}))
+print([ids.tolist() for ids in drawn.source])
+"""
+    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert other.stdout.strip() == str(lists(draw(Sampling((tokenizer, tokenizer), 0.3), 7, 2).source))
+
+
+def test_forgotten_words_change_nothing(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch):
+    expected = draw(Sampling((tokenizer, tokenizer), 0.3))
+    monkeypatch.setattr(sampling_module, "MOST_WORDS", 5)
+    sampling = Sampling((tokenizer, tokenizer), 0.3)
+    for _ in range(2):
+        assert lists(draw(sampling).source) == lists(expected.source)
+        assert lists(draw(sampling, sentences=SENTENCES[:9]).source) == lists(expected.source)[:9]
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.5])
+def test_a_sentence_takes_its_64_likeliest_segmentations_by_their_probability(unigram: Tokenizer, alpha: float):
+    # SentencePiece's own n-best list is the oracle, for a sentence with more segmentations than that.
+    sentence, draws = max(SENTENCES, key=len), 20_000
+    processor = sentencepiece.SentencePieceProcessor(model_proto=unigram.model)
+    best = processor.nbest_encode(sentence, nbest_size=NBEST)
+    assert len(best) == NBEST
+    weights = np.array([math.exp(alpha * sum(processor.get_score(piece) for piece in ids)) for ids in best])
+    expected = {tuple(ids): weight for ids, weight in zip(best, weights / weights.sum(), strict=True)}
+    drawn = draw(Sampling((unigram, unigram), alpha), sentences=[sentence] * draws)
+    found = Counter(map(tuple, lists(drawn.source)))
+    assert found.keys() <= expected.keys()
+    for ids, probability in expected.items():
+        deviation = math.sqrt(draws * probability * (1 - probability))
+        assert abs(found[ids] - draws * probability) < 5 * deviation + 1
+
+
+def test_every_sentence_has_the_n_best_list_of_sentencepiece(unigram: Tokenizer):
+    processor = sentencepiece.SentencePieceProcessor(model_proto=unigram.model)
+    words = Sampling((unigram, unigram), 0.2)._words
+    numbers, bounds = words.of(plain(unigram))
+    cumulative = sampling_module._Likeliest(words, numbers, bounds, 0.01)._cumulative
+    for row, sentence in enumerate(SENTENCES):
+        scores = [
+            sum(processor.get_score(id_) for id_ in ids) for ids in processor.nbest_encode(sentence, nbest_size=NBEST)
+        ]
+        weights = np.diff(cumulative[row], prepend=0.0)
+        gaps = -np.log(weights[weights > 0]) / 0.01
+        assert gaps == pytest.approx(scores[0] - np.array(scores), rel=1e-4, abs=1e-2)
+
+
+def test_bpe_dropout_gives_more_subwords_the_more_it_drops():
+    tokenizer = tokenizer_of(SENTENCES, TokenizerConfig(kind="bpe", vocabulary_size=50))
+    tokens = [len(draw(Sampling((tokenizer, tokenizer), alpha)).source.ids) for alpha in (0.01, 0.3, 0.99)]
+    assert tokens == sorted(tokens)
+    assert tokens[2] / sum(len(sentence) + 1 for sentence in SENTENCES) > 0.95  # nearly a subword for a character
+
+
+def test_words_of_a_bpe_model_are_drawn_one_by_one():
+    tokenizer = tokenizer_of(SENTENCES, TokenizerConfig(kind="bpe", vocabulary_size=50))
+    drawn = draw(Sampling((tokenizer, tokenizer), 0.4), sentences=["hausboot hausboot"] * 200)
+    halves = [(tuple(ids[: len(ids) // 2]), tuple(ids[len(ids) // 2 :])) for ids in lists(drawn.source)]
+    assert sum(one != other for one, other in halves) > 50
+
+
+def test_a_draw_that_is_too_long_is_drawn_again_then_plain(tokenizer: Tokenizer):
+    sampling = Sampling((tokenizer, tokenizer), 0.01 if tokenizer.is_unigram else 0.05)
+    sentences = [sentence for sentence in SENTENCES if len(tokenizer.encode([sentence])[0]) == 10] * 10
+    (source, target), rows = plain(tokenizer, sentences), np.arange(len(sentences) or 1)
+    tight = sampling.draw((source, target), (1, 0), rows, (10, ENDLESS))
+    free = draw(sampling, sentences=sentences)
+    assert tight.source.lengths.max() == 10 < free.source.lengths.max()
+    fitted = rows[free.source.lengths <= 10]
+    assert lists(tight.source.take(fitted)) == lists(free.source.take(fitted))
+    assert lists(tight.target) == lists(free.target)
+    assert 0 < tight.plain < len(sentences) - len(fitted)  # some fitted when drawn again
+
+
+def test_a_word_with_an_unknown_character_stays(tokenizer: Tokenizer):
+    drawn = draw(Sampling((tokenizer, tokenizer), 0.1), sentences=["犬haus kindmannfrau"] * 50)
+    (word,) = tokenizer.encode(["犬haus"])
+    assert UNK_ID in word
+    assert all(ids[: len(word)] == word for ids in lists(drawn.source))
+    assert len({tuple(ids) for ids in lists(drawn.source)}) > 1
+
+
+def test_text_without_spaces_is_one_word(unigram: Tokenizer):
+    sentences = ["".join(RNG.choices(SYLLABLES, k=12)) for _ in range(20)]
+    drawn = draw(Sampling((unigram, unigram), 0.1), sentences=sentences)
+    assert unigram.decode(lists(drawn.source)) == sentences
+    assert lists(drawn.source) != unigram.encode(sentences)
+
+
+def test_subwords_with_a_space_inside_make_a_sentence_one_word(tmp_path: Path):
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([*SENTENCES, *["haus boot haus boot"] * 200]), model_prefix=str(tmp_path / "spm"),
+        vocab_size=60, split_by_whitespace=False, minloglevel=2,
+    )  # fmt: skip
+    tokenizer = Tokenizer.adopt(tmp_path / "spm.model")
+    assert any("▁" in piece[1:] for piece in tokenizer.pieces(range(tokenizer.vocabulary_size)))
+    drawn = draw(Sampling((tokenizer, tokenizer), 0.1))
+    assert tokenizer.decode(lists(drawn.source)) == SENTENCES
+
+
+def test_models_of_two_kinds_are_refused(unigram: Tokenizer):
+    bpe = tokenizer_of(SENTENCES, TokenizerConfig(kind="bpe", vocabulary_size=50))
+    with pytest.raises(TokenizerError, match=r"^tokenizer\.sampling_alpha means one thing for a unigram model and"):
+        Sampling((unigram, bpe), 0.1)

@@ -1,0 +1,14 @@
+"""Tokenizers for tests."""
+
+from collections.abc import Iterable
+
+from translator.config import Normalization, TokenizerConfig
+from translator.data.tokenizer import Tokenizer, train_tokenizer
+
+
+def tokenizer_of(
+    sentences: Iterable[str], config: TokenizerConfig, normalization: Normalization = "nmt_nfkc"
+) -> Tokenizer:
+    """Trained on sentences that it sees through its own normalisation."""
+    texts = ((sentence, normalization) for sentence in sentences)
+    return train_tokenizer(texts, config).with_normalization(normalization)

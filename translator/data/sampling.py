@@ -1,0 +1,309 @@
+"""Another segmentation of each training sentence in each epoch: subword regularization and BPE-dropout.
+
+SentencePiece's own sampling cannot be used: its draws differ between processes, whatever the seed, and its n-best lists
+are twenty times too slow. Subwords do not cross spaces, so that a sentence's segmentations are combinations of its
+words' segmentations, and words recur: each is segmented once and remembered.
+
+Letters: R sentences, W words of all of them, N segmentations of a sentence, A segmentations of a word.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from translator.data.store import Sequences
+from translator.data.tokenizer import WORD_START, Tokenizer, TokenizerError
+
+NBEST = 64  # likeliest segmentations that a sentence's is drawn from (l of Kudo, 2018, §3.1)
+DROPOUT_DRAWS = 32  # segmentations of a word by BPE-dropout that its own is drawn from
+ATTEMPTS = 4  # draws of a sentence that must fit into its batch, before it takes its plain segmentation
+# Words remembered, and subwords of their segmentations; past either all are forgotten. At most some 300 MB.
+MOST_WORDS, MOST_SUBWORDS = 2**18, 2**25
+
+# Sums of gaps are whole numbers of 19 bits, so fine that rounding hardly ever changes which are the smallest. The ranks
+# that a sum is of stand in the bits behind it, so that one addition and one sort of 32 bits do.
+RANK_BITS = 6
+TOO_LARGE = 2**19 - 1
+# Blocks of ranks i, j in two ascending lists that hold all whose sum may be among the NBEST smallest of all sums, as
+# those with (i + 1)(j + 1) ≤ NBEST are: i below the first number, j from the second to the third.
+_BLOCKS = [(NBEST >> k, 2**k - 1, 2 ** (k + 1) - 1) for k in range(RANK_BITS + 1)]
+_RANKS = np.arange(NBEST, dtype=np.uint32)
+
+
+class Drawn(NamedTuple):
+    """Sentence pairs segmented at random."""
+
+    source: Sequences
+    target: Sequences
+    plain: int  # sentences that took their plain segmentation, because no draw fitted
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Draws segmentations: a pure function of the seed, the epoch and the row, whatever else is in the batch.
+
+    With a unigram model a sentence takes one x of its `NBEST` likeliest segmentations, with a probability ∝ P(x)^alpha
+    (subword regularization; Kudo, 2018, §3): small values give more, and shorter, subwords. With a BPE model each merge
+    is skipped with probability alpha (BPE-dropout; Provilkov et al., 2020), so there large values do; a word takes one
+    of `DROPOUT_DRAWS` such segmentations. Words with characters that the vocabulary lacks stay as they are.
+
+    Raises:
+        TokenizerError: one side's model is unigram and the other's BPE, for which alpha means different things.
+    """
+
+    tokenizers: tuple[Tokenizer, Tokenizer]  # of the source and of the target
+    alpha: float  # in (0, 1)
+    _words: "Words" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if len({tokenizer.is_unigram for tokenizer in self.tokenizers}) > 1:
+            raise TokenizerError(
+                "tokenizer.sampling_alpha means one thing for a unigram model and another for BPE; set it to 0, or "
+                "give both sides models of one kind"
+            )
+        object.__setattr__(self, "_words", Words(self.tokenizers, self.alpha))
+
+    def draw(
+        self, plain: tuple[Sequences, Sequences], seeds: tuple[int, int], rows: np.ndarray, most: tuple[int, int]
+    ) -> Drawn:
+        """Segments sentence pairs anew.
+
+        Args:
+            plain: their plain segmentations, source and target, none empty.
+            seeds: the run's seed and the epoch.
+            rows: int64, the number of each pair in the store.
+            most: tokens of a source and of a target that no draw passes, nor a plain segmentation.
+        """
+        words, bounds = self._words.of(plain)
+        sizes = np.diff(bounds)
+        if self.tokenizers[0].is_unigram:
+            segmentations: _Likeliest | _Independent = _Likeliest(self._words, words, bounds, self.alpha)
+        else:
+            segmentations = _Independent(self._words.counts[words], sizes)
+        limits = np.repeat(most, len(rows))
+        numbers = np.concatenate([2 * rows, 2 * rows + 1])
+        chosen, pending = np.zeros(len(words), np.int64), np.ones(len(sizes), bool)
+        for attempt in range(ATTEMPTS):
+            drawn = segmentations.draw(_uniform([*seeds, attempt], numbers))
+            chosen = np.where(np.repeat(pending, sizes), drawn, chosen)
+            pending = np.add.reduceat(self._words.lengths(words, chosen), bounds[:-1]) > limits
+            if not pending.any():
+                break
+        chosen[np.repeat(pending, sizes)] = 0
+        return Drawn(*self._words.spelled(words, chosen, bounds), int(pending.sum()))
+
+
+class Words:
+    """The words that have been met, with their segmentations; the plain one comes first."""
+
+    def __init__(self, tokenizers: tuple[Tokenizer, Tokenizer], alpha: float) -> None:
+        self._tokenizers, self._alpha = tokenizers, alpha
+        self._begins = [_begins_word(tokenizer) for tokenizer in tokenizers]
+        self._forget()
+
+    def _forget(self) -> None:
+        self._numbers: tuple[dict[bytes, int], dict[bytes, int]] = ({}, {})  # of each side
+        self.gaps = np.empty([0, NBEST], np.float32)  # [words, A], log P below the plain one's; ascending, then ∞
+        self.counts = np.empty([0], np.int64)  # [words], A of each
+        self._ends = np.empty([0, NBEST + 1], np.int64)  # [words, A + 1], where segmentations begin and end in `_ids`
+        self._ids, self._used = np.empty([0], np.int32), 0
+
+    def of(self, plain: tuple[Sequences, Sequences]) -> tuple[np.ndarray, np.ndarray]:
+        """The words of all sources, then of all targets: int64 [W]; and where sentences begin and end: [R + 1]."""
+        if sum(map(len, self._numbers)) > MOST_WORDS or self._used > MOST_SUBWORDS:
+            self._forget()
+        source, target = (self._of_side(side, sequences) for side, sequences in enumerate(plain))
+        return np.concatenate([source[0], target[0]]), np.concatenate([source[1], len(source[0]) + target[1][1:]])
+
+    def _of_side(self, side: int, sequences: Sequences) -> tuple[np.ndarray, np.ndarray]:
+        ids = sequences.ids.astype(np.int32)
+        begins = self._begins[side][ids]
+        begins[sequences.offsets[:-1]] = True
+        bounds = np.append(np.flatnonzero(begins), len(ids))
+        spelled, width, known = ids.tobytes(), ids.itemsize, self._numbers[side]
+        words = [spelled[start:end] for start, end in itertools.pairwise((bounds * width).tolist())]
+        if new := [word for word in dict.fromkeys(words) if word not in known]:
+            self._learn(side, new)
+        return np.fromiter(map(known.__getitem__, words), np.int64, len(words)), np.searchsorted(
+            bounds, sequences.offsets
+        )
+
+    def lengths(self, words: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """Tokens of one segmentation of each word: int64 [W]."""
+        return self._ends[words, chosen + 1] - self._ends[words, chosen]
+
+    def spelled(self, words: np.ndarray, chosen: np.ndarray, bounds: np.ndarray) -> tuple[Sequences, Sequences]:
+        """The sources and targets that words make, with one segmentation chosen for each word."""
+        lengths, starts = self.lengths(words, chosen), self._ends[words, chosen]
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        ids = self._ids[np.arange(ends[-1]) + np.repeat(starts - ends[:-1], lengths)]
+        offsets = ends[bounds]
+        middle = len(offsets) // 2
+        start = offsets[middle]
+        return Sequences(ids[:start], offsets[: middle + 1]), Sequences(ids[start:], offsets[middle:] - start)
+
+    def _learn(self, side: int, words: list[bytes]) -> None:
+        tokenizer = self._tokenizers[side]
+        plain = [np.frombuffer(word, np.int32).tolist() for word in words]
+        if tokenizer.is_unigram:
+            segmented = tokenizer.likeliest(plain, NBEST)
+        else:
+            segmented = (tokenizer.with_dropout(ids, self._alpha, DROPOUT_DRAWS) for ids in plain)
+        first = sum(map(len, self._numbers))
+        self.gaps, self.counts, self._ends = (
+            _with_room(array, first + len(words)) for array in (self.gaps, self.counts, self._ends)
+        )
+        for number, (word, segmentations) in enumerate(zip(words, segmented, strict=True), first):
+            gaps = [gap for gap, _ in segmentations]
+            ends = self._used + np.cumsum([0, *(len(ids) for _, ids in segmentations)])
+            self._ids = _with_room(self._ids, int(ends[-1]))
+            self._ids[self._used : ends[-1]] = list(itertools.chain.from_iterable(ids for _, ids in segmentations))
+            self._used = int(ends[-1])
+            self.gaps[number] = math.inf
+            self.gaps[number, : len(gaps)] = gaps
+            self.counts[number] = len(gaps)
+            self._ends[number, : len(ends)] = ends
+            self._numbers[side][word] = number
+
+
+class _Likeliest:
+    """The N likeliest segmentations of sentences, as combinations of their words'.
+
+    Words are combined one after the other, keeping the N smallest sums of gaps. Those with the smallest gaps come
+    first: the others are soon seen to have no part in any of the N.
+    """
+
+    def __init__(self, table: Words, words: np.ndarray, bounds: np.ndarray, alpha: float) -> None:
+        """`words`: int64 [W], all sentences' by their numbers in the table; `bounds`: int64 [R + 1]."""
+        self._size, R = len(words), len(bounds) - 1
+        row_of = np.repeat(np.arange(R), np.diff(bounds))
+        ambiguous = np.flatnonzero(table.counts[words] > 1)
+        # By sentence, then by gap: as whole numbers, non-negative floats have the order that they have as floats.
+        gap = table.gaps[words[ambiguous], 1]
+        ambiguous = ambiguous[np.argsort(row_of[ambiguous].astype(np.uint64) << np.uint64(32) | gap.view(np.uint32))]
+        counts = np.bincount(row_of[ambiguous], minlength=R)
+        starts = np.cumsum(counts) - counts
+        # What a unit of the whole numbers stands for: they suffice for what may be among the N smallest.
+        unit = _bound(table, words[ambiguous], row_of[ambiguous], starts, counts) / (TOO_LARGE - 2)
+        per_unit = (1.0 / np.maximum(unit, np.finfo(np.float32).tiny)).astype(np.float32)
+        # Of each round: its sentences, the word of each, and the sums with the ranks that they are of.
+        self._rounds: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        sums = np.full([R, NBEST], TOO_LARGE << 2 * RANK_BITS, np.uint32)
+        sums[:, 0] = 0
+        rows = np.flatnonzero(counts)
+        for nth in range(int(counts.max(initial=0))):
+            places = ambiguous[starts[rows] + nth]
+            gaps = np.minimum(table.gaps[words[places]] * per_unit[rows, None], np.float32(TOO_LARGE))
+            gaps = gaps.astype(np.uint32) << np.uint32(2 * RANK_BITS)
+            matters = gaps[:, 1] < sums[rows, -1]
+            rows, places, gaps = rows[matters], places[matters], gaps[matters]
+            if not len(rows):
+                break
+            ranked = _smallest_sums(sums[rows], gaps)
+            whole = np.minimum(ranked >> np.uint32(2 * RANK_BITS), np.uint32(TOO_LARGE))
+            sums[rows, : whole.shape[1]] = whole << np.uint32(2 * RANK_BITS)
+            self._rounds.append((rows, places, ranked))
+            rows = rows[counts[rows] > nth + 1]
+        sums >>= np.uint32(2 * RANK_BITS)
+        weights = np.where(sums < TOO_LARGE, np.exp(sums * (-alpha * unit)[:, None]), 0.0)
+        self._cumulative = np.cumsum(weights, 1)
+
+    def draw(self, uniform: np.ndarray) -> np.ndarray:
+        """The segmentation of each word, int64 [W], for a number in [0, 1) for each sentence."""
+        rank = (self._cumulative <= (uniform * self._cumulative[:, -1])[:, None]).sum(1)
+        chosen = np.zeros(self._size, np.int64)
+        for rows, places, ranked in reversed(self._rounds):
+            pair = ranked[np.arange(len(rows)), rank[rows]].astype(np.int64) % NBEST**2
+            rank[rows], chosen[places] = np.divmod(pair, NBEST)
+        return chosen
+
+
+class _Independent:
+    """Segmentations of words that have nothing to do with each other, all equally likely."""
+
+    def __init__(self, counts: np.ndarray, sizes: np.ndarray) -> None:
+        """`counts`: int64 [W], of each word's segmentations; `sizes`: int64 [R], words of each sentence."""
+        self._counts, self._sizes = counts, sizes
+        self._nth = np.arange(len(counts)) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # in its sentence
+
+    def draw(self, uniform: np.ndarray) -> np.ndarray:
+        """The segmentation of each word, int64 [W], for a number in [0, 1) for each sentence."""
+        of_sentences = (uniform * 2.0**53).astype(np.uint64)
+        of_words = _unit_interval(_mixed(np.repeat(of_sentences, self._sizes) + _mixed(self._nth)))
+        return (of_words * self._counts).astype(np.int64)
+
+
+def _begins_word(tokenizer: Tokenizer) -> np.ndarray:
+    """Which subwords begin a word; none where some have a space inside, which makes a whole sentence one word."""
+    pieces = tokenizer.pieces(range(tokenizer.vocabulary_size))
+    crossing = any(WORD_START in piece.lstrip(WORD_START) for piece in pieces)
+    return np.array([piece.startswith(WORD_START) and not crossing for piece in pieces])
+
+
+def _smallest_sums(sums: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """The N smallest sums of two ascending lists, row by row, in ascending order.
+
+    Args:
+        sums: uint32 [R, N], whole numbers above 2 · `RANK_BITS` empty bits.
+        gaps: uint32 [R, A], likewise.
+
+    Returns:
+        uint32 [R, at most N], likewise, with i · N + j in the low bits: the ranks in the two lists.
+    """
+    i_end = max(1, int((sums < TOO_LARGE << 2 * RANK_BITS).sum(1).max()))
+    j_end = max(1, int((gaps < sums[:, -1:]).sum(1).max()))
+    one = sums[:, :i_end] | _RANKS[:i_end] << np.uint32(RANK_BITS)
+    other = gaps[:, :j_end] | _RANKS[:j_end]
+    totals = np.concatenate([_all_sums(one[:, :i], other[:, j:end]) for i, j, end in _BLOCKS if j < j_end], 1)
+    totals.sort(1)
+    return totals[:, :NBEST]
+
+
+def _all_sums(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Of each row all sums of two: [R, I] and [R, J] -> [R, I · J]. NumPy is quicker where the last axis is longer."""
+    shorter, longer = sorted((one, other), key=lambda side: side.shape[1])
+    return (shorter[:, :, None] + longer[:, None, :]).reshape(len(one), -1)
+
+
+def _bound(table: Words, words: np.ndarray, row_of: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """What none of a sentence's N smallest sums of gaps passes: float64 [R].
+
+    2^k segmentations of each of n words make N sums where k · n = log₂ N, none above the sum of the words' last gaps.
+    Nor is any sum above that of all words' largest gaps.
+    """
+    bound = np.bincount(row_of, table.gaps[words, table.counts[words] - 1], len(counts))
+    for few in (1, 2, 3, 6):
+        rows = np.flatnonzero(counts >= few)
+        last = table.gaps[words[starts[rows][:, None] + np.arange(few)], 2 ** (RANK_BITS // few) - 1]
+        bound[rows] = np.minimum(bound[rows], last.sum(1, dtype=np.float64))
+    return bound * (1 + 1e-5)  # sums are rounded
+
+
+def _uniform(seeds: Sequence[int], numbers: np.ndarray) -> np.ndarray:
+    """A number in [0, 1) for each of some whole numbers, by SplitMix64's mixing (Steele et al., 2014)."""
+    (key,) = np.random.SeedSequence(seeds).generate_state(1, np.uint64)
+    return _unit_interval(_mixed(key + _mixed(numbers)))
+
+
+def _mixed(numbers: np.ndarray) -> np.ndarray:
+    z = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def _unit_interval(numbers: np.ndarray) -> np.ndarray:
+    return (numbers >> np.uint64(11)) * 2.0**-53
+
+
+def _with_room(array: np.ndarray, size: int) -> np.ndarray:
+    """The array, or a longer copy where it has fewer than `size` rows."""
+    if size <= len(array):
+        return array
+    longer = np.empty([max(size, 2 * len(array)), *array.shape[1:]], array.dtype)
+    longer[: len(array)] = array
+    return longer
