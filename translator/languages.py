@@ -1,0 +1,52 @@
+"""What a language's code tells: `zh-Hant`, `zho_Hans` and `cmn` are all Chinese, which is written without spaces."""
+
+import re
+
+# ISO 639-3 and 639-2/B to ISO 639-1, for the languages that have both; and wrong codes that are common all the same.
+_PAIRS = """
+aar:aa abk:ab afr:af aka:ak amh:am ara:ar arb:ar arg:an asm:as ava:av aym:ay aze:az azj:az bak:ba bam:bm bel:be ben:bn
+bih:bh bis:bi bod:bo tib:bo bos:bs bre:br bul:bg cat:ca ces:cs cze:cs cha:ch che:ce chv:cv cor:kw cos:co cre:cr cym:cy
+wel:cy dan:da deu:de ger:de div:dv dzo:dz ell:el gre:el eng:en epo:eo est:et ekk:et eus:eu baq:eu ewe:ee fao:fo fas:fa
+per:fa pes:fa fij:fj fin:fi fra:fr fre:fr fry:fy ful:ff gla:gd gle:ga glg:gl glv:gv grn:gn guj:gu hat:ht hau:ha heb:he
+iw:he her:hz hin:hi hmo:ho hrv:hr hun:hu hye:hy arm:hy ibo:ig ido:io iii:ii iku:iu ile:ie ina:ia ind:id in:id ipk:ik
+isl:is ice:is ita:it jav:jv jpn:ja jp:ja kal:kl kan:kn kas:ks kat:ka geo:ka kau:kr kaz:kk khm:km kik:ki kin:rw kir:ky
+kom:kv kon:kg kor:ko kua:kj kur:ku kmr:ku lao:lo lat:la lav:lv lvs:lv lim:li lin:ln lit:lt ltz:lb lub:lu lug:lg mah:mh
+mal:ml mar:mr mkd:mk mac:mk mlg:mg plt:mg mlt:mt mon:mn khk:mn mri:mi mao:mi msa:ms may:ms zsm:ms mya:my bur:my nau:na
+nav:nv nbl:nr nde:nd ndo:ng nep:ne npi:ne nld:nl dut:nl nno:nn nob:nb nor:no nya:ny oci:oc oji:oj ori:or ory:or orm:om
+gaz:om oss:os pan:pa pli:pi pol:pl por:pt pus:ps pbt:ps que:qu roh:rm ron:ro rum:ro run:rn rus:ru sag:sg san:sa sin:si
+slk:sk slo:sk slv:sl sme:se smo:sm sna:sn snd:sd som:so sot:st spa:es sqi:sq alb:sq als:sq srd:sc srp:sr ssw:ss sun:su
+swa:sw swh:sw swe:sv tah:ty tam:ta tat:tt tel:te tgk:tg tgl:tl tha:th tir:ti ton:to tsn:tn tso:ts tuk:tk tur:tr twi:tw
+uig:ug ukr:uk urd:ur uzb:uz uzn:uz ven:ve vie:vi vol:vo wln:wa wol:wo xho:xh yid:yi ydd:yi yor:yo zha:za zho:zh chi:zh
+cmn:zh cn:zh zul:zu
+"""
+_TO_ISO_639_1 = dict(pair.split(":") for pair in _PAIRS.split())
+# Beside Mandarin: Cantonese, Wu, five of Min, Hakka, Gan, Xiang, Jin, and the classical language.
+_CHINESE = {"zh", "yue", "wuu", "nan", "cdo", "mnp", "cpx", "czo", "hak", "gan", "hsn", "cjy", "lzh"}
+_NO_SPACES = _CHINESE | {"ja", "th", "lo", "km", "my", "bo", "dz"}
+
+
+def primary(code: str) -> str:
+    """The language of a code, without script and region, in ISO 639-1 where it has a code there: `pt-BR` is `pt`.
+
+    A code that is not known comes back in lower case, up to its first hyphen or underscore.
+    """
+    language = _subtags(code)[0]
+    return _TO_ISO_639_1.get(language, language)
+
+
+def is_chinese(code: str) -> bool:
+    """Whether it is Mandarin, Cantonese or another of the Chinese languages, in their own script."""
+    return primary(code) in _CHINESE and not _is_romanised(code)
+
+
+def writes_no_spaces(code: str) -> bool:
+    """Whether words stand without spaces between them: Chinese, Japanese, Thai, Lao, Khmer, Burmese and Tibetan."""
+    return primary(code) in _NO_SPACES and not _is_romanised(code)
+
+
+def _is_romanised(code: str) -> bool:
+    return "latn" in _subtags(code)
+
+
+def _subtags(code: str) -> list[str]:
+    return re.split("[-_]", code.strip().lower())
