@@ -1,5 +1,6 @@
 """Scores worked out by hand, and against the `sacrebleu` command on the same files."""
 
+import importlib.util
 import json
 import math
 import random
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from translator.evaluation import MOST_TER_WORDS, EvaluationError, corpus_bleu, score
+from translator.evaluation import MOST_TER_WORDS, EvaluationError, bleu_tokenizer, corpus_bleu, require_tokenizer, score
 
 LINES = [
     "The cat sat on the mat.",
@@ -35,16 +36,26 @@ def corpus() -> tuple[list[str], list[str]]:
     return hypotheses, references
 
 
-@pytest.mark.parametrize(("language", "options"), [("de", []), ("ja", ["-tok", "char"]), ("zh-TW", ["-tok", "zh"])])
-def test_scores_and_signatures_are_those_of_the_sacrebleu_command(language: str, options: list[str], tmp_path: Path):
+@pytest.mark.parametrize(
+    ("language", "options", "tokenize", "more"),
+    [
+        ("de", [], None, 0), ("ja", ["-tok", "char"], None, 0), ("zh-TW", ["-tok", "zh"], None, 0),
+        ("de", [], None, 2), ("jpn_Jpan", ["-tok", "intl"], "intl", 1),
+    ],
+)  # fmt: skip
+def test_scores_and_signatures_are_those_of_the_sacrebleu_command(
+    language: str, options: list[str], tokenize: str | None, more: int, tmp_path: Path
+):
     hypotheses, references = corpus()
-    (tmp_path / "hyp").write_text("".join(f"{line}\n" for line in hypotheses), encoding="utf-8")
-    (tmp_path / "ref").write_text("".join(f"{line}\n" for line in references), encoding="utf-8")
-    command = [sys.executable, "-m", "sacrebleu", "ref", "-i", "hyp", "-m", "bleu", "chrf", "ter", "-w", "12", *options]
+    others = [references[i:] + references[:i] for i in range(1, more + 1)]
+    for name, lines in zip(["hyp", "0", "1", "2"], [hypotheses, references, *others], strict=False):
+        (tmp_path / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    files = [*map(str, range(more + 1)), "-i", "hyp"]
+    command = [sys.executable, "-m", "sacrebleu", *files, "-m", "bleu", "chrf", "ter", "-w", "12", *options]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     theirs = {row["name"]: row for row in json.loads(ran.stdout)}
 
-    ours = score(hypotheses, references, language)
+    ours = score(hypotheses, references, language, tokenize, others)
     assert 20 < ours.bleu < 95
     assert round(ours.bleu, 12) == theirs["BLEU"]["score"]
     assert round(ours.chrf, 12) == theirs["chrF2"]["score"]
@@ -122,6 +133,64 @@ def test_japanese_is_scored_by_character_and_says_so():
     assert "tok:char" in scores.bleu_signature
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        *[
+            (code, "char")
+            for code in ("ja", "jpn", "jpn_Jpan", "ja-JP", "ko", "kor", "kor_Hang", "th", "tha", "lo", "lao")
+        ],
+        *[(code, "char") for code in ("km", "khm", "my", "mya", "bo", "dzo")],
+        *[(code, "zh") for code in ("zh", "zho", "cmn", "zho_Hans", "zh-Hant", "yue", "yue_Hant")],
+        *[(code, "13a") for code in ("de", "deu", "deu_Latn", "vi", "nan_Latn", "xx", "")],
+    ],
+)
+def test_the_tokenizer_suits_the_language_however_it_is_called(code: str, expected: str):
+    assert bleu_tokenizer(code) == expected
+    scores = score(["a"], ["b"], code)
+    assert f"tok:{expected}|" in scores.bleu_signature
+    assert corpus_bleu(["a"], ["b"], code) == scores.bleu
+
+
+def test_the_tokenizer_that_is_asked_for_has_the_last_word():
+    # 私は猫です and 私は犬です are two other words for 13a, and share 4 of 5 characters.
+    by_word = score(["私は猫です"], ["私は犬です"], "ja", "13a")
+    assert by_word.bleu == 0
+    assert "tok:13a|" in by_word.bleu_signature
+    assert by_word.bleu_lowercase_tokenized == score(["私は猫です"], ["私は犬です"], "ja").bleu_lowercase_tokenized
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("13b", "^sacreBLEU has no tokenizer '13b'; it has none, zh, 13a, intl, char, "),
+        ("ja-mecab", r"^sacreBLEU's tokenizer ja-mecab cannot be used here: .*pip install sacrebleu\[ja\]$"),
+    ],
+)
+def test_a_tokenizer_that_is_not_there_is_named_in_one_line(name: str, message: str):
+    if name == "ja-mecab" and importlib.util.find_spec("MeCab"):
+        pytest.skip("MeCab is installed")
+    with pytest.raises(EvaluationError, match=message) as caught:
+        require_tokenizer(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_of_two_references_the_better_counts():
+    one, other = ["the cat sat on the mat"], ["a cat is lying on the mat"]
+    for hypotheses in (one, other):
+        scores = score(hypotheses, one, "en", more_references=[other])
+        assert (scores.bleu, scores.chrf, scores.ter) == pytest.approx((100, 100, 0))
+        assert scores.bleu_lowercase_tokenized == pytest.approx(100)
+        for signature in (scores.bleu_signature, scores.chrf_signature, scores.ter_signature):
+            assert signature.startswith("nrefs:2|")
+
+
+def test_a_language_in_three_letters_has_the_rules_of_moses():
+    assert [score(["l'homme voit la mer"], ["l'homme voit la lune"], code).bleu_lowercase_tokenized for code in (
+        "fra", "fr_FR", "fre_Latn",
+    )] == pytest.approx([100 * (4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** (1 / 4)] * 3)  # fmt: skip
+
+
 @pytest.mark.parametrize("language", ["de", "ja", "zh"])
 def test_validation_bleu_is_the_full_ones(language: str):
     hypotheses, references = corpus()
@@ -132,6 +201,11 @@ def test_validation_bleu_is_the_full_ones(language: str):
 def test_unequal_numbers_are_an_error_that_names_both(function):
     with pytest.raises(EvaluationError, match="found 3 hypotheses but 2 references"):
         function(["a", "b", "c"], ["a", "b"], "en")
+
+
+def test_every_reference_has_as_many_lines():
+    with pytest.raises(EvaluationError, match="found 2 hypotheses but 1 references"):
+        score(["a", "b"], ["a", "b"], "en", more_references=[["a"]])
 
 
 @pytest.mark.parametrize("function", [score, corpus_bleu])

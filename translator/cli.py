@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,7 @@ LINES_TOGETHER = 4096  # lines that `translate` reads before it writes their tra
 
 app = typer.Typer(
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Trains Transformers to translate: parallel text in, a scored translator out.",
@@ -119,7 +121,7 @@ def train(
         _say(training.summary(), shown)
         training.train()
         if workers.chief and resolved.data.test:
-            _print_report(_evaluate_run(folder, resolved, None))
+            _print_report(_evaluate_run(folder, resolved))
     _say(f"Translate with:  echo 'A sentence.' | {_command()} translate {folder.path}", shown)
 
 
@@ -146,22 +148,28 @@ def prepare(
 def evaluate(
     run: Run,
     source: Annotated[Path | None, typer.Option(help="Sentences to translate, in place of the run's test set.")] = None,
-    reference: Annotated[Path | None, typer.Option(help="Their translations, line by line.")] = None,
+    reference: Annotated[
+        list[Path] | None, typer.Option(help="Their translations, line by line; again for each further reference.")
+    ] = None,
     beam: Beam = None,
+    tokenize: Annotated[
+        str | None, typer.Option(help="sacreBLEU's tokenizer for BLEU; the one that suits the language else.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Translate a test set and score it: BLEU, chrF, TER."""
     folder = RunFolder(run)
     config = folder.load_config()
-    if (source is None) != (reference is None):
+    if (source is None) != (not reference):
         raise RunError("--source and --reference go together: the sentences, and what they should become")
     if source and reference:
         start_tensorflow()
-        from translator.data.corpus import file_pairs
+        from translator.report import read_test_files
 
-        report = _evaluate(folder, list(file_pairs(source, reference, "--source")), config, beam)
+        pairs, more_references = read_test_files(source, reference)
+        report = _evaluate(folder, pairs, config, beam, tokenize, more_references)
     else:
-        report = _evaluate_run(folder, config, beam)
+        report = _evaluate_run(folder, config, beam, tokenize)
     if as_json:
         print(json.dumps(report.figures))
     else:
@@ -232,28 +240,36 @@ def _asked_for(
     return resolved, RunFolder(run or Path("runs") / config.stem)
 
 
-def _evaluate_run(folder: RunFolder, config: Config, beam: int | None) -> "Report":
-    """Scores the run's own test set; the report stays in the run folder unless the search was another."""
+def _evaluate_run(folder: RunFolder, config: Config, beam: int | None = None, tokenize: str | None = None) -> "Report":
+    """Scores the run's own test set; the report stays in the run folder unless an option made it another."""
     start_tensorflow()
     from translator.data.prepare import read_all
 
     if not config.data.test:
         raise RunError(f"{folder.config} names no data.test; give --source and --reference")
-    if beam is None:
+    as_configured = beam is None and tokenize is None
+    if as_configured:
         folder.require_own_files()
-    report = _evaluate(folder, read_all(config.data.test, config.data), config, beam)
-    if beam is None:
+    report = _evaluate(folder, read_all(config.data.test, config.data), config, beam, tokenize)
+    if as_configured:
         report.write(folder.report)
     return report
 
 
-def _evaluate(folder: RunFolder, pairs: "list[SentencePair]", config: Config, beam: int | None) -> "Report":
+def _evaluate(
+    folder: RunFolder,
+    pairs: "list[SentencePair]",
+    config: Config,
+    beam: int | None,
+    tokenize: str | None,
+    more_references: Sequence[Sequence[str]] = (),
+) -> "Report":
     from translator.decoding.translator import Translator
     from translator.report import evaluate
 
     translator = Translator.load(folder.path, beam)
     with progress(console, "translating the test set") as show:
-        return evaluate(translator, pairs, config.data.target, show)
+        return evaluate(translator, pairs, config.data.target, show, tokenize, more_references)
 
 
 def _print_report(report: "Report") -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from translator.data.corpus import SentencePair
+from translator.data.corpus import CorpusError, SentencePair, read_lines
 from translator.decoding.translator import Translator
-from translator.evaluation import Scores, score
+from translator.evaluation import Scores, require_tokenizer, score
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,54 @@ class Report:
             (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
+def read_test_files(source: Path, references: Sequence[Path]) -> tuple[list[SentencePair], list[list[str]]]:
+    """Sentences with their references, line by line; those of the second and further files come by themselves.
+
+    Raises:
+        CorpusError: a file cannot be read, or has another number of lines than `source`; names its option.
+    """
+    sources = _lines_of(source, "--source")
+    targets = [_lines_of(reference, "--reference") for reference in references]
+    for path, lines in zip(references, targets, strict=True):
+        if len(lines) != len(sources):
+            raise CorpusError(
+                f"--reference: {path} has {len(lines):,} lines but --source {source} has {len(sources):,}; "
+                "scoring needs one reference line for each source line"
+            )
+    if not sources:
+        raise CorpusError(f"--source: {source} has no line")
+    return list(map(SentencePair, sources, targets[0])), targets[1:]
+
+
+def _lines_of(path: Path, option: str) -> list[str]:
+    try:
+        return list(read_lines(path))
+    except CorpusError as error:
+        raise CorpusError(f"{option}: {error}") from error
+
+
 def evaluate(
     translator: Translator,
     pairs: Sequence[SentencePair],
     target_language: str,
     on_progress: Callable[[int, int], None] | None = None,
+    tokenize: str | None = None,
+    more_references: Sequence[Sequence[str]] = (),
 ) -> Report:
-    """Translates every source and scores all against the references; none is dropped or reordered."""
+    """Translates every source and scores all against the references; none is dropped or reordered.
+
+    Args:
+        translator: what is judged.
+        pairs: sources, each with its first reference.
+        target_language: see `score`, as `tokenize` and `more_references`.
+        on_progress: see `Translator.translate`.
+        tokenize: looked at before anything is translated.
+        more_references: further references of all sources.
+    """
+    if tokenize:
+        require_tokenizer(tokenize)
     began = time.monotonic()
     hypotheses = translator.translate([pair.source for pair in pairs], on_progress=on_progress)
     seconds = time.monotonic() - began
-    scores = score(hypotheses, [pair.target for pair in pairs], target_language)
+    scores = score(hypotheses, [pair.target for pair in pairs], target_language, tokenize, more_references)
     return Report(pairs, hypotheses, scores, seconds, sum(map(len, translator.target.encode(hypotheses))))

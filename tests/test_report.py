@@ -1,0 +1,68 @@
+"""A test set from files, translated by a scripted translator and scored."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.toy_language import written
+from translator.data.corpus import CorpusError, SentencePair
+from translator.evaluation import EvaluationError
+from translator.report import evaluate, read_test_files
+
+
+class Scripted:
+    """Says what it is told to."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self.texts, self.asked = texts, 0
+        self.target = SimpleNamespace(encode=lambda texts: [[4, 5]] * len(texts))
+
+    def translate(self, sentences: Sequence[str], on_progress: Callable[[int, int], None] | None = None) -> list[str]:
+        self.asked += len(sentences)
+        return self.texts
+
+
+def test_files_are_pairs_and_what_more_references_there_are(tmp_path: Path):
+    names = [written(tmp_path / name, [f"{name} 1", "", f"{name} 3"]) for name in "sabc"]
+    pairs, more = read_test_files(names[0], names[1:])
+    assert pairs == [("s 1", "a 1"), ("", ""), ("s 3", "a 3")]
+    assert more == [["b 1", "", "b 3"], ["c 1", "", "c 3"]]
+
+
+@pytest.mark.parametrize(
+    ("source", "references", "message"),
+    [
+        ("none", ["two"], "^--source: there is no file {}/none"),
+        ("two", ["none"], "^--reference: there is no file {}/none"),
+        ("two", ["two", "none"], "^--reference: there is no file {}/none"),
+        ("two", ["latin1"], "^--reference: {}/latin1:1: byte 1 of the line, 0xe9, is not UTF-8"),
+        ("two", ["two", "three"], "^--reference: {}/three has 3 lines but --source {}/two has 2; scoring needs one"),
+        ("empty", ["empty"], "^--source: {}/empty has no line$"),
+    ],
+)
+def test_the_file_that_is_wrong_is_named_with_its_option(
+    source: str, references: list[str], message: str, tmp_path: Path
+):
+    written(tmp_path / "two", ["a", "b"])
+    written(tmp_path / "three", ["a", "b", "c"])
+    written(tmp_path / "empty", [])
+    (tmp_path / "latin1").write_bytes(b"\xe9t\xe9\n")
+    with pytest.raises(CorpusError, match=message.replace("{}", str(tmp_path))):
+        read_test_files(tmp_path / source, [tmp_path / reference for reference in references])
+
+
+def test_all_references_are_scored_against():
+    translator: Any = Scripted(["the cat sat on the mat"])
+    pairs, more = [SentencePair("x", "something else entirely here now")], [["the cat sat on the mat"]]
+    assert evaluate(translator, pairs, "en", more_references=more).figures["bleu"] == pytest.approx(100)
+    assert evaluate(translator, pairs, "en").figures["bleu"] < 10
+
+
+def test_the_tokenizer_is_looked_at_before_anything_is_translated():
+    translator: Any = Scripted(["a"])
+    with pytest.raises(EvaluationError, match="no tokenizer '13b'"):
+        evaluate(translator, [SentencePair("a", "a")], "en", tokenize="13b")
+    assert translator.asked == 0
