@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -103,3 +104,18 @@ def anew(folder: Path, origin: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(origin, folder)
     return folder
+
+
+@contextlib.contextmanager
+def standard_input(content: bytes) -> Iterator[None]:
+    """A file in the place of this process's standard input."""
+    before = os.dup(0)
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(content)
+            file.seek(0)
+            os.dup2(file.fileno(), 0)
+        yield
+    finally:
+        os.dup2(before, 0)
+        os.close(before)

@@ -1,6 +1,6 @@
 """Whatever a sentence holds: one line comes out for each that goes in, in order, or one clear line says why not."""
 
-import io
+import signal
 import sys
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import tensorflow as tf
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.hostile import BYTES, LONG_TEXT, ODD, SENTENCES, TEXT, VOCABULARY, budget
+from tests.hostile import BYTES, LONG_TEXT, ODD, SENTENCES, TEXT, VOCABULARY, budget, standard_input
 from tests.tokenizers import tokenizer_of
 from translator import cli
+from translator.cli import LINES_TOGETHER
 from translator.config import Config, TokenizerConfig
 from translator.data.corpus import MOST_LINE_BYTES, SentencePair
 from translator.data.tokenizer import EOS_ID, PAD_ID
@@ -96,8 +97,7 @@ class Command:
     def __call__(self, *arguments: str, given: bytes = b"") -> tuple[int, bytes, str]:
         """Exit code, standard output and standard error."""
         self._monkeypatch.setattr(sys, "argv", ["translator", "translate", "run", *arguments])
-        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
-        with pytest.raises(SystemExit) as ended:
+        with standard_input(given), pytest.raises(SystemExit) as ended:
             cli.main()
         out, err = self._capture.readouterr()
         assert isinstance(ended.value.code, int)
@@ -132,6 +132,56 @@ def test_an_endless_line_on_standard_input_is_named(translate: Command):
     code, out, err = translate(given=b"one\n" + b"a" * (MOST_LINE_BYTES + 1))
     assert (code, out) == (2, b"")
     assert err == f"standard input:2: the line has more than {MOST_LINE_BYTES:,} bytes; write one sentence a line\n"
+
+
+@pytest.mark.parametrize("place", ["nosuch.txt", "latin1.txt", "plain.gz", "."])
+def test_the_output_keeps_what_it_had_when_the_input_is_bad(translate: Command, tmp_path: Path, place: str):
+    (tmp_path / "latin1.txt").write_bytes(b"a man\n" * LINES_TOGETHER + b"\xe9t\xe9\n")
+    (tmp_path / "plain.gz").write_bytes(b"plain\n")
+    (tmp_path / "out.txt").write_text("precious\n")
+    code, out, err = translate(f"--input={tmp_path / place}", f"--output={tmp_path / 'out.txt'}")
+    assert (code, out) == (2, b""), err
+    assert (tmp_path / "out.txt").read_text() == "precious\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"latin1.txt", "plain.gz", "out.txt"}
+
+
+def test_the_output_keeps_what_it_had_when_there_is_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+):
+    (tmp_path / "out.txt").write_text("precious\n")
+    monkeypatch.setattr(sys, "argv", ["translator", "translate", str(tmp_path), f"--output={tmp_path / 'out.txt'}"])
+    with standard_input(b"one\n"), pytest.raises(SystemExit):
+        cli.main()
+    assert (tmp_path / "out.txt").read_text() == "precious\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_output_keeps_what_it_had_when_the_command_is_stopped(
+    translate: Command, copying: Translator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+):
+    (tmp_path / "out.txt").write_text("precious\n")
+    monkeypatch.setattr(copying, "translate", lambda *_: signal.raise_signal(number))
+    before = signal.getsignal(signal.SIGTERM)
+    code, _, _ = translate(f"--output={tmp_path / 'out.txt'}", given=b"one\n")
+    assert code == 128 + number
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["precious\n"]
+
+
+def test_the_output_is_replaced_by_the_translations(translate: Command, tmp_path: Path):
+    (tmp_path / "real.txt").write_text("old\n")
+    (tmp_path / "out.txt").symlink_to("real.txt")
+    code, out, err = translate(f"--output={tmp_path / 'out.txt'}", given=b"The old dog\n\n")
+    assert (code, out) == (0, b""), err
+    assert (tmp_path / "real.txt").read_text() == "The old dog\n\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"real.txt", "out.txt"}
+    assert (tmp_path / "out.txt").is_symlink()
+
+
+@pytest.mark.parametrize("place", ["/dev/stdout", "/dev/fd/1"])
+def test_the_output_may_be_standard_output(translate: Command, place: str):
+    code, _, err = translate(f"--output={place}", given=b"The old dog\n")
+    assert code == 0, err
 
 
 @pytest.mark.parametrize("alias", ["lines.txt", "link.txt", "hard.txt"])

@@ -7,6 +7,7 @@ Training starts TensorFlow in processes of its own, several side by side; what e
 import contextlib
 import json
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -100,8 +101,21 @@ def runs(folder: Path) -> Iterator[Runs]:
             finish(ended),
             finish(again),
             finish(evaluated),
-            finish(translated, given(folder)),
+            translated_by_pipe(translated, given(folder)),
         )
+
+
+def translated_by_pipe(process: "subprocess.Popen[bytes]", lines: bytes) -> Ran:
+    """Writes the first line, waits for its translation, and only then writes the others."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    first, others = lines.split(b"\n", 1)
+    process.stdin.write(first + b"\n")
+    process.stdin.flush()
+    assert select.select([process.stdout], [], [], PATIENCE_SECONDS)[0], "no answer to the first line alone"
+    answer = process.stdout.readline()
+    ran = finish(process, others)
+    return Ran(ran.code, answer + ran.out, ran.err)
 
 
 def given(folder: Path) -> bytes:

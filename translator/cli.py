@@ -6,16 +6,16 @@ output; progress, warnings and errors go to standard error.
 
 import contextlib
 import errno
-import itertools
 import json
 import logging
 import os
 import shutil
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 from rich.console import Console
@@ -26,6 +26,7 @@ from rich.text import Text
 from translator.config import Config, dump_config, load_config
 from translator.config_reference import describe_settings
 from translator.errors import TranslatorError
+from translator.files import replacing
 from translator.progress import duration, progress
 from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from translator.data.corpus import SentencePair
     from translator.report import Report
 
-LINES_TOGETHER = 4096  # lines that `translate` reads before it writes their translations
+LINES_TOGETHER = 4096  # lines, at the most, that `translate` reads before it writes their translations
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -187,20 +188,23 @@ def translate(
     if input and output and output.exists() and input.exists() and output.samefile(input):
         raise RunError(f"--output {output} is the --input, which would be lost; name another file")
     start_tensorflow()
-    from translator.data.corpus import read_lines
+    from translator.data.arriving import arriving_lines
     from translator.decoding.translator import Translator
 
     translator = Translator.load(model, beam)
-    lines = read_lines(input) if input else read_lines(Path("standard input"), sys.stdin.buffer)
     number = 1
-    with output.open("w", encoding="utf-8") if output else contextlib.nullcontext(sys.stdout) as file:
+    with contextlib.ExitStack() as stack:
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-        while chunk := list(itertools.islice(lines, LINES_TOGETHER)):
+        file: TextIO = sys.stdout
+        if output:
+            stack.enter_context(_exiting_when_terminated())
+            file = stack.enter_context(stack.enter_context(replacing(output)).open("w", encoding="utf-8"))
+        for lines in stack.enter_context(contextlib.closing(arriving_lines(input, LINES_TOGETHER))):
             with progress(console, "translating", visible=bool(output)) as show:
-                for line in translator.translate(chunk, number, show):
+                for line in translator.translate(lines, number, show):
                     file.write(line + "\n")
             file.flush()
-            number += len(chunk)
+            number += len(lines)
 
 
 @app.command()
@@ -270,6 +274,16 @@ def _evaluate(
     translator = Translator.load(folder.path, beam)
     with progress(console, "translating the test set") as show:
         return evaluate(translator, pairs, config.data.target, show, tokenize, more_references)
+
+
+@contextlib.contextmanager
+def _exiting_when_terminated() -> Iterator[None]:
+    """Makes SIGTERM end the command as Ctrl-C does, with what is unfinished removed."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _print_report(report: "Report") -> None:

@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from translator.errors import TranslatorError
-from translator.files import read_file
+from translator.files import read_file, write_file
 
 # What pydantic calls the branches of "a number or auto" in the places of its errors.
 NUMBER_BRANCH, AUTO_BRANCH = "constrained-int", "literal['auto']"
@@ -332,7 +332,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 def save_config(config: Config, path: Path) -> None:
     """Writes the resolved configuration; `load_config` gives an equal one back."""
-    path.write_text(dump_config(config), encoding="utf-8")
+    write_file(path, dump_config(config).encode())
 
 
 def dump_config(config: Config) -> str:

@@ -1,9 +1,11 @@
-"""Files that can be trusted: what they hold, and that they are on the disk."""
+"""Files that can be trusted: what they hold, that they are whole, and that they are on the disk."""
 
+import contextlib
 import errno
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,6 +37,51 @@ def sha256(path: Path) -> str:
         while chunk := file.read(2**20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a place to write to, a neighbour that becomes `path` at the end of the block: whole, or not at all.
+
+    After an error or an interrupt `path` is what it was, and the neighbour is gone. Where `path` is a link, the file
+    that it leads to is replaced; its owner and permissions stay. A pipe or a device is written to as it is.
+
+    Raises:
+        OSError: `path`, which it names, cannot be written.
+    """
+    try:
+        before = path.stat()
+    except FileNotFoundError:
+        before = None
+    if before and not stat.S_ISREG(before.st_mode):
+        yield path
+        return
+    if before and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    target = Path(os.path.realpath(path))
+    partial = target.with_name(target.name + ".partial")
+    try:
+        partial.unlink(missing_ok=True)
+        partial.touch(exist_ok=False)
+        if before:
+            with contextlib.suppress(PermissionError):
+                os.chown(partial, before.st_uid, before.st_gid)
+            partial.chmod(stat.S_IMODE(before.st_mode))
+        yield partial
+        flush_to_disk(partial)
+        partial.replace(target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        if isinstance(error, OSError) and error.filename == str(partial):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all, as `replacing` has it."""
+    with replacing(path) as place:
+        place.write_bytes(content)
 
 
 def flush_to_disk(path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from translator.data.corpus import CorpusError, SentencePair, read_lines
 from translator.decoding.translator import Translator
 from translator.evaluation import Scores, require_tokenizer, score
+from translator.files import write_file
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ class Report:
     def write(self, folder: Path) -> None:
         """Writes scores and translations: `scores.json`, and `source`, `reference` and `hypothesis`, a line each."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "scores.json").write_text(json.dumps(self.figures, indent=1) + "\n", encoding="utf-8")
+        write_file(folder / "scores.json", f"{json.dumps(self.figures, indent=1)}\n".encode())
         texts = {
             "source.txt": [pair.source for pair in self.pairs],
             "reference.txt": [pair.target for pair in self.pairs],
             "hypothesis.txt": self.hypotheses,
         }
         for name, lines in texts.items():
-            (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            write_file(folder / name, "".join(f"{line}\n" for line in lines).encode())
 
 
 def read_test_files(source: Path, references: Sequence[Path]) -> tuple[list[SentencePair], list[list[str]]]:

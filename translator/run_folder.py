@@ -117,7 +117,8 @@ class RunFolder:
 
     def _is_free(self) -> bool:
         """Whether there is a folder, with nothing in it but the configuration of a run that has not begun."""
-        return self.path.is_dir() and all(path == self.config for path in self.path.iterdir())
+        names = {self.config.name, f"{self.config.name}.partial"}  # the latter if it was killed while it was written
+        return self.path.is_dir() and all(path.name in names for path in self.path.iterdir())
 
 
 # Keys, or beginnings of keys, that a run may be gone on with under other values: limits, reporting, evaluation.

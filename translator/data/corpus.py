@@ -20,7 +20,7 @@ import urllib.request
 import zlib
 from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from translator.config import CorpusConfig, DataConfig
 from translator.data import grammar
@@ -68,7 +68,13 @@ def sentence_pairs(corpus: CorpusConfig, data: DataConfig) -> Generator[Sentence
         yield from itertools.islice(pairs, corpus.pairs)
 
 
-def read_lines(path: Path, stream: BinaryIO | None = None) -> Generator[str, None, None]:
+class ByteLines(Protocol):
+    """What `read_lines` needs of a binary file: its next line with its end, at most `size` bytes of it."""
+
+    def readline(self, size: int, /) -> bytes: ...
+
+
+def read_lines(path: Path, stream: ByteLines | None = None) -> Generator[str, None, None]:
     r"""Streams the lines of a UTF-8 text file without their ends; `.gz` is unzipped.
 
     A line ends at "\n" or "\r\n" and nowhere else. U+2028, U+0085, form feeds and lone carriage returns are text, as
@@ -77,7 +83,7 @@ def read_lines(path: Path, stream: BinaryIO | None = None) -> Generator[str, Non
 
     Args:
         path: The file; beside `stream`, only its name in messages.
-        stream: What to read in the file's place, such as standard input's buffer. It is left open.
+        stream: What to read in the file's place. It is left open.
 
     Raises:
         CorpusError: for a missing file, a broken archive, an endless line or a byte that is not UTF-8.

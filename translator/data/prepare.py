@@ -13,7 +13,7 @@ from translator.config import Config, CorpusConfig, DataConfig
 from translator.data.corpus import CorpusError, SentencePair, sentence_pairs
 from translator.data.store import TokenStore, open_store, write_store
 from translator.data.tokenizer import Tokenizer, train_tokenizer
-from translator.files import read_file, sha256
+from translator.files import read_file, sha256, write_file
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunError, RunFolder
 
@@ -44,7 +44,7 @@ def prepare(
         )
         store = open_store(run.data, fingerprint)
         assert store is not None
-    (run.data / INPUTS).write_text(json.dumps([input_._asdict() for input_ in inputs], indent=1), encoding="utf-8")
+    write_file(run.data / INPUTS, json.dumps([input_._asdict() for input_ in inputs], indent=1).encode())
     return tokenizers, store
 
 

@@ -18,7 +18,7 @@ import pydantic
 
 from translator.data.corpus import CorpusError, SentencePair
 from translator.data.tokenizer import Tokenizer
-from translator.files import read_file
+from translator.files import read_file, write_file
 
 ENCODED_TOGETHER = 10_000  # sentence pairs, or fewer where they have more characters than
 CHARACTERS_TOGETHER = 2**24
@@ -174,7 +174,7 @@ def write_store(
         raise CorpusError(f"the training corpus has no usable pair: {counts}; data.max_tokens is {max_tokens}")
     manifest = {"fingerprint": fingerprint, "corpus_ends": ends, "counts": asdict(counts)}
     manifest |= {side: dtype.name for side, dtype in zip(SIDES, dtypes, strict=True)}
-    (partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    write_file(partial / "manifest.json", json.dumps(manifest, indent=1).encode())
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
 

@@ -21,7 +21,7 @@ from sentencepiece import sentencepiece_model_pb2
 
 from translator.config import Normalization, TokenizerConfig
 from translator.errors import TranslatorError
-from translator.files import read_file
+from translator.files import read_file, write_file
 
 PAD_ID, BOS_ID, EOS_ID, UNK_ID = 0, 1, 2, 3
 
@@ -139,7 +139,7 @@ class Tokenizer:
 
     def save(self, path: Path) -> None:
         """Writes the model file, which every SentencePiece can load."""
-        path.write_bytes(self.model)
+        write_file(path, self.model)
 
     def encode(self, sentences: Sequence[str], threads: int = -1) -> list[list[int]]:
         """The most probable ids of each sentence, without BOS and EOS; on all cores, or on so many."""

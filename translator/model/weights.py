@@ -10,6 +10,7 @@ import safetensors
 import safetensors.numpy
 
 from translator.errors import TranslatorError
+from translator.files import replacing
 
 
 class WeightsError(TranslatorError):
@@ -31,15 +32,15 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
 def write_weights(weights: dict[str, np.ndarray], path: Path) -> None:
     """Writes arrays by name, replacing the file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        safetensors.numpy.save_file({name: np.asarray(array, order="C") for name, array in weights.items()}, partial)
-    except safetensors.SafetensorError as error:
-        # It tells of the operating system's error in words alone.
-        if number := re.search(r"os error (\d+)", str(error)):
-            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
-        raise
-    partial.replace(path)
+    arrays = {name: np.asarray(array, order="C") for name, array in weights.items()}
+    with replacing(path) as place:
+        try:
+            safetensors.numpy.save_file(arrays, place)
+        except safetensors.SafetensorError as error:
+            # It tells of the operating system's error in words alone.
+            if number := re.search(r"os error (\d+)", str(error)):
+                raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+            raise
 
 
 def require_finite(weights: dict[str, np.ndarray], origin: Path) -> None:

@@ -24,7 +24,7 @@ from pydantic import Field, TypeAdapter
 
 from translator.data.batches import Count, Position
 from translator.errors import TranslatorError
-from translator.files import flush_to_disk, read_file, sha256
+from translator.files import flush_to_disk, read_file, sha256, write_file
 from translator.model.weights import get_weights, read_weights, set_weights, write_weights
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ class Checkpoints:
         write_weights(get_weights(model), partial / "model.safetensors")
         write_weights(get_weights(optimizer), partial / "optimizer.safetensors")
         hashes = {name: sha256(partial / name) for name in WEIGHTS}
-        (partial / "state.json").write_text(_manifest(state, hashes), encoding="utf-8")
+        write_file(partial / "state.json", _manifest(state, hashes))
         for path in partial.iterdir():
             flush_to_disk(path)
 
@@ -120,10 +120,7 @@ class Checkpoints:
         """Changes what the checkpoint of the state's step says beside its weights and moments, wholly or not at all."""
         path = self._path(state.step) / "state.json"
         hashes = json.loads(path.read_text(encoding="utf-8"))["sha256"]
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(_manifest(state, hashes), encoding="utf-8")
-        flush_to_disk(partial)
-        partial.replace(path)
+        write_file(path, _manifest(state, hashes))
 
     def restore_newest(self, model: list[keras.Variable], optimizer: list[keras.Variable]) -> TrainingState | None:
         """Goes back to the newest sound checkpoint; None if there are none at all.
@@ -204,10 +201,10 @@ class Checkpoints:
         return self.folder / f"step-{step:08d}"
 
 
-def _manifest(state: TrainingState, hashes: dict[str, str]) -> str:
+def _manifest(state: TrainingState, hashes: dict[str, str]) -> bytes:
     """The content of `state.json`; `hashes` are the checksums of the other files, by their names."""
     values = asdict(state)
-    return json.dumps({"state": values, "sha256": hashes | {"state": _state_hash(values)}}, indent=1)
+    return json.dumps({"state": values, "sha256": hashes | {"state": _state_hash(values)}}, indent=1).encode()
 
 
 def _is_file_of(digest: Any, path: Path) -> bool:

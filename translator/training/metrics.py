@@ -8,6 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from translator.files import write_file
+
 Row = dict[str, Any]  # `step` and figures; those that hang on the clock have `seconds` or `per_second` in their names
 
 
@@ -18,9 +20,7 @@ class MetricsLog:
         """Opens the log, without the rows past the step that training resumes from: they will come again."""
         rows = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
         kept = [row for row in rows if _step_of(row) <= resumed_step]
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text("".join(f"{row}\n" for row in kept), encoding="utf-8")
-        partial.replace(path)
+        write_file(path, "".join(f"{row}\n" for row in kept).encode())
         self._file = path.open("a", encoding="utf-8")
         self._writer = tf.summary.create_file_writer(str(tensorboard))
 

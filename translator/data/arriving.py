@@ -1,0 +1,92 @@
+"""Lines as they arrive: those of a file in large groups, those of a pipe or a terminal as soon as they are there."""
+
+import contextlib
+import os
+import select
+import stat
+from collections.abc import Generator
+from pathlib import Path
+
+from translator.data.corpus import MOST_LINE_BYTES, read_lines
+
+STANDARD_INPUT = 0  # its descriptor
+READ_BYTES = 2**16
+
+
+def arriving_lines(path: Path | None, most: int) -> Generator[list[str], None, None]:
+    """Streams lines as `read_lines` does, in groups of as many, `most` at the most, as are there without waiting.
+
+    From a regular file that is `most` lines each but for the last.
+
+    Args:
+        path: a file, a pipe or a device; None for standard input.
+        most: lines of a group.
+
+    Raises:
+        CorpusError: as `read_lines`.
+    """
+    with contextlib.ExitStack() as stack:
+        if path is None:
+            stream = _Arriving(STANDARD_INPUT)
+        elif _is_a_file(path):
+            stream = None
+        else:
+            stream = stack.enter_context(contextlib.closing(_Arriving(os.open(path, os.O_RDONLY))))
+        lines = stack.enter_context(contextlib.closing(read_lines(path or Path("standard input"), stream)))
+        for line in lines:
+            group = [line]
+            while len(group) < most and (stream is None or stream.ready()):
+                if (following := next(lines, None)) is None:
+                    break
+                group.append(following)
+            yield group
+
+
+def _is_a_file(path: Path) -> bool:
+    """Whether it is read like a file; so is what is not there, whose error is then a file's."""
+    try:
+        return not stat.S_ISFIFO(mode := path.stat().st_mode) and not stat.S_ISCHR(mode)
+    except OSError:
+        return True
+
+
+class _Arriving:
+    """What a descriptor gives, line by line; a buffered file would not tell whether it holds a line."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._held, self._looked_at, self._ended = descriptor, bytearray(), 0, False
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+
+    def readline(self, size: int, /) -> bytes:
+        """The next line with its end, or its first `size` bytes; waits for it. Nothing is left where it is empty."""
+        while not self._holds_line(size) and not self._ended:
+            self._poll.poll()
+            self._read()
+        end = self._held.find(b"\n", 0, size) + 1 or size
+        line = bytes(self._held[:end])
+        del self._held[:end]
+        self._looked_at = 0
+        return line
+
+    def ready(self) -> bool:
+        """Whether `readline` need not wait, be it for a line, the end or an error."""
+        with contextlib.suppress(OSError):  # `readline` meets it again
+            while not self._holds_line(MOST_LINE_BYTES + 1) and not self._ended:
+                if not self._poll.poll(0):
+                    return False
+                self._read()
+        return True
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def _holds_line(self, size: int) -> bool:
+        found = self._held.find(b"\n", self._looked_at) >= 0
+        self._looked_at = self._looked_at if found else len(self._held)
+        return found or len(self._held) >= size
+
+    def _read(self) -> None:
+        content = os.read(self._descriptor, READ_BYTES)
+        self._held += content
+        self._ended = not content
