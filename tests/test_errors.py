@@ -1,4 +1,8 @@
-from translator.errors import MOST_CHARACTERS, TranslatorError
+import subprocess
+
+import pytest
+
+from translator.errors import MOST_CHARACTERS, TranslatorError, shell_quoted
 
 
 def test_a_message_is_one_line_whatever_stands_in_it():
@@ -13,3 +17,17 @@ def test_the_middle_of_a_long_line_is_left_out():
     assert str(TranslatorError("a" * MOST_CHARACTERS)) == "a" * MOST_CHARACTERS
     half = MOST_CHARACTERS // 2
     assert str(TranslatorError("a" * half + "x" * 9 + "b" * half)) == "a" * half + " … " + "b" * half
+
+
+@pytest.mark.parametrize(
+    ("path", "quoted"),
+    [
+        ("runs/quickstart", "runs/quickstart"), ("runs/my run", "'runs/my run'"), ("a;rm -r $HOME", "'a;rm -r $HOME'"),
+        ("it's", "'it'\"'\"'s'"), ("-rf", "./-rf"), ("ä\n'\\\x1b[2J", r"$'ä\x0a\x27\x5c\x1b[2J'"),
+        ("\xa0", r"$'\xc2\xa0'"),
+    ],
+)  # fmt: skip
+def test_a_path_in_a_suggested_command_is_one_word_of_it(path: str, quoted: str):
+    assert shell_quoted(path) == quoted
+    command = ["bash", "-c", f"printf %s\\\\0 {quoted}"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.removeprefix("./") == f"{path}\0"

@@ -82,11 +82,13 @@ def runs(folder: Path) -> Iterator[Runs]:
 
         # As many side by side as do not wait for another.
         whole = started(train(folder, "whole"))
-        parts = started(train(folder, "parts", "train.average_checkpoints=1", "train.keep_checkpoints=1"))
-        interrupt(parts, folder / "parts" / "metrics.jsonl", 240)
+        parts = started(train(folder, "in parts", "train.average_checkpoints=1", "train.keep_checkpoints=1"))
+        interrupt(parts, folder / "in parts" / "metrics.jsonl", 240)
         stopped = finish(parts)
-        saved = max(int(path.name.removeprefix("step-")) for path in (folder / "parts" / "checkpoints").glob("step-*"))
-        ended = started(train(folder, "parts"))
+        saved = max(
+            int(path.name.removeprefix("step-")) for path in (folder / "in parts" / "checkpoints").glob("step-*")
+        )
+        ended = started(train(folder, "in parts"))
         ran = finish(whole)
         assert ran.code == 0, ran.err
         scores = json.loads((folder / "whole" / "report" / "scores.json").read_text(encoding="utf-8"))
@@ -209,16 +211,17 @@ def test_a_run_that_was_stopped_says_so_and_ends_with_code_75(runs: Runs):
 
 def test_a_run_goes_on_where_it_stopped(runs: Runs):
     assert f"going on after step {runs.steps_when_stopped}; " in runs.ended.err
+    assert "python -m translator translate 'in parts'\n" in runs.ended.err
 
 
 def test_a_run_in_pieces_ends_with_the_very_weights_of_one_in_one_go(folder: Path, trained: Path, runs: Runs):
     for name in ("model.safetensors", "optimizer.safetensors"):
-        one, other = (folder / run / "checkpoints" / f"step-00000{MAX_STEPS}" / name for run in ("whole", "parts"))
+        one, other = (folder / run / "checkpoints" / f"step-00000{MAX_STEPS}" / name for run in ("whole", "in parts"))
         assert one.read_bytes() == other.read_bytes(), name
 
 
 def test_a_run_in_pieces_has_the_very_metrics_of_one_in_one_go(folder: Path, trained: Path, runs: Runs):
-    assert metrics_without_clock(folder / "parts") == metrics_without_clock(folder / "whole")
+    assert metrics_without_clock(folder / "in parts") == metrics_without_clock(folder / "whole")
 
 
 def test_training_what_is_complete_says_so_and_trains_no_more(trained: Path, runs: Runs):

@@ -25,7 +25,7 @@ from rich.text import Text
 
 from translator.config import Config, dump_config, load_config
 from translator.config_reference import describe_settings
-from translator.errors import TranslatorError
+from translator.errors import TranslatorError, shell_quoted
 from translator.files import replacing
 from translator.progress import duration, progress
 from translator.run_folder import RunError, RunFolder
@@ -116,14 +116,14 @@ def train(
         if any(workers.of_chief([training.complete and folder.model.is_file()])):
             _say(
                 f"{folder.path} is complete, after {training.state.step:,} steps. "
-                f"To train on, raise its limit (train.max_…); to start afresh:  rm -r {folder.path}"
+                f"To train on, raise its limit (train.max_…); to start afresh:  rm -r {shell_quoted(folder.path)}"
             )
             return
         _say(training.summary(), shown)
         training.train()
         if workers.chief and resolved.data.test:
             _print_report(_evaluate_run(folder, resolved))
-    _say(f"Translate with:  echo 'A sentence.' | {_command()} translate {folder.path}", shown)
+    _say(f"Translate with:  echo 'A sentence.' | {_command()} translate {shell_quoted(folder.path)}", shown)
 
 
 @app.command()
@@ -219,7 +219,7 @@ def export(
 
     with console.status(Text(f"exporting {run} …")):
         export_saved_model(run, output, beam)
-    _say(f"Wrote {output}. Translate with:  echo 'A sentence.' | {_command()} translate {output}")
+    _say(f"Wrote {output}. Translate with:  echo 'A sentence.' | {_command()} translate {shell_quoted(output)}")
 
 
 @app.command("config")
@@ -315,4 +315,4 @@ def _command() -> str:
     script = Path(sys.argv[0])
     if script.name == "__main__.py":
         return "python -m translator"
-    return script.name if shutil.which(script.name) else str(script)
+    return script.name if shutil.which(script.name) else shell_quoted(script)

@@ -1,4 +1,7 @@
-"""The one root of every error that a user can cause and mend."""
+"""The one root of every error that a user can cause and mend, and how messages show what they were given."""
+
+import os
+import shlex
 
 MOST_CHARACTERS = 2000  # of a line of a message
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: an exit code by which a scheduler knows to start the same command again
@@ -19,6 +22,17 @@ class TranslatorError(Exception):
         File names, keys and values that stand in it may hold anything, line ends and escape sequences included.
         """
         super().__init__("\n".join(map(_one_line, problems)))
+
+
+def shell_quoted(path: str | os.PathLike[str]) -> str:
+    """A path as it is to be written in a command that a message suggests: one word, and never an option."""
+    text = os.fspath(path)
+    text = f"./{text}" if text.startswith("-") else text
+    if text.isprintable():
+        return shlex.quote(text)
+    # Bash's quoting, for what a terminal would not show: each byte by its number.
+    shown = (c if c.isprintable() and c not in "\\'" else "".join(f"\\x{b:02x}" for b in os.fsencode(c)) for c in text)
+    return f"$'{''.join(shown)}'"
 
 
 def _one_line(text: str) -> str:
