@@ -1,5 +1,6 @@
 import itertools
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ import keras
 import pytest
 import tensorflow as tf
 
+from tests.hostile import anew
+from translator.cli import main
 from translator.config import Config, save_config
 from translator.data.prepare import prepare_tokenizers
 from translator.decoding.translator import Translator, build_model
@@ -95,6 +98,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return Exported(run.path, folder, ran.stderr, ["", " \t", *long, *odd, *corpus["en"]])
 
 
+@pytest.fixture
+def graphs_closed(monkeypatch):
+    def opened(*_):
+        raise AssertionError("a graph was opened")
+
+    monkeypatch.setattr(tf.saved_model, "load", opened)
+
+
 @pytest.fixture(scope="module")
 def of_the_run(exported: Exported) -> list[str]:
     return Translator.load(exported.run).translate(exported.sentences)
@@ -126,24 +137,62 @@ def test_the_sentences_of_these_tests_tell_models_apart(exported, of_the_run):
     assert not any("⁇" in text for text in of_the_run)
 
 
-def test_the_translator_opens_it_like_a_run(exported, of_the_run):
-    assert Translator.load(exported.folder).translate(exported.sentences) == of_the_run
+def test_the_translator_opens_it_where_it_is_named_as_a_graph(exported, of_the_run):
+    assert Translator.load_exported(exported.folder).translate(exported.sentences) == of_the_run
 
 
-def test_its_beam_size_is_fixed(exported):
-    with pytest.raises(RunError, match="exported is an exported model, whose beam size is fixed; leave --beam out"):
-        Translator.load(exported.folder, beam_size=2)
+def test_a_graph_is_not_opened_as_a_run(exported, graphs_closed):
+    with pytest.raises(RunError, match=r"exported is no run but an exported model: a graph.*add --engine saved_model"):
+        Translator.load(exported.folder)
+
+
+def test_a_graph_in_a_run_is_never_opened(exported, of_the_run, tmp_path, graphs_closed):
+    run = anew(tmp_path / "run", exported.run)
+    shutil.copytree(exported.folder, run, dirs_exist_ok=True)
+    assert Translator.load(run).translate(exported.sentences) == of_the_run
+
+
+def command(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["translator", *arguments])
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, *capsys.readouterr()
+
+
+def test_translate_opens_a_graph_with_its_engine(exported, of_the_run, tmp_path, monkeypatch, capsys):
+    lines, output = tmp_path / "lines", tmp_path / "out"
+    lines.write_text("".join(f"{sentence}\n" for sentence in exported.sentences), encoding="utf-8")
+    arguments = ["translate", str(exported.folder), f"--input={lines}", f"--output={output}", "--engine=saved_model"]
+    assert command(monkeypatch, capsys, *arguments)[0] == 0
+    assert output.read_text(encoding="utf-8").splitlines() == of_the_run
+    code, _, shown = command(monkeypatch, capsys, *arguments, "--beam=2")
+    assert (code, shown.count("\n")) == (2, 1)
+    assert shown.endswith("exported is an exported model, whose beam size is fixed; leave --beam out\n")
+
+
+@pytest.mark.parametrize("name", ["translate", "eval", "export"])
+def test_every_command_leaves_a_graph_closed_and_says_how_to_open_it(
+    name, exported, tmp_path, monkeypatch, capsys, graphs_closed
+):
+    more = ["--output", str(tmp_path / "out")] if name == "export" else []
+    code, out, shown = command(monkeypatch, capsys, name, str(exported.folder), *more)
+    assert (code, out, shown.count("\n")) == (2, "", 1)
+    assert "add --engine saved_model" in shown
 
 
 def test_another_beam_size_is_exported_when_asked_for(exported, tmp_path):
     export_saved_model(exported.run, tmp_path / "greedy", 1)
     greedy = Translator.load(exported.run, 1).translate(exported.sentences)
-    assert Translator.load(tmp_path / "greedy").translate(exported.sentences) == greedy
-    assert Translator.load(tmp_path / "greedy").search(tf.constant([[5, 2]])).ids.shape[1] == 1
+    graph = Translator.load_exported(tmp_path / "greedy")
+    assert graph.translate(exported.sentences) == greedy
+    assert graph.search(tf.constant([[5, 2]])).ids.shape[1] == 1
 
 
 def test_the_command_says_where_it_wrote_and_nothing_else(exported):
-    assert exported.stderr.startswith(f"Wrote {exported.folder}.")
+    assert exported.stderr.startswith(f"Wrote {exported.folder}. Translate with:  ")
+    assert exported.stderr.endswith(f" translate --engine saved_model {exported.folder}\n")
     assert exported.stderr.count("\n") == 1
 
 
@@ -185,10 +234,10 @@ def test_a_place_that_cannot_be_written_is_named(exported, tmp_path):
 def test_another_saved_model_is_refused(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path))
     with pytest.raises(RunError, match="is a SavedModel, but not one that `translator export` wrote"):
-        Translator.load(tmp_path)
+        Translator.load_exported(tmp_path)
 
 
 def test_a_damaged_export_is_refused(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"no protocol buffer")
     with pytest.raises(RunError, match=f"{tmp_path.name} cannot be read as an exported model"):
-        Translator.load(tmp_path)
+        Translator.load_exported(tmp_path)

@@ -17,22 +17,29 @@ import pytest
 import tensorflow as tf
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from tests.hostile import BYTES, DAMAGE, SENTENCES, TEXT, VOCABULARY, Damage, anew, budget, clear_errors, contents
 from translator.cli import main
-from translator.config import Config, load_config
+from translator.config import Config, load_config, save_config
 from translator.data.prepare import Input, prepare
 from translator.data.store import open_store
 from translator.data.tokenizer import Tokenizer, TokenizerError
+from translator.decoding import translator as translator_module
 from translator.decoding.search import Hypotheses
 from translator.decoding.translator import Translator, build_model
 from translator.errors import TranslatorError
+from translator.export import export_saved_model
 from translator.files import sha256
 from translator.model.weights import WeightsError, get_weights, read_weights, set_weights, write_weights
 from translator.run_folder import RunError, RunFolder
 from translator.training import checkpoints as checkpoints_module
+from translator.training import loop as loop_module
 from translator.training.checkpoints import CheckpointError, Checkpoints, TrainingState, Validation
+from translator.training.loop import Training
 from translator.training.metrics import MetricsLog
+from translator.training.progress import TrainingProgress
+from translator.training.workers import Workers
 
 CONFIG: dict[str, Any] = {
     "data": {"train": {"tsv": "t.tsv"}, "validation": {"tsv": "t.tsv"}, "test": {"tsv": "t.tsv"}, "max_tokens": 200},
@@ -206,8 +213,52 @@ def test_a_damaged_export_is_named_in_one_line(damage: Damage, tmp_path: Path):
     tf.saved_model.save(tf.Module(), str(tmp_path / "export"))
     damage(tmp_path / "export" / "saved_model.pb")
     with clear_errors(RunError, tmp_path / "export") as lines:
-        Translator.load(tmp_path / "export")
+        Translator.load_exported(tmp_path / "export")
     assert len(lines) == 1
+
+
+FORGED = {"d_model": 65_536, "d_ff": 2**20, "encoder_layers": 1000, "decoder_layers": 1000, "positions": "learned"}
+
+
+def forged(run: RunFolder, **model: Any) -> Config:
+    """A configuration of a model that no memory holds, in the place of the run's."""
+    config = load_config(run.config)
+    config = config.model_copy(update={"model": config.model.model_copy(update=model)})
+    save_config(config, run.config)
+    return config
+
+
+@pytest.fixture
+def nothing_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
+    def allocated(*_: Any) -> None:
+        raise AssertionError("a model was built")
+
+    monkeypatch.setattr(translator_module, "build_model", allocated)
+    monkeypatch.setattr(loop_module, "build_model", allocated)
+
+
+@pytest.mark.parametrize("key", list(FORGED)[:4])
+def test_a_model_larger_than_its_file_is_refused_before_memory_is_taken(
+    run: RunFolder, key: str, nothing_allocated: None
+):
+    forged(run, **{key: FORGED[key]})
+    with pytest.raises(WeightsError, match=f"^{run.model} holds the weights of another model; they differ in ") as told:
+        Translator.load(run.path)
+    assert str(FORGED[key]) in str(told.value) or "encoder_1" in str(told.value) or "decoder_1" in str(told.value)
+
+
+def test_a_forged_model_is_named_by_every_command(run: RunFolder, tmp_path: Path, nothing_allocated: None):
+    forged(run, **FORGED)
+    for load in (lambda: Translator.load(run.path), lambda: export_saved_model(run.path, tmp_path / "exported", None)):
+        with pytest.raises(WeightsError, match=r"they differ in transformer/decoder_0/.* and [0-9,]+ more$"):
+            load()
+
+
+def test_training_resumes_no_checkpoint_of_a_forged_model(run: RunFolder, nothing_allocated: None):
+    config = forged(run, d_model=65_536)
+    tokenizers, store = prepare(config, run)
+    with pytest.raises(WeightsError, match=r"step-00000002/model.safetensors holds the weights of another model"):
+        Training(config, run, tokenizers, store, Workers.join(["CPU:0"], print), TrainingProgress(Console(quiet=True)))
 
 
 # Checkpoints

@@ -5,6 +5,7 @@ output; progress, warnings and errors go to standard error.
 """
 
 import contextlib
+import enum
 import errno
 import json
 import logging
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
 
 LINES_TOGETHER = 4096  # lines, at the most, that `translate` reads before it writes their translations
 
+
+class Engine(str, enum.Enum):
+    """What searches: the weights of a run, or a graph that was made of them."""
+
+    TRANSFORMER = "transformer"
+    SAVED_MODEL = "saved_model"
+
+
 app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -47,7 +56,7 @@ app = typer.Typer(
 console = Console(stderr=True, highlight=False, emoji=False)
 
 Run = Annotated[Path, typer.Argument(help="A run folder, as in runs/quickstart.")]
-Model = Annotated[Path, typer.Argument(help="A run folder, or a folder that `translator export` wrote.")]
+Model = Annotated[Path, typer.Argument(help="A run folder; with --engine, a folder that `translator export` wrote.")]
 ConfigFile = Annotated[Path, typer.Argument(help="A YAML file, as in configs/quickstart.yaml.")]
 RunOption = Annotated[Path | None, typer.Option("--run", help="Where the run goes; runs/<name of CONFIG> else.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value, as in train.max_minutes=40.")]
@@ -183,6 +192,9 @@ def translate(
     input: Annotated[Path | None, typer.Option(help="Sentences, one a line; standard input else.")] = None,
     output: Annotated[Path | None, typer.Option(help="Where to write; standard output else.")] = None,
     beam: Beam = None,
+    engine: Annotated[
+        Engine, typer.Option(help="saved_model opens an exported graph: a program, so only one that you trust.")
+    ] = Engine.TRANSFORMER,
 ) -> None:
     """Translate lines: exactly one comes out for each that goes in."""
     if input and output and output.exists() and input.exists() and output.samefile(input):
@@ -191,7 +203,12 @@ def translate(
     from translator.data.arriving import arriving_lines
     from translator.decoding.translator import Translator
 
-    translator = Translator.load(model, beam)
+    if engine is Engine.SAVED_MODEL:
+        if beam is not None:
+            raise RunError(f"{model} is an exported model, whose beam size is fixed; leave --beam out")
+        translator = Translator.load_exported(model)
+    else:
+        translator = Translator.load(model, beam)
     number = 1
     with contextlib.ExitStack() as stack:
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
@@ -219,7 +236,8 @@ def export(
 
     with console.status(Text(f"exporting {run} …")):
         export_saved_model(run, output, beam)
-    _say(f"Wrote {output}. Translate with:  echo 'A sentence.' | {_command()} translate {shell_quoted(output)}")
+    command = f"{_command()} translate --engine saved_model {shell_quoted(output)}"
+    _say(f"Wrote {output}. Translate with:  echo 'A sentence.' | {command}")
 
 
 @app.command("config")

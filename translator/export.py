@@ -20,7 +20,7 @@ from translator.config import DataConfig
 from translator.data.corpus import CorpusError, sentence_pairs
 from translator.data.tokenizer import EOS_ID, PAD_ID, Tokenizer
 from translator.decoding.search import Hypotheses
-from translator.decoding.translator import Translator
+from translator.decoding.translator import Translator, open_graph
 from translator.errors import TranslatorError
 from translator.run_folder import RunFolder
 
@@ -39,7 +39,7 @@ def export_saved_model(run: Path, output: Path, beam_size: int | None) -> None:
     """Writes a run's model as a SavedModel, whole and checked or not at all.
 
     What is loaded from it has `translate`, string [N] -> string [N], which is also the serving signature (`sentences`
-    in, `translations` out), and all that `Translator.load` needs:
+    in, `translations` out), and all that `Translator.load_exported` needs:
 
         >>> import tensorflow as tf, tensorflow_text
         >>> module = tf.saved_model.load("exported")  # keep it: `translate` reads variables that go when it goes
@@ -78,7 +78,7 @@ def export_saved_model(run: Path, output: Path, beam_size: int | None) -> None:
 class SavedTranslator(tf.Module):
     """What is saved: `Translator.translate` as a graph, with the variables that it reads.
 
-    The attributes are those that `Translator.load` reads back.
+    The attributes are those that `Translator.load_exported` reads back.
     """
 
     def __init__(self, translator: Translator) -> None:
@@ -182,7 +182,7 @@ def _compare(folder: Path, translator: Translator, sentences: list[str]) -> None
     Raises:
         ExportError: names the first sentence whose translation differs.
     """
-    module = tf.saved_model.load(str(folder))  # must live as long as its functions: they hold its variables weakly
+    module = open_graph(folder)  # must live as long as its functions: they hold its variables weakly
     exported = [text.decode("utf-8") for text in module.translate(tf.constant(sentences)).numpy()]
     for sentence, ours, theirs in zip(sentences, translator.translate(sentences), exported, strict=True):
         if ours != theirs:

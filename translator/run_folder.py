@@ -66,6 +66,12 @@ class RunFolder:
         Raises:
             RunError: this is no run folder.
         """
+        if not self.config.is_file() and (self.path / "saved_model.pb").is_file():
+            raise RunError(
+                f"{self.path} is no run but an exported model: a graph, that is a program, which may read and write "
+                "files. If you trust it, add --engine saved_model to `translator translate`, or use "
+                "Translator.load_exported in Python"
+            )
         if not self.config.is_file():
             raise RunError(f"{self.path} is not a run: it has no config.yaml. `translator train` makes one")
         return load_config(self.config)

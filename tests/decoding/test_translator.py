@@ -189,13 +189,6 @@ def test_a_run_without_a_model_is_named(tmp_path: Path):
     assert str(raised.value) == f"{tmp_path} {message}"
 
 
-def test_a_beam_size_for_an_exported_model_is_refused(tmp_path: Path):
-    (tmp_path / "saved_model.pb").touch()
-    with pytest.raises(RunError) as raised:
-        Translator.load(tmp_path, beam_size=3)
-    assert str(raised.value) == f"{tmp_path} is an exported model, whose beam size is fixed; leave --beam out"
-
-
 @pytest.fixture
 def run(tokenizer: Tokenizer, tmp_path: Path) -> RunFolder:
     """A run with random weights."""

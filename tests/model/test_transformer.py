@@ -12,7 +12,7 @@ from translator.config import ModelConfig
 from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID
 from translator.model.attention import causal_mask
 from translator.model.dropout import Dropout
-from translator.model.transformer import Transformer
+from translator.model.transformer import Transformer, weight_shapes
 
 D, F, H, V, LAYERS = 8, 12, 2, 11, 2
 MAX_POSITIONS = 4  # fewer than T: learned positions must go past their table
@@ -273,3 +273,24 @@ def test_bfloat16_is_near_float32_and_has_the_same_variables(choices: tuple[str,
 def test_making_a_bfloat16_model_leaves_the_global_policy_alone():
     Transformer(ModelConfig(d_model=4, d_ff=4, num_heads=1, encoder_layers=1, decoder_layers=1), 5, 5, 4, "bfloat16")
     assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+@pytest.mark.parametrize("activation", ["relu", "swiglu"])
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
+@pytest.mark.parametrize("tied_embeddings", ["all", "target", "none"])
+def test_shapes_without_weights_are_those_of_the_weights(norm, activation, positions, tied_embeddings):
+    config = ModelConfig(
+        d_model=4, d_ff=6, num_heads=2, encoder_layers=2, decoder_layers=12,
+        norm=norm, activation=activation, positions=positions, tied_embeddings=tied_embeddings,
+    )  # fmt: skip
+    sizes = config, 7, 7 if tied_embeddings == "all" else 9, 5
+    weights = Transformer(*sizes).trainable_variables
+    assert weight_shapes(*sizes) == {weight.path: tuple(weight.shape) for weight in weights}
+
+
+def test_shapes_of_the_largest_model_there_can_be_take_no_memory():
+    config = ModelConfig(d_model=2**16, d_ff=2**20, num_heads=8, encoder_layers=1000, decoder_layers=1000)
+    shapes = weight_shapes(config, 2**24, 2**24, 2**20)
+    assert shapes["transformer/target_embedding/table"] == (2**24, 2**16)
+    assert shapes["transformer/decoder_999/feed_forward/inner/kernel"] == (2**16, 2**20)

@@ -8,7 +8,7 @@ import pytest
 
 from translator.config import ModelConfig
 from translator.model.transformer import Transformer
-from translator.model.weights import WeightsError, get_weights, read_weights, set_weights, write_weights
+from translator.model.weights import WeightsError, get_weights, read_shapes, read_weights, set_weights, write_weights
 
 
 def model_of(seed: int, **settings) -> Transformer:
@@ -33,6 +33,11 @@ def test_weights_come_back_from_a_file_bit_for_bit(model: Transformer, tmp_path:
     for name, array in written.items():
         np.testing.assert_array_equal(read[name], array, strict=True)
     assert [file.name for file in path.parent.iterdir()] == ["weights.safetensors"]
+
+
+def test_shapes_are_read_off_the_header(tmp_path: Path):
+    write_weights({"a": np.zeros((2, 3)), "b": np.zeros(()), "c": np.zeros((0, 5))}, tmp_path / "weights")
+    assert read_shapes(tmp_path / "weights") == {"a": (2, 3), "b": (), "c": (0, 5)}
 
 
 def test_writing_replaces_the_file_before(tmp_path: Path):
@@ -61,12 +66,13 @@ def test_copies_do_not_follow_the_model():
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no weights at all"])
-def test_a_file_that_is_missing_or_broken_is_named(tmp_path: Path, content: bytes | None):
+@pytest.mark.parametrize("read", [read_weights, read_shapes])
+def test_a_file_that_is_missing_or_broken_is_named(tmp_path: Path, content: bytes | None, read):
     path = tmp_path / "weights.safetensors"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(WeightsError) as raised:
-        read_weights(path)
+        read(path)
     assert str(raised.value).startswith(f"{path} cannot be read as weights: ")
 
 

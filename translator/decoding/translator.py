@@ -4,17 +4,18 @@ import itertools
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
-from translator.config import Config, SearchConfig
+from translator.config import Config, ModelConfig, SearchConfig
 from translator.data.batches import length_sorted, pad
 from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import PAD_ID, Tokenizer
 from translator.decoding.engine import search_function
 from translator.decoding.search import Hypotheses
-from translator.model.transformer import Transformer
-from translator.model.weights import read_weights, require_finite, set_weights
+from translator.model.transformer import Transformer, weight_shapes
+from translator.model.weights import read_shapes, read_weights, require_finite, require_shapes, set_weights
 from translator.run_folder import RunError, RunFolder
 
 log = logging.getLogger(__name__)
@@ -42,23 +43,23 @@ class Translator:
 
     @classmethod
     def load(cls, path: str | Path, beam_size: int | None = None) -> "Translator":
-        """Opens a run folder, or a SavedModel that `translator export` wrote.
+        """Opens a run folder, of which nothing is executed.
 
         Args:
             path: the folder.
-            beam_size: in place of the run's own `search.beam_size`; an exported model's is fixed.
+            beam_size: in place of the run's own `search.beam_size`.
 
         Raises:
-            RunError: the folder is neither, or the run has no model yet.
+            RunError: the folder is no run, or the run has no model yet.
+            WeightsError: the model is not one of the run's configuration.
         """
         path = Path(path)
-        if (path / "saved_model.pb").is_file():
-            return cls._load_exported(path, beam_size)
         run = RunFolder(path)
         config = run.load_config()
         if not run.model.is_file():
             raise RunError(f"{path} has no model yet: its training has not come to an end. `translator train` goes on")
         source, target = load_tokenizers(run)
+        require_model_of(config, source, target, run.model)
         model = build_model(config, source, target)
         weights = read_weights(run.model)
         require_finite(weights, run.model)
@@ -74,15 +75,15 @@ class Translator:
         return cls(source, target, search_function(model, search), config.data.max_tokens, search.batch_sentences)
 
     @classmethod
-    def _load_exported(cls, path: Path, beam_size: int | None) -> "Translator":
-        if beam_size is not None:
-            raise RunError(f"{path} is an exported model, whose beam size is fixed; leave --beam out")
-        import tensorflow_text  # noqa: F401  (registers the operations of the tokenizers in the graph)
+    def load_exported(cls, path: str | Path) -> "Translator":
+        """Opens a SavedModel that `translator export` wrote. Its beam size is fixed.
 
-        try:
-            module = tf.saved_model.load(str(path))
-        except Exception as error:  # TensorFlow raises what it likes of a damaged one
-            raise RunError(f"{path} cannot be read as an exported model: {error}") from error
+        A SavedModel is a graph, that is a program, which may read and write files: open only what you trust.
+
+        Raises:
+            RunError: it cannot be read, or is another SavedModel.
+        """
+        module = open_graph(Path(path))
         parts = ("source_tokenizer", "target_tokenizer", "max_source_tokens", "batch_sentences", "search")
         if not all(hasattr(module, part) for part in parts):
             raise RunError(f"{path} is a SavedModel, but not one that `translator export` wrote")
@@ -134,6 +135,20 @@ class Translator:
         return self.target.decode(translations)
 
 
+def open_graph(path: Path) -> Any:
+    """Opens a SavedModel, which can then run: only for one that the user named as such, or that was written here.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    import tensorflow_text  # noqa: F401  (registers the operations of the tokenizers in the graph)
+
+    try:
+        return tf.saved_model.load(str(path))
+    except Exception as error:  # TensorFlow raises what it likes of a damaged one
+        raise RunError(f"{path} cannot be read as an exported model: {error}") from error
+
+
 def split_evenly(ids: list[int], most: int) -> list[list[int]]:
     """Cuts a sequence into as few pieces of at most so many as will do, alike in length; none for an empty one."""
     count = -(-len(ids) // most)
@@ -142,6 +157,17 @@ def split_evenly(ids: list[int], most: int) -> list[list[int]]:
 
 def build_model(config: Config, source: Tokenizer, target: Tokenizer, precision: str = "float32") -> Transformer:
     """A Transformer with random weights, of the sizes that a run needs."""
+    return Transformer(*_sizes(config, source, target), precision)
+
+
+def require_model_of(config: Config, source: Tokenizer, target: Tokenizer, weights: Path) -> None:
+    """Raises a WeightsError unless a file has the weights of `build_model`, before memory is taken for any.
+
+    Configuration and weights may come from a stranger: it is the file's size that bounds the model's.
+    """
+    require_shapes(weight_shapes(*_sizes(config, source, target)), read_shapes(weights), weights)
+
+
+def _sizes(config: Config, source: Tokenizer, target: Tokenizer) -> tuple[ModelConfig, int, int, int]:
     # BOS or EOS comes to the longest sentence; translations may be longer than any source.
-    max_positions = config.data.max_tokens + 2
-    return Transformer(config.model, source.vocabulary_size, target.vocabulary_size, max_positions, precision)
+    return config.model, source.vocabulary_size, target.vocabulary_size, config.data.max_tokens + 2

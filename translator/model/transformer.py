@@ -179,6 +179,27 @@ class Transformer(keras.Model):
         return self.output_embedding.table.value
 
 
+def weight_shapes(
+    config: ModelConfig, source_vocabulary: int, target_vocabulary: int, max_positions: int
+) -> dict[str, tuple[int, ...]]:
+    """The shapes of a `Transformer`'s weights by their paths, at no cost however large it would be.
+
+    The arguments are those of `Transformer`.
+    """
+    layers = {"encoder": config.encoder_layers, "decoder": config.decoder_layers}
+    # Layers of a kind are alike: one of each tells of all.
+    one_of_each = config.model_copy(update={"encoder_layers": 1, "decoder_layers": 1})
+    with keras.StatelessScope(initialize_variables=False):  # variables have names and shapes there, but no values
+        weights = Transformer(one_of_each, source_vocabulary, target_vocabulary, max_positions).trainable_variables
+    shapes: dict[str, tuple[int, ...]] = {}
+    for weight in weights:
+        model, part, *rest = weight.path.split("/")
+        kind = part.removesuffix("_0")
+        parts = [f"{kind}_{i}" for i in range(layers[kind])] if part != kind else [part]
+        shapes |= {"/".join([model, name, *rest]): tuple(weight.shape) for name in parts}
+    return shapes
+
+
 def _positions(config: ModelConfig, max_positions: int, name: str) -> keras.layers.Layer:
     if config.positions == "learned":
         return LearnedPositions(max_positions, config.d_model, name=name)

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -11,6 +12,8 @@ import safetensors.numpy
 
 from translator.errors import TranslatorError
 from translator.files import replacing
+
+Shape = tuple[int, ...]
 
 
 class WeightsError(TranslatorError):
@@ -25,6 +28,19 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         return safetensors.numpy.load_file(path)
+    except (OSError, safetensors.SafetensorError, TypeError, AttributeError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
+
+
+def read_shapes(path: Path) -> dict[str, Shape]:
+    """The shapes that a file's header tells, by name; no array is read.
+
+    Raises:
+        WeightsError: no such file, or not safetensors.
+    """
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (OSError, safetensors.SafetensorError, TypeError, AttributeError, ValueError) as error:
         raise WeightsError(f"{path} cannot be read as weights: {error}") from error
 
@@ -49,6 +65,15 @@ def require_finite(weights: dict[str, np.ndarray], origin: Path) -> None:
         raise WeightsError(f"{origin} holds infinities, or what is not a number, in {', '.join(broken[:3])}")
 
 
+def require_shapes(wanted: Mapping[str, Shape], found: Mapping[str, Shape], origin: Path) -> None:
+    """Raises a WeightsError that names the weights in which a model and a file differ."""
+    if wanted != found:
+        differing = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        shown = ", ".join(f"{n} (model: {wanted.get(n, 'none')}, file: {found.get(n, 'none')})" for n in differing[:3])
+        more = f" and {len(differing) - 3:,} more" if len(differing) > 3 else ""
+        raise WeightsError(f"{origin} holds the weights of another model; they differ in {shown}{more}")
+
+
 def get_weights(variables: list[keras.Variable]) -> dict[str, np.ndarray]:
     """Copies variables to arrays, by their paths."""
     return {variable.path: variable.numpy() for variable in variables}
@@ -62,12 +87,7 @@ def set_weights(variables: list[keras.Variable], weights: dict[str, np.ndarray],
             changed then.
     """
     wanted = {variable.path: tuple(variable.shape) for variable in variables}
-    found = {name: array.shape for name, array in weights.items()}
-    if wanted != found:
-        differing = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
-        shown = ", ".join(f"{n} (model: {wanted.get(n, 'none')}, file: {found.get(n, 'none')})" for n in differing[:3])
-        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
-        raise WeightsError(f"{origin} holds the weights of another model; they differ in {shown}{more}")
+    require_shapes(wanted, {name: array.shape for name, array in weights.items()}, origin)
     for variable in variables:
         if not np.can_cast(dtype := weights[variable.path].dtype, variable.dtype, "same_kind"):
             raise WeightsError(f"{origin}: {variable.path} holds {dtype}; the model's are {variable.dtype}")

@@ -7,6 +7,7 @@ A checkpoint is a folder `step-00000500` that appears whole or not at all:
     state.json              `TrainingState`, and the SHA-256 of the two files
 """
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -149,6 +150,14 @@ class Checkpoints:
             return state
         if steps:
             raise CheckpointError(f"no checkpoint in {self.folder} is sound; delete the folder to train from the start")
+        return None
+
+    def newest_weights(self) -> Path | None:
+        """The file of the newest checkpoint's weights, of those that are not damaged."""
+        for step in reversed(self.steps()):
+            with contextlib.suppress(CheckpointError):
+                self._sound_state(step, WEIGHTS[:1])
+                return self._path(step) / WEIGHTS[0]
         return None
 
     def _sound_state(self, step: int, weights: Iterable[str]) -> TrainingState:

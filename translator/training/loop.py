@@ -20,7 +20,7 @@ from translator.data.provenance import described
 from translator.data.sampling import Sampling
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
-from translator.decoding.translator import Translator, build_model
+from translator.decoding.translator import Translator, build_model, require_model_of
 from translator.errors import TRY_AGAIN, TranslatorError
 from translator.model.weights import write_weights
 from translator.run_folder import RunFolder
@@ -82,6 +82,9 @@ class Training:
         self.steps_per_epoch = len(self.batches.plan(0))
         self.limits = Limits.of(config)
         total_steps = min(self.limits.max_steps, self.limits.max_epochs * self.steps_per_epoch)
+        self.checkpoints = Checkpoints(run.checkpoints, train.keep_checkpoints)
+        if weights := self.checkpoints.newest_weights():
+            require_model_of(config, *tokenizers, weights)
         with self.strategy.scope():
             keras.utils.set_random_seed(train.seed)
             self.model = build_model(config, *tokenizers, train.precision)
@@ -89,7 +92,6 @@ class Training:
             self.optimizer.build(self.model.trainable_variables)
         self.metrics: MetricsLog | NoLog = NoLog()
         self._row_time = time.monotonic()
-        self.checkpoints = Checkpoints(run.checkpoints, train.keep_checkpoints)
         restored = self._restore()
         self.resumed = restored is not None and restored.step > 0
         self.state = restored or TrainingState()
