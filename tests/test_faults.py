@@ -11,11 +11,11 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.small_disk import fill, small_disk
 from tests.toy_language import PATIENCE_SECONDS, finish, metrics, metrics_without_clock, train, write_language
 
 # All that has a state of its own: dropout, subword sampling, micro-batches, averaging, early stopping.
@@ -104,23 +104,6 @@ def test_a_run_killed_ten_times_is_the_run_that_was_not(folder: Path, unhurt: Pa
     survive(folder, unhurt, "killed-ten-times", 10)
 
 
-@contextlib.contextmanager
-def small_disk(path: Path, size: str) -> Iterator[None]:
-    """Mounts a disk of that size, which takes a privilege that tests may not have."""
-    path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
-    try:
-        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except OSError:
-        mounted = False
-    if not mounted:
-        pytest.skip("this machine lets no disk be mounted for the test")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
-
-
 @pytest.mark.faults
 def test_a_full_disk_keeps_the_last_checkpoint_and_is_waited_for(folder: Path, unhurt: Path):
     checkpoint = max((unhurt / "checkpoints").iterdir())
@@ -133,11 +116,7 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_is_waited_for(folder: Path, u
             time.sleep(0.01)
         # Takes all that is left but half a checkpoint.
         filler = folder / "disk" / "filler"
-        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(64 * 1024))
-        with filler.open("r+b") as file:
-            file.truncate(max(0, filler.stat().st_size - kilobytes * 512))
+        fill(filler, all_but=kilobytes * 512)
         time.sleep(20)
         assert process.poll() is None, finish(process).err
         sound = [path for path in (run / "checkpoints").glob("step-*[0-9]") if (path / "state.json").exists()]

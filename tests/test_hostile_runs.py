@@ -37,7 +37,7 @@ from translator.training import checkpoints as checkpoints_module
 from translator.training import loop as loop_module
 from translator.training.checkpoints import CheckpointError, Checkpoints, TrainingState, Validation
 from translator.training.loop import Training
-from translator.training.metrics import MetricsLog
+from translator.training.metrics import MetricsFile
 from translator.training.progress import TrainingProgress
 from translator.training.workers import Workers
 
@@ -510,7 +510,7 @@ def test_any_list_of_inputs_is_taken_or_made_anew(inputs: Any, whole: Path, tmp_
 def test_of_any_metrics_the_rows_up_to_the_step_are_kept(rows: list[bytes], tmp_path: Path):
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(b"\n".join(rows))
-    MetricsLog(path, tmp_path / "tensorboard", resumed_step=5).close()
+    MetricsFile(path, resumed_step=5)
     kept = [json.loads(row) for row in path.read_text(encoding="utf-8").splitlines()]
     assert all(float(row["step"]) <= 5 for row in kept)
     assert sum(row == {"step": 3, "loss": 0.5} for row in kept) >= rows.count(b'{"step": 3, "loss": 0.5}')

@@ -193,6 +193,7 @@ def test_the_model_is_the_mean_of_the_last_validated_checkpoints(trained: Path):
 
 def test_progress_goes_to_standard_error(runs: Runs):
     assert f"step {MAX_STEPS}: validation loss" in runs.whole.err
+    assert f"training ended after step {MAX_STEPS}: train.max_steps {MAX_STEPS} is reached\n" in runs.whole.err
     assert "BLEU" in runs.whole.out.decode()
     assert "step" not in runs.whole.out.decode()
     assert "Translate with:  echo 'A sentence.' | " in runs.whole.err
@@ -226,7 +227,8 @@ def test_a_run_in_pieces_has_the_very_metrics_of_one_in_one_go(folder: Path, tra
 
 def test_training_what_is_complete_says_so_and_trains_no_more(trained: Path, runs: Runs):
     assert runs.again.code == 0, runs.again.err
-    assert f"whole is complete, after {MAX_STEPS} steps" in runs.again.err
+    said = f"whole is complete, after {MAX_STEPS} steps: train.max_steps {MAX_STEPS} is reached. "
+    assert f"{said}To train on, raise train.max_steps; to start afresh:  rm -r whole" in runs.again.err
     assert "rm -r whole" in runs.again.err
     assert runs.again.out == b""
     assert metrics(trained)[-1]["step"] == MAX_STEPS

@@ -124,8 +124,8 @@ def train(
                 training = Training(resolved, folder, tokenizers, store, workers, TrainingProgress(shown))
         if any(workers.of_chief([training.complete and folder.model.is_file()])):
             _say(
-                f"{folder.path} is complete, after {training.state.step:,} steps. "
-                f"To train on, raise its limit (train.max_…); to start afresh:  rm -r {shell_quoted(folder.path)}"
+                f"{folder.path} is complete, after {training.state.step:,} steps: {training.reasons}. "
+                f"To train on, {training.remedies}; to start afresh:  rm -r {shell_quoted(folder.path)}"
             )
             return
         _say(training.summary(), shown)

@@ -9,6 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from translator.errors import TranslatorError
+
+
+class NoRoomError(TranslatorError):
+    """The disk is full, or a quota is; what was there before is what it was."""
+
 
 def open_file(path: Path) -> BinaryIO:
     """Opens a regular file for reading: a pipe would keep one waiting, and a device may have no end.
@@ -91,3 +97,14 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def room_for(what: str, path: Path) -> Iterator[None]:
+    """Where writing to the path finds no room, raises a NoRoomError that says for what."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise NoRoomError(f"{path}: no room on the disk for {what}") from error

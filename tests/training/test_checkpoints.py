@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from translator.data.batches import Position
+from translator.files import NoRoomError
 from translator.model.weights import WeightsError
 from translator.training import checkpoints as checkpoints_module
-from translator.training.checkpoints import CheckpointError, Checkpoints, NoRoomError, TrainingState, Validation
+from translator.training.checkpoints import CheckpointError, Checkpoints, TrainingState, Validation
 
 SHAPES: tuple[tuple[int, ...], ...] = ((2, 3), (4,), ())
 

@@ -7,8 +7,6 @@ A checkpoint is a folder `step-00000500` that appears whole or not at all:
     state.json              `TrainingState`, and the SHA-256 of the two files
 """
 
-import contextlib
-import errno
 import hashlib
 import json
 import logging
@@ -25,7 +23,7 @@ from pydantic import Field, TypeAdapter
 
 from translator.data.batches import Count, Position
 from translator.errors import TranslatorError
-from translator.files import flush_to_disk, read_file, sha256, write_file
+from translator.files import flush_to_disk, read_file, room_for, sha256, write_file
 from translator.model.weights import get_weights, read_weights, set_weights, write_weights
 
 log = logging.getLogger(__name__)
@@ -35,10 +33,6 @@ WEIGHTS = ("model.safetensors", "optimizer.safetensors")
 
 class CheckpointError(TranslatorError):
     """Checkpoints that cannot be resumed from."""
-
-
-class NoRoomError(TranslatorError):
-    """The disk is full; the checkpoints before are what they were."""
 
 
 @dataclass
@@ -95,13 +89,12 @@ class Checkpoints:
         """
         final = self._path(state.step)
         partial = final.with_name(final.name + ".partial")
-        try:
-            self._write(partial, state, model, optimizer)
-        except OSError as error:
-            shutil.rmtree(partial, ignore_errors=True)
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        with room_for(f"a checkpoint of step {state.step:,}", self.folder):
+            try:
+                self._write(partial, state, model, optimizer)
+            except OSError:
+                shutil.rmtree(partial, ignore_errors=True)
                 raise
-            raise NoRoomError(f"{self.folder}: no room on the disk for a checkpoint of step {state.step:,}") from error
         shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
         flush_to_disk(self.folder)
@@ -118,10 +111,15 @@ class Checkpoints:
             flush_to_disk(path)
 
     def replace_state(self, state: TrainingState) -> None:
-        """Changes what the checkpoint of the state's step says beside its weights and moments, wholly or not at all."""
+        """Changes what the checkpoint of the state's step says beside its weights and moments, wholly or not at all.
+
+        Raises:
+            NoRoomError: there is no room for it.
+        """
         path = self._path(state.step) / "state.json"
         hashes = json.loads(path.read_text(encoding="utf-8"))["sha256"]
-        write_file(path, _manifest(state, hashes))
+        with room_for(f"the state of step {state.step:,}", self.folder):
+            write_file(path, _manifest(state, hashes))
 
     def restore_newest(self, model: list[keras.Variable], optimizer: list[keras.Variable]) -> TrainingState | None:
         """Goes back to the newest sound checkpoint; None if there are none at all.

@@ -1,9 +1,21 @@
-"""When training ends."""
+"""When training ends, and why."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from translator.config import Config, TrainConfig
 from translator.training.checkpoints import TrainingState, Validation
+
+Figure = Literal["bleu", "loss"]
+
+
+class Ending(NamedTuple):
+    """Why training ends, and what would let it go on."""
+
+    reason: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -21,16 +33,73 @@ class Limits:
             train.max_steps or float("inf"), train.max_epochs or float("inf"), (train.max_minutes or float("inf")) * 60
         )
 
-    def fraction(self, state: TrainingState, steps_per_epoch: int) -> float:
-        """Share of the training that is done, by the limit that is nearest; 1 and above at the end."""
+    def shares(self, state: TrainingState, steps_per_epoch: int) -> dict[str, float]:
+        """Share of each limit, by its key in `train`, that is used up; 1 and above at the end."""
         # An epoch may be a batch longer than the first, whose length this is: it is done when its position says so.
         epochs = state.position.epoch + min(state.position.batch / steps_per_epoch, 1 - 1e-9)
-        return max(state.step / self.max_steps, epochs / self.max_epochs, state.training_seconds / self.max_seconds)
+        return {
+            "max_steps": state.step / self.max_steps,
+            "max_epochs": epochs / self.max_epochs,
+            "max_minutes": state.training_seconds / self.max_seconds,
+        }
+
+    def fraction(self, state: TrainingState, steps_per_epoch: int) -> float:
+        """Share of the training that is done, by the limit that is nearest; 1 and above at the end."""
+        return max(self.shares(state, steps_per_epoch).values())
+
+    def endings(self, config: TrainConfig, state: TrainingState, steps_per_epoch: int) -> list[Ending]:
+        """All that ends training after this step; nothing while it goes on."""
+        limits = {"max_steps": self.max_steps, "max_epochs": self.max_epochs, "max_minutes": self.max_seconds / 60}
+        reached = [key for key, share in self.shares(state, steps_per_epoch).items() if share >= 1]
+        ends = [Ending(f"train.{key} {limits[key]:,.10g} is reached", _longer(config, key)) for key in reached]
+        return [*ends, *_early_stopping(config, state.validations)]
 
 
-def out_of_patience(config: TrainConfig, validations: list[Validation]) -> bool:
-    """Whether early stopping has waited for `patience` validations in vain."""
-    if config.early_stopping is None:
-        return False
-    figures = [v.bleu if config.early_stopping == "bleu" else -v.loss for v in validations]
-    return bool(figures) and len(figures) - 1 - figures.index(max(figures)) >= config.patience
+def rank(validation: Validation, by: Figure) -> float:
+    """The figure that a validation is judged by, so that higher is better."""
+    figure = validation.bleu if by == "bleu" else -validation.loss
+    return -math.inf if math.isnan(figure) else figure
+
+
+def best(validations: Sequence[Validation], by: Figure) -> int:
+    """Index of the best validation; the first of equal ones, since a tie is no improvement."""
+    ranks = [rank(validation, by) for validation in validations]
+    return ranks.index(max(ranks))
+
+
+def figure_that_matters(config: TrainConfig) -> Figure:
+    """What decides when training ends, or else which checkpoints are averaged; BLEU where neither does."""
+    if config.early_stopping is not None:
+        return config.early_stopping
+    return "bleu" if config.average_by == "last" else config.average_by
+
+
+def chosen(validations: Sequence[Validation], config: TrainConfig) -> list[int]:
+    """Steps of the validations whose checkpoints are averaged; of equal ones the later."""
+    by = config.average_by
+    ranked = sorted(validations, key=lambda v: (0.0 if by == "last" else rank(v, by), v.step))
+    return sorted(validation.step for validation in ranked[-config.average_checkpoints :])
+
+
+def _early_stopping(config: TrainConfig, validations: Sequence[Validation]) -> list[Ending]:
+    """An ending once `patience` validations have brought no improvement."""
+    by = config.early_stopping
+    if by is None or not validations:
+        return []
+    index = best(validations, by)
+    in_vain = len(validations) - 1 - index
+    if in_vain < config.patience:
+        return []
+    top = validations[index]
+    figure = f"BLEU has not risen above {top.bleu:.2f}" if by == "bleu" else f"loss has not fallen below {top.loss:.3f}"
+    reason = (
+        f"early stopping: validation {figure}, of step {top.step:,}, in {in_vain} validations "
+        f"(train.patience {config.patience})"
+    )
+    return [Ending(reason, "raise train.patience or set train.early_stopping=null")]
+
+
+def _longer(config: TrainConfig, key: str) -> str:
+    if config.schedule == "cosine" and key != "max_minutes":
+        return f"start another run (--run) with a higher train.{key}, for this one's cosine schedule is over"
+    return f"raise train.{key}"

@@ -5,8 +5,10 @@ happens when: rows of metrics, validations, checkpoints, the end. All it knows i
 resumed run goes on as if it had never stopped.
 """
 
+import itertools
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -21,15 +23,17 @@ from translator.data.sampling import Sampling
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.translator import Translator, build_model, require_model_of
-from translator.errors import TRY_AGAIN, TranslatorError
+from translator.errors import TranslatorError
+from translator.files import room_for
 from translator.model.weights import write_weights
 from translator.run_folder import RunFolder
-from translator.training.checkpoints import Checkpoints, NoRoomError, TrainingState, Validation
-from translator.training.limits import Limits, out_of_patience
+from translator.training.checkpoints import Checkpoints, TrainingState, Validation
+from translator.training.limits import Ending, Limits, best, chosen, figure_that_matters
 from translator.training.memory import find_batch_tokens, try_largest
-from translator.training.metrics import MetricsLog, NoLog, Row, perplexity
+from translator.training.metrics import Log, MetricsFile, Row, TensorBoard, means, perplexity
 from translator.training.optimizer import make_optimizer
 from translator.training.progress import TrainingProgress
+from translator.training.room import Interrupted, Room
 from translator.training.signals import collected_signals
 from translator.training.splitting import SplittingUpdate
 from translator.training.step import StepSums, Update, make_update
@@ -38,17 +42,10 @@ from translator.training.workers import Workers
 
 MAX_RATE_HALVINGS = 4
 SHOWN_PAIRS = 5
-SECONDS_BETWEEN_SAVES = 5.0  # while there is no room for a checkpoint
 
 
 class TrainingError(TranslatorError):
     """Training that cannot go on."""
-
-
-class Interrupted(TranslatorError):  # noqa: N818 - it is no error
-    """Training was asked to stop (Ctrl-C, SIGTERM), saved all and can go on."""
-
-    exit_code = TRY_AGAIN
 
 
 class Training:
@@ -90,8 +87,9 @@ class Training:
             self.model = build_model(config, *tokenizers, train.precision)
             self.optimizer = make_optimizer(train, None if total_steps == float("inf") else int(total_steps))
             self.optimizer.build(self.model.trainable_variables)
-        self.metrics: MetricsLog | NoLog = NoLog()
-        self._row_time = time.monotonic()
+        self.logs: list[Log] = []  # of the chief alone
+        self._timed_tokens, self._timed_seconds = 0.0, 0.0  # of this start's steps since the last row of metrics
+        self.room = Room(self.checkpoints, progress.say)
         restored = self._restore()
         self.resumed = restored is not None and restored.step > 0
         self.state = restored or TrainingState()
@@ -106,10 +104,28 @@ class Training:
         )
 
     @property
+    def endings(self) -> list[Ending]:
+        """Why training ends at the state that it is in; nothing while it goes on."""
+        return self.limits.endings(self.config.train, self.state, self.steps_per_epoch)
+
+    @property
     def complete(self) -> bool:
-        """Whether a limit has been reached, or validations stopped improving."""
-        over = self.limits.fraction(self.state, self.steps_per_epoch) >= 1
-        return over or out_of_patience(self.config.train, self.state.validations)
+        """Whether training has ended, and with a validation, as a run stopped before one has not."""
+        return bool(self.endings) and self._is_validated
+
+    @property
+    def reasons(self) -> str:
+        """Why training has ended."""
+        return "; ".join(ending.reason for ending in self.endings)
+
+    @property
+    def remedies(self) -> str:
+        """What would let it go on."""
+        return ", and ".join(ending.remedy for ending in self.endings)
+
+    @property
+    def _is_validated(self) -> bool:
+        return any(validation.step == self.state.step for validation in self.state.validations)
 
     def train(self) -> None:
         """Trains to the end, then writes the run's model.
@@ -118,27 +134,48 @@ class Training:
             Interrupted: a signal asked for it, here or at another worker; a checkpoint has been written.
             TrainingError: a batch does not fit into memory, or the loss stays no number.
         """
-        started = time.monotonic() - self.state.training_seconds
         with self.progress, collected_signals() as signals:
-            batches, update = self._start()
-            if self.state.step == 0:
-                # What to go back to if training goes wrong early; also, there is room for a checkpoint.
-                self._save(signals)
-            while not self.complete:
-                position, source, target = next(batches)
-                sums = self._take(update, source, target)
-                self.state.split_in = update.parts
-                self._advance(sums, self.strategy.experimental_local_results(position)[0])
-                self.state.training_seconds, stopping = self._agreed(time.monotonic() - started, signals)
-                if self.state.skipped_in_a_row > self.config.train.max_skipped_steps:
-                    self.metrics.close()
-                    self._go_back()
-                    batches, update = self._start()
-                else:
-                    self._after_step(signals, stopping=stopping)
-            self.metrics.close()
-        if self.workers.chief:
-            self.write_model()
+            self.room = Room(self.checkpoints, self.progress.say, signals)
+            self._open_logs()
+            if self.endings and not self._is_validated:
+                self._end_where_it_stopped()
+            if not self.endings:
+                self._take_steps(signals)
+            self._close_logs()
+            self.progress.say(f"training ended after step {self.state.step:,}: {self.reasons}")
+            if self.workers.chief:
+                self.write_model()
+
+    def _take_steps(self, signals: list[int]) -> None:
+        """Trains until it ends, at a validated checkpoint."""
+        started = time.monotonic() - self.state.training_seconds
+        batches, update = self._start()
+        if self.state.step == 0:
+            # What to go back to if training goes wrong early; also, there is room for a checkpoint.
+            self._save()
+        while not self.endings:
+            began = time.monotonic()
+            position, source, target = next(batches)
+            sums = self._take(update, source, target)
+            self.state.split_in = update.parts
+            self._timed_seconds += time.monotonic() - began
+            self._advance(sums, self.strategy.experimental_local_results(position)[0])
+            self.state.training_seconds, stopping = self._agreed(time.monotonic() - started, signals)
+            if self.state.skipped_in_a_row > self.config.train.max_skipped_steps:
+                self._close_logs()
+                self._go_back()
+                self._open_logs()
+                batches, update = self._start()
+            else:
+                self._after_step(stopping=stopping)
+
+    def _end_where_it_stopped(self) -> None:
+        """Ends a run that was stopped between two validations, and resumed with a limit that it is past already."""
+        self._set_peak()
+        if any(self.state.window):
+            self._log(self._training_row())
+        self._log(self._validate())
+        self._save()
 
     def find_batch_tokens(self) -> int:
         """The most tokens that a step has room for, on the devices of this training."""
@@ -154,8 +191,8 @@ class Training:
         return found
 
     def _start(self) -> tuple[Iterator[Any], SplittingUpdate]:
-        """The batches from the state's position on, and the update, compiled and tried."""
-        self.optimizer.schedule.peak = self.config.train.learning_rate / 2**self.state.rate_halvings
+        """The batches from the state's position on, begun, and the update, compiled and tried."""
+        self._set_peak()
         batches = self._distributed_batches()
         update = SplittingUpdate(
             lambda parts: self._compile(batches, parts),
@@ -169,9 +206,27 @@ class Training:
         except tf.errors.ResourceExhaustedError as error:
             micro_batches, rows, length = self.batches.largest().source.shape
             raise self._too_large(micro_batches, rows, length) from error
+        iterator = iter(batches)
+        # The first one takes the plan of the epoch, which is not part of a step's time.
+        begun = itertools.chain([next(iterator)], iterator)
+        self._timed_tokens, self._timed_seconds = 0.0, 0.0
+        return begun, update
+
+    def _set_peak(self) -> None:
+        self.optimizer.schedule.peak = self.config.train.learning_rate / 2**self.state.rate_halvings
+
+    def _open_logs(self) -> None:
         if self.workers.chief:
-            self.metrics = MetricsLog(self.run.metrics, self.run.tensorboard, self.state.step)
-        return iter(batches), update
+            file = self.room.wait_for(lambda: MetricsFile(self.run.metrics, self.state.step))
+            self.logs = [file, TensorBoard(self.run.tensorboard)]
+
+    def _close_logs(self) -> None:
+        for log in self.logs:
+            log.close()
+
+    def _log(self, row: Row) -> None:
+        for log in self.logs:
+            self.room.wait_for(partial(log.write, row))
 
     def _too_large(self, micro_batches: int, rows: int, length: int) -> TrainingError:
         return TrainingError(
@@ -234,7 +289,7 @@ class Training:
         restored.training_seconds = state.training_seconds
         self.state = restored
         if self.workers.chief:  # so that a run that is killed now goes on at the lower rate too
-            self.checkpoints.replace_state(restored)
+            self.room.wait_for(lambda: self.checkpoints.replace_state(restored))
 
     def summary(self) -> str:
         """What is about to be trained, in a few words."""
@@ -256,23 +311,19 @@ class Training:
 
     def write_model(self) -> None:
         """Averages the chosen checkpoints into the run's model."""
-        write_weights(self.checkpoints.average(self.averaged_steps()), self.run.model)
+        weights = self.checkpoints.average(self.averaged_steps())
+
+        def write() -> None:
+            with room_for("the model", self.run.model):
+                write_weights(weights, self.run.model)
+
+        self.room.wait_for(write)
 
     def averaged_steps(self) -> list[int]:
         """Steps of the validated checkpoints that the model is to be the mean of, as it stands now."""
-        train = self.config.train
-        ranks = {
-            "last": lambda validation: validation.step,
-            "bleu": lambda validation: validation.bleu,
-            "loss": lambda validation: -validation.loss,
-        }
         kept = set(self.checkpoints.steps())
-        # Later ones win ties.
-        ranked = sorted(
-            (validation for validation in self.state.validations if validation.step in kept),
-            key=lambda validation: (ranks[train.average_by](validation), validation.step),
-        )
-        return sorted(validation.step for validation in ranked[-train.average_checkpoints :])
+        there = [validation for validation in self.state.validations if validation.step in kept]
+        return chosen(there, self.config.train)
 
     def _advance(self, sums: StepSums, position: tf.Tensor) -> None:
         values = [float(value) for value in sums]
@@ -281,6 +332,7 @@ class Training:
         before, state.position = state.position, Position(*map(int, position.numpy()))
         if np.isfinite(values).all():
             state.target_tokens += int(sums.tokens)
+            self._timed_tokens += int(sums.tokens)
             state.window = [total + value for total, value in zip(state.window, [*values, 1.0], strict=True)]
             state.skipped_in_a_row = 0
         else:
@@ -295,64 +347,47 @@ class Training:
                 for line in described(rows[:SHOWN_PAIRS], self.batches.store, self.config.data, self.tokenizers):
                     self.progress.say(f"    {line}")
 
-    def _after_step(self, signals: list[int], *, stopping: bool) -> None:
+    def _after_step(self, *, stopping: bool) -> None:
         """Rows, validation and checkpoint, as far as they are due after this step."""
         train, state = self.config.train, self.state
-        ending = self.complete
+        ending = bool(self.endings)
         if state.step % train.log_every_steps == 0 or ending:
-            self.metrics.write(self._training_row())
+            self._log(self._training_row())
         validating = state.step % train.validate_every_steps == 0 or ending
         if validating:
-            self.metrics.write(self._validate())
+            self._log(self._validate())
         saving = train.save_every_steps is not None and state.step % train.save_every_steps == 0
         if validating or saving or stopping:
-            self._save(signals)
-        if stopping and not self.complete:
+            self._save()
+        if stopping and not self.endings:
             raise Interrupted(f"stopped after step {state.step:,}; all is saved. The same command goes on from there")
 
-    def _save(self, signals: list[int]) -> None:
-        """Has the chief write a checkpoint; where the disk is full, it waits for room, or for a signal to stop."""
+    def _save(self) -> None:
+        """Has the chief write a checkpoint."""
         if self.workers.chief:
-            self._write_checkpoint(signals)
+            self.room.wait_for(self._write_checkpoint)
         self.workers.wait()
 
-    def _write_checkpoint(self, signals: list[int]) -> None:
-        told = False
-        while True:
-            try:
-                self.checkpoints.save(self.state, self.model.trainable_variables, self.optimizer.variables)
-                self.checkpoints.prune(self.averaged_steps())
-                return
-            except NoRoomError as error:
-                kept = ", ".join(f"{step:,}" for step in self.checkpoints.steps()) or "none"
-                if signals:
-                    raise Interrupted(f"{error}; stopped without it. Checkpoints that are there: {kept}") from None
-                if not told:
-                    self.progress.say(f"{error}; waiting for some, to go on then. Checkpoints that are there: {kept}")
-                    told = True
-                time.sleep(SECONDS_BETWEEN_SAVES)
+    def _write_checkpoint(self) -> None:
+        self.checkpoints.save(self.state, self.model.trainable_variables, self.optimizer.variables)
+        self.checkpoints.prune(self.averaged_steps())
 
     def _training_row(self) -> Row:
-        """The mean over the steps since the last row."""
+        """The mean over the steps since the last row, without the figures that there is no step for."""
         state = self.state
-        loss, nll, tokens, norm, steps = state.window
-        state.window = [0.0] * len(state.window)
-        now = time.monotonic()
-        rate, self._row_time = tokens / (now - self._row_time), now
-        tokens, steps = max(tokens, 1.0), max(steps, 1.0)
         row = {
             "step": state.step,
             "epoch": state.position.epoch + state.position.batch / self.steps_per_epoch,
-            "loss": loss / tokens,
-            "nll": nll / tokens,
-            "perplexity": perplexity(nll / tokens),
+            **means(state.window),
             "learning_rate": float(self.optimizer.schedule(state.step - 1)),
-            "gradient_norm": norm / steps,
             "target_tokens": state.target_tokens,
             "skipped_steps": state.skipped_steps,
-            "target_tokens_per_second": rate,
             "training_seconds": state.training_seconds,
         }
+        if self._timed_seconds:
+            row["target_tokens_per_second"] = self._timed_tokens / self._timed_seconds
+        state.window = [0.0] * len(state.window)
+        self._timed_tokens, self._timed_seconds = 0.0, 0.0
         fraction = self.limits.fraction(state, self.steps_per_epoch)
         self.progress.trained(row, fraction, state.training_seconds * (1 / fraction - 1))
         return row
@@ -367,8 +402,9 @@ class Training:
         validation = Validation(self.state.step, *figures)
         self.state.validations.append(validation)
         best_bleu = max(v.bleu for v in self.state.validations)
-        self.progress.validated(validation, best_bleu)
-        self._row_time += seconds  # the rate of training is told without the pauses for validation
+        by = figure_that_matters(self.config.train)
+        is_best = best(self.state.validations, by) == len(self.state.validations) - 1
+        self.progress.validated(validation, best_bleu, by if is_best else None)
         self.state.training_seconds += seconds
         return {
             "step": validation.step,

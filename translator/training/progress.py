@@ -35,9 +35,10 @@ class TrainingProgress:
 
     def trained(self, row: Row, fraction: float, seconds_left: float) -> None:
         """Shows a row of training metrics, and how far the run is."""
+        loss = f"loss {row['loss']:.3f}  ppl {row['perplexity']:.2f}" if "loss" in row else "every step skipped"
+        rate = f"{row['target_tokens_per_second']:,.0f} tok/s  " if "target_tokens_per_second" in row else ""
         line = (
-            f"step {row['step']:,}  epoch {row['epoch']:.1f}  loss {row['loss']:.3f}  ppl {row['perplexity']:.2f}  "
-            f"lr {row['learning_rate']:.2e}  {row['target_tokens_per_second']:,.0f} tok/s  "
+            f"step {row['step']:,}  epoch {row['epoch']:.1f}  {loss}  lr {row['learning_rate']:.2e}  {rate}"
             f"{duration(seconds_left)} left"
         )
         if self._best_bleu is not None:
@@ -46,11 +47,11 @@ class TrainingProgress:
         if not self._console.is_terminal:
             self.say(line)
 
-    def validated(self, validation: Validation, best_bleu: float) -> None:
-        """Shows a validation; the line stays."""
+    def validated(self, validation: Validation, best_bleu: float, best_by: str | None) -> None:
+        """Shows a validation; the line stays. `best_by` is the figure, bleu or loss, that is the best so far."""
         self._best_bleu = best_bleu
-        mark = "  (best so far)" if validation.bleu == best_bleu else ""
+        loss_mark, bleu_mark = ("  (best so far)" if best_by == figure else "" for figure in ("loss", "bleu"))
         self.say(
-            f"step {validation.step:,}: validation loss {validation.loss:.3f}, nll {validation.nll:.3f}, "
-            f"BLEU {validation.bleu:.2f}{mark}"
+            f"step {validation.step:,}: validation loss {validation.loss:.3f}{loss_mark}, nll {validation.nll:.3f}, "
+            f"BLEU {validation.bleu:.2f}{bleu_mark}"
         )

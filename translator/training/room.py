@@ -1,0 +1,46 @@
+"""Writing where the disk may be full: training waits for room, or for a signal to stop."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from translator.errors import TRY_AGAIN, TranslatorError
+from translator.files import NoRoomError
+from translator.training.checkpoints import Checkpoints
+
+SECONDS_BETWEEN_WRITES = 5.0
+
+Written = TypeVar("Written")
+
+
+class Interrupted(TranslatorError):  # noqa: N818 - it is no error
+    """Training was asked to stop (Ctrl-C, SIGTERM), saved all that there was room for, and can go on."""
+
+    exit_code = TRY_AGAIN
+
+
+class Room:
+    """Room on the disk, and those to whom the lack of it is told."""
+
+    def __init__(self, checkpoints: Checkpoints, say: Callable[[str], None], signals: Sequence[int] = ()) -> None:
+        """`signals` are those received so far, and grow."""
+        self._checkpoints, self._say, self._signals = checkpoints, say, signals
+
+    def wait_for(self, write: Callable[[], Written]) -> Written:
+        """Writes, again and again until there is room.
+
+        Raises:
+            Interrupted: there is none, and a signal asked to stop.
+        """
+        told = False
+        while True:
+            try:
+                return write()
+            except NoRoomError as error:
+                kept = ", ".join(f"{step:,}" for step in self._checkpoints.steps()) or "none"
+                if self._signals:
+                    raise Interrupted(f"{error}; stopped without it. Checkpoints that are there: {kept}") from None
+                if not told:
+                    self._say(f"{error}; waiting for some, to go on then. Checkpoints that are there: {kept}")
+                    told = True
+                time.sleep(SECONDS_BETWEEN_WRITES)
