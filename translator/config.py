@@ -178,7 +178,8 @@ class ModelConfig(Section):
     activation: Literal["relu", "gelu", "swiglu"] = "relu"
     """Non-linearity of the feed-forward layer; swiglu (Shazeer, 2020) has a third weight matrix."""
     positions: Literal["sinusoidal", "learned"] = "sinusoidal"
-    """How a token's position is told: by the paper's sinusoids, or by a learned table of `data.max_tokens` + 2 rows."""
+    """How a token's position is told: by the paper's sinusoids, or by a learned table of `data.max_tokens` + 1 rows,
+    the last of which stands for all positions after it; `max_tokens` far above the corpus leaves rows untrained."""
     tied_embeddings: Literal["all", "target", "none"] = "all"
     """What shares a matrix: source, target and output (needs a joint vocabulary), target and output, or nothing."""
     dropout: Probability = 0.1

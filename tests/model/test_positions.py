@@ -1,12 +1,19 @@
 """Position vectors against the paper's formula in float64."""
 
 import math
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from translator.config import Config
+from translator.data.batches import pad
+from translator.data.tokenizer import Tokenizer
+from translator.decoding.translator import build_model
 from translator.model.positions import LearnedPositions, SinusoidalPositions
+from translator.training.step import loss_sums
 
 
 def sinusoid(position: int, channel: int, d_model: int) -> float:
@@ -67,3 +74,22 @@ def test_learned_table_stays_float32_and_gives_the_compute_dtype():
     layer.build()
     assert layer.table.dtype == "float32"
     assert layer(tf.constant([0])).dtype == tf.bfloat16
+
+
+def test_a_pair_of_max_tokens_trains_every_row_of_learned_positions():
+    config = Config.model_validate(
+        {
+            "data": {"train": "t.{lang}", "validation": "v.{lang}", "source": "en", "target": "de", "max_tokens": 5},
+            "model": {"positions": "learned", "d_model": 8, "d_ff": 8, "num_heads": 2},
+            "train": {"max_steps": 5, "warmup_steps": 1},
+        }
+    )
+    vocabulary = cast(Tokenizer, SimpleNamespace(vocabulary_size=9))
+    model = build_model(config, vocabulary, vocabulary)
+    rows = [[5] * config.data.max_tokens]
+    tables = [layer.table.value for layer in (model.source_positions, model.target_positions)]
+    with tf.GradientTape() as tape:
+        sums, _ = loss_sums(model, tf.constant(pad(rows, eos=True)), tf.constant(pad(rows, bos=True, eos=True)), 0.1)
+        loss = sums[0]
+    for gradient in tape.gradient(loss, tables):
+        assert np.abs(tf.convert_to_tensor(gradient)).max(axis=1).all()

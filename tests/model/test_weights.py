@@ -8,7 +8,15 @@ import pytest
 
 from translator.config import ModelConfig
 from translator.model.transformer import Transformer
-from translator.model.weights import WeightsError, get_weights, read_shapes, read_weights, set_weights, write_weights
+from translator.model.weights import (
+    WeightsError,
+    as_now,
+    get_weights,
+    read_shapes,
+    read_weights,
+    set_weights,
+    write_weights,
+)
 
 
 def model_of(seed: int, **settings) -> Transformer:
@@ -117,3 +125,28 @@ def test_weights_of_a_model_with_other_choices_do_not_fit(model: Transformer):
     other = model_of(1, activation="swiglu")
     with pytest.raises(WeightsError, match=r"decoder_0/feed_forward/inner/bias \(model: \(6,\), file: \(12,\)\)"):
         set_weights(model.variables, get_weights(other.variables), Path("file"))
+
+
+def test_a_table_of_learned_positions_with_the_row_more_of_earlier_versions_loses_that_row():
+    model = model_of(1, positions="learned")
+    written = get_weights(model.trainable_variables)
+    table = "transformer/source_positions/table"
+    older = written | {table: np.concatenate([written[table], np.full((1, 4), 9.0, np.float32)])}
+    other = model_of(2, positions="learned")
+    set_weights(other.trainable_variables, older, Path("older"))
+    for name, array in get_weights(other.trainable_variables).items():
+        np.testing.assert_array_equal(array, written[name])
+
+
+def test_no_other_weights_lose_a_row(model: Transformer):
+    written = get_weights(model.trainable_variables)
+    name = "transformer/target_embedding/table"
+    longer = written | {name: np.concatenate([written[name], written[name][:1]])}
+    with pytest.raises(WeightsError, match=r"model: \(7, 4\), file: \(8, 4\)"):
+        set_weights(model_of(2).trainable_variables, longer, Path("longer"))
+
+
+def test_moments_of_learned_positions_lose_it_too():
+    moments = {"adam/transformer_source_positions_table_velocity": np.ones((6, 4)), "adam/iteration": np.array(3)}
+    shapes = {"adam/transformer_source_positions_table_velocity": (5, 4), "adam/iteration": ()}
+    assert {name: np.shape(array) for name, array in as_now(moments, shapes).items()} == shapes

@@ -169,5 +169,5 @@ def require_model_of(config: Config, source: Tokenizer, target: Tokenizer, weigh
 
 
 def _sizes(config: Config, source: Tokenizer, target: Tokenizer) -> tuple[ModelConfig, int, int, int]:
-    # BOS or EOS comes to the longest sentence; translations may be longer than any source.
-    return config.model, source.vocabulary_size, target.vocabulary_size, config.data.max_tokens + 2
+    # BOS or EOS comes to the longest sentence, so that training reaches every row of learned positions.
+    return config.model, source.vocabulary_size, target.vocabulary_size, config.data.max_tokens + 1

@@ -26,7 +26,10 @@ class SinusoidalPositions(keras.layers.Layer):
 
 
 class LearnedPositions(keras.layers.Layer):
-    """One trained vector for each position (Gehring et al., 2017, §3.1)."""
+    """One trained vector for each position (Gehring et al., 2017, §3.1).
+
+    The table has as many rows as the longest training sentence may have positions, so that training reaches them all.
+    """
 
     def __init__(self, num_positions: int, d_model: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

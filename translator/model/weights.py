@@ -67,6 +67,7 @@ def require_finite(weights: dict[str, np.ndarray], origin: Path) -> None:
 
 def require_shapes(wanted: Mapping[str, Shape], found: Mapping[str, Shape], origin: Path) -> None:
     """Raises a WeightsError that names the weights in which a model and a file differ."""
+    found = {name: wanted[name] if _has_dead_row(name, shape, wanted) else shape for name, shape in found.items()}
     if wanted != found:
         differing = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
         shown = ", ".join(f"{n} (model: {wanted.get(n, 'none')}, file: {found.get(n, 'none')})" for n in differing[:3])
@@ -79,6 +80,19 @@ def get_weights(variables: list[keras.Variable]) -> dict[str, np.ndarray]:
     return {variable.path: variable.numpy() for variable in variables}
 
 
+def as_now(weights: dict[str, np.ndarray], shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:
+    """Weights, or moments, of an earlier version in the shapes that they have now.
+
+    Its tables of learned positions ended with a row that no training reached.
+    """
+    return {name: array[:-1] if _has_dead_row(name, array.shape, shapes) else array for name, array in weights.items()}
+
+
+def _has_dead_row(name: str, shape: Shape, shapes: Mapping[str, Shape]) -> bool:
+    is_table = len(shape) == 2 and re.search("_positions[/_]table", name)
+    return bool(is_table) and shapes.get(name) == (shape[0] - 1, shape[1])
+
+
 def set_weights(variables: list[keras.Variable], weights: dict[str, np.ndarray], origin: Path) -> None:
     """Gives variables the values of `get_weights`.
 
@@ -87,6 +101,7 @@ def set_weights(variables: list[keras.Variable], weights: dict[str, np.ndarray],
             changed then.
     """
     wanted = {variable.path: tuple(variable.shape) for variable in variables}
+    weights = as_now(weights, wanted)
     require_shapes(wanted, {name: array.shape for name, array in weights.items()}, origin)
     for variable in variables:
         if not np.can_cast(dtype := weights[variable.path].dtype, variable.dtype, "same_kind"):

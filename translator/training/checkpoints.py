@@ -7,6 +7,7 @@ A checkpoint is a folder `step-00000500` that appears whole or not at all:
     state.json              `TrainingState`, and the SHA-256 of the two files
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -24,7 +25,7 @@ from pydantic import Field, TypeAdapter
 from translator.data.batches import Count, Position
 from translator.errors import TranslatorError
 from translator.files import flush_to_disk, read_file, room_for, sha256, write_file
-from translator.model.weights import get_weights, read_weights, set_weights, write_weights
+from translator.model.weights import as_now, get_weights, read_weights, set_weights, write_weights
 
 log = logging.getLogger(__name__)
 
@@ -193,14 +194,15 @@ class Checkpoints:
         Raises:
             CheckpointError: one of them is damaged.
         """
-        steps = list(steps)
+        steps = sorted(steps)
         sums: dict[str, np.ndarray] = {}
-        for step in steps:
+        for step in reversed(steps):  # the newest first, whose shapes are those of this version
             try:
                 self._sound_state(step, WEIGHTS[:1])
             except CheckpointError as error:
                 raise CheckpointError(f"{error}; delete it, and the same command goes on without it") from error
-            for name, array in read_weights(self._path(step) / "model.safetensors").items():
+            weights = read_weights(self._path(step) / "model.safetensors")
+            for name, array in as_now(weights, {name: total.shape for name, total in sums.items()}).items():
                 sums[name] = sums.get(name, 0.0) + array.astype(np.float64)
         return {name: (total / len(steps)).astype(np.float32) for name, total in sums.items()}
 
