@@ -82,7 +82,7 @@ class Script:
             self.prepared.config(*overrides), self.run, self.prepared.tokenizers, self.prepared.store,
             Workers(tf.distribute.OneDeviceStrategy("CPU:0")), TrainingProgress(Console(file=stream, width=1000)),
         )  # fmt: skip
-        training.validator = SimpleNamespace(validate=self._validate)  # type: ignore[assignment]
+        training.validator = SimpleNamespace(validate=self._validate, warn_of_pieces=list)  # type: ignore[assignment]
         training.said = stream.getvalue  # type: ignore[attr-defined]
         return training
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from translator.config import CorpusConfig, DataConfig
+from translator.data.corpus import sentence_pairs
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
 
@@ -22,6 +23,13 @@ def described(
         # As Python's own number: a range looks for NumPy's one by one.
         corpus = next(corpus for corpus, its_rows in corpora if int(row) in its_rows)
         yield f"{place_of(corpus, data, int(store.numbers[row]))}: {'  |  '.join(texts)}"
+
+
+def places(corpora: Iterable[CorpusConfig], data: DataConfig) -> Iterator[str]:
+    """Where each pair of evaluation corpora stands, in the order of `read_all`, which leaves none out."""
+    for corpus in corpora:
+        for number, _ in enumerate(sentence_pairs(corpus, data), 1):
+            yield place_of(corpus, data, number)
 
 
 def place_of(corpus: CorpusConfig, data: DataConfig, number: int) -> str:

@@ -98,21 +98,21 @@ class Translator:
     def translate(
         self,
         sentences: Sequence[str],
-        first_line: int = 1,
+        first_line: int | None = 1,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> list[str]:
         """Translates sentences; as many come back, in the same order. A blank one stays blank.
 
         Args:
             sentences: plain text, a sentence each.
-            first_line: number of the first sentence, for the warning that one is translated in pieces.
+            first_line: number of the first sentence, for the warning that one is translated in pieces; None for none.
             on_progress: told how many sentences, or pieces of long ones, are done and how many there are.
         """
         pieces: list[list[int]] = []
         piece_counts = []
-        for number, ids in enumerate(self.source.encode(sentences), first_line):
+        for number, ids in enumerate(self.source.encode(sentences), first_line or 1):
             parts = split_evenly(ids, self.max_source_tokens)
-            if len(parts) > 1:
+            if len(parts) > 1 and first_line is not None:
                 log.warning(
                     "line %d has %s tokens, more than the %d that the model was trained on: translated in %d pieces",
                     number, f"{len(ids):,}", self.max_source_tokens, len(parts),

@@ -18,7 +18,7 @@ import tensorflow as tf
 from translator.config import Config
 from translator.data.batches import Position, TrainingBatches
 from translator.data.prepare import read_all
-from translator.data.provenance import described
+from translator.data.provenance import described, places
 from translator.data.sampling import Sampling
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
@@ -137,6 +137,8 @@ class Training:
         with self.progress, collected_signals() as signals:
             self.room = Room(self.checkpoints, self.progress.say, signals)
             self._open_logs()
+            if self.workers.chief:
+                self.validator.warn_of_pieces(places(self.config.data.validation, self.config.data))
             if self.endings and not self._is_validated:
                 self._end_where_it_stopped()
             if not self.endings:

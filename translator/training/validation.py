@@ -1,6 +1,7 @@
 """How good the model is by now: loss and BLEU on the validation sentences, every one of them."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +13,8 @@ from translator.evaluation import corpus_bleu
 from translator.model.transformer import Transformer
 from translator.training.checkpoints import Validation
 from translator.training.step import loss_sums
+
+log = logging.getLogger(__name__)
 
 
 class Validator:
@@ -44,10 +47,22 @@ class Validator:
 
         self._sums = sums
 
+    def warn_of_pieces(self, places: Iterable[str]) -> None:
+        """Says once, ahead of all validations, which sources are translated in pieces; `places` are those of pairs."""
+        most = self.translator.max_source_tokens
+        if max(map(len, self._sources)) <= most:
+            return
+        for place, ids in zip(places, self._sources, strict=False):
+            if len(ids) > most:
+                log.warning(
+                    "%s: the source has %s tokens, more than data.max_tokens %d: validation translates it in pieces",
+                    place, f"{len(ids):,}", most,
+                )  # fmt: skip
+
     def validate(self, step: int) -> Validation:
         """Loss by the reference, token by token, and BLEU by real decoding, against the untouched reference text."""
         loss, nll = self.loss()
-        hypotheses = self.translator.translate([pair.source for pair in self.pairs])
+        hypotheses = self.translator.translate([pair.source for pair in self.pairs], first_line=None)
         bleu = corpus_bleu(hypotheses, [pair.target for pair in self.pairs], self.target_language)
         return Validation(step, loss, nll, bleu)
 

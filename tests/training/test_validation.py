@@ -1,0 +1,48 @@
+"""What validation says of its sentences."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from translator.config import DataConfig, ModelConfig, TokenizerConfig
+from translator.data.prepare import read_all
+from translator.data.provenance import places
+from translator.data.tokenizer import PAD_ID, train_tokenizer
+from translator.decoding.search import Hypotheses
+from translator.decoding.translator import Translator
+from translator.model.transformer import Transformer
+from translator.training.validation import Validator
+
+WORDS = "one two three four five six seven"
+
+
+def silent(source_ids: tf.Tensor) -> Hypotheses:
+    return Hypotheses(tf.fill([len(source_ids), 1, 1], PAD_ID), tf.zeros([len(source_ids), 1]))
+
+
+def test_a_long_validation_source_is_named_once_with_file_line_and_length(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    long = " ".join([WORDS] * 4)
+    for name, lines in (("a", ["one", "two"]), ("b", ["three", long, "four"])):
+        for language in ("en", "de"):
+            (tmp_path / f"{name}.{language}").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    corpora = [{"files": "a.{lang}"}, {"files": "b.{lang}"}]
+    data = DataConfig.model_validate(
+        {"root": tmp_path, "source": "en", "target": "de", "train": "a.{lang}", "validation": corpora}
+    )
+    tokenizer = train_tokenizer([WORDS] * 20, TokenizerConfig(vocabulary_size=20), seed=1)
+    (ids,) = tokenizer.encode([long])
+    most = len(ids) - 1
+    sizes = ModelConfig(d_model=8, d_ff=8, num_heads=2, encoder_layers=1, decoder_layers=1)
+    size = tokenizer.vocabulary_size
+    translator = Translator(tokenizer, tokenizer, silent, most, 8)
+    validator = Validator(Transformer(sizes, size, size, 99), translator, read_all(data.validation, data), "de", 0.1)
+    with caplog.at_level(logging.WARNING):
+        validator.warn_of_pieces(places(data.validation, data))
+        for step in (1, 2):
+            validator.validate(step)
+    expected = f"{len(ids)} tokens, more than data.max_tokens {most}: validation translates it in pieces"
+    assert caplog.messages == [f"{tmp_path}/b.en:2: the source has {expected}"]
