@@ -103,15 +103,30 @@ def test_a_pipe_gets_what_is_written(tmp_path: Path):
     assert names(tmp_path) == {"pipe"}
 
 
-def test_what_a_killed_process_left_is_written_over_but_not_through(tmp_path: Path):
-    (tmp_path / "other").write_text("mine")
-    (tmp_path / "out.partial").symlink_to("other")
+def test_no_other_file_is_taken_for_the_neighbour(tmp_path: Path):
+    (tmp_path / "out.partial").write_text("mine")
     write_file(tmp_path / "out", b"text")
-    assert (tmp_path / "other").read_text() == "mine"
-    assert names(tmp_path) == {"other", "out"}
+    assert (tmp_path / "out.partial").read_text() == "mine"
+    assert names(tmp_path) == {"out.partial", "out"}
 
 
-@pytest.mark.parametrize("place", ["none/out", "file/out", "x" * 300, "x" * 250])
+def test_of_two_that_write_one_file_each_writes_it_whole(tmp_path: Path):
+    with replacing(tmp_path / "out") as one:
+        one.write_text("one")
+        with replacing(tmp_path / "out") as other:
+            other.write_text("the other")
+        assert (tmp_path / "out").read_text() == "the other"
+    assert (tmp_path / "out").read_text() == "one"
+    assert names(tmp_path) == {"out"}
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "語" * 85])
+def test_a_name_may_be_as_long_as_any(name: str, tmp_path: Path):
+    write_file(tmp_path / name, b"text")
+    assert names(tmp_path) == {name}
+
+
+@pytest.mark.parametrize("place", ["none/out", "file/out", "x" * 300])
 def test_the_error_names_the_file_that_was_asked_for(place: str, tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=f"'{tmp_path / place}'$"):

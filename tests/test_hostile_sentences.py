@@ -1,5 +1,6 @@
 """Whatever a sentence holds: one line comes out for each that goes in, in order, or one clear line says why not."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -182,6 +183,28 @@ def test_the_output_is_replaced_by_the_translations(translate: Command, tmp_path
 def test_the_output_may_be_standard_output(translate: Command, place: str):
     code, _, err = translate(f"--output={place}", given=b"The old dog\n")
     assert code == 0, err
+
+
+@pytest.mark.parametrize("place", ["/dev/stdout", "/dev/fd/1", "all.txt", "link.txt"])
+def test_what_stands_before_and_after_on_standard_output_stays(
+    translate: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+):
+    monkeypatch.chdir(tmp_path)
+    Path("link.txt").symlink_to("/dev/stdout")
+    before = os.dup(1)
+    try:
+        with Path("all.txt").open("wb") as file:
+            os.dup2(file.fileno(), 1)
+        os.write(1, b"before\n")
+        monkeypatch.setattr(sys, "stdout", open(1, "w", closefd=False))  # noqa: SIM115 - not pytest's own
+        code, _, err = translate(f"--output={place}", given=b"The old dog\n")
+        sys.stdout.flush()
+        os.write(1, b"after\n")
+    finally:
+        os.dup2(before, 1)
+        os.close(before)
+    assert code == 0, err
+    assert Path("all.txt").read_text() == "before\nThe old dog\nafter\n"
 
 
 @pytest.mark.parametrize("alias", ["lines.txt", "link.txt", "hard.txt"])

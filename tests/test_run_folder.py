@@ -108,6 +108,13 @@ def test_what_may_change_are_settings():
     assert [key for key in MAY_CHANGE if not any(name.startswith(key) for name in keys)] == []
 
 
+def test_a_folder_with_what_a_killed_first_command_left_can_be_claimed(run: RunFolder):
+    run.path.mkdir(parents=True)
+    (run.path / "config.yaml.0123abcd.partial").write_text("data: {")
+    run.claim(config_of())
+    assert run.load_config() == config_of()
+
+
 def test_a_folder_that_is_neither_empty_nor_a_run_is_refused(tmp_path: Path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunError, match=f"{tmp_path} is neither empty nor a run"):

@@ -27,7 +27,7 @@ from rich.text import Text
 from translator.config import Config, dump_config, load_config
 from translator.config_reference import describe_settings
 from translator.errors import TranslatorError, shell_quoted
-from translator.files import replacing
+from translator.files import is_standard_output, replacing
 from translator.progress import duration, progress
 from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
@@ -213,7 +213,7 @@ def translate(
     with contextlib.ExitStack() as stack:
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
         file: TextIO = sys.stdout
-        if output:
+        if output and not is_standard_output(output):
             stack.enter_context(_exiting_when_terminated())
             file = stack.enter_context(stack.enter_context(replacing(output)).open("w", encoding="utf-8"))
         for lines in stack.enter_context(contextlib.closing(arriving_lines(input, LINES_TOGETHER))):

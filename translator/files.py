@@ -4,12 +4,15 @@ import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from translator.errors import TranslatorError
+
+STANDARD_OUTPUT = 1  # its descriptor
 
 
 class NoRoomError(TranslatorError):
@@ -65,9 +68,9 @@ def replacing(path: Path) -> Iterator[Path]:
     if before and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     target = Path(os.path.realpath(path))
-    partial = target.with_name(target.name + ".partial")
+    # A name that nobody else has, and no longer than a name may be.
+    partial = target.with_name(f"{target.name[:40]}.{secrets.token_hex(4)}.partial")
     try:
-        partial.unlink(missing_ok=True)
         partial.touch(exist_ok=False)
         if before:
             with contextlib.suppress(PermissionError):
@@ -82,6 +85,14 @@ def replacing(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError) and error.filename == str(partial):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+def is_standard_output(path: Path) -> bool:
+    """Whether a path leads to where standard output goes, as `/dev/stdout` does: it is not to be replaced or cut."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(STANDARD_OUTPUT))
+    except OSError:
+        return False
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -123,8 +123,9 @@ class RunFolder:
 
     def _is_free(self) -> bool:
         """Whether there is a folder, with nothing in it but the configuration of a run that has not begun."""
-        names = {self.config.name, f"{self.config.name}.partial"}  # the latter if it was killed while it was written
-        return self.path.is_dir() and all(path.name in names for path in self.path.iterdir())
+        # Beside it may lie what is left of one that was killed while it was written.
+        rest = [path for path in self.path.iterdir() if path != self.config] if self.path.is_dir() else [self.path]
+        return all(path.match(f"{self.config.name}.*.partial") for path in rest)
 
 
 # Keys, or beginnings of keys, that a run may be gone on with under other values: limits, reporting, evaluation.
