@@ -263,7 +263,7 @@ def _fill(batches: Any) -> tuple[int, float]:
     from translator.data.batches import Position
 
     shapes, tokens, places = set(), 0, 0
-    for position, (share,), _ in batches.start(Position()):
+    for position, (share,), *_ in batches.start(Position()):
         shapes.add((share.source.shape, share.target.shape))
         tokens += int((share.target[..., 1:] != 0).sum())
         places += share.target[..., 1:].size

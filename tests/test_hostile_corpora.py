@@ -193,7 +193,7 @@ def test_any_corpus_becomes_a_vocabulary_and_batches_or_one_line(
         assert store.counts.read == len(pairs)
         assert store.counts.kept >= len(SENTENCES)
         batches = TrainingBatches(store, (1.0,), 400, seed=1, sampling=Sampling(tokenizers, 0.5))
-        for position, shares, _ in batches.start(Position()):
+        for position, shares, *_ in batches.start(Position()):
             for batch in shares:
                 assert max(batch.source.max(), batch.target.max()) < tokenizers[0].vocabulary_size
             if position.epoch:

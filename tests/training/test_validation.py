@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from tests.tokenizers import tokenizer_of
 from translator.config import DataConfig, ModelConfig, TokenizerConfig
 from translator.data.prepare import read_all
 from translator.data.provenance import places
-from translator.data.tokenizer import PAD_ID, train_tokenizer
+from translator.data.tokenizer import PAD_ID
 from translator.decoding.search import Hypotheses
 from translator.decoding.translator import Translator
 from translator.model.transformer import Transformer
@@ -33,7 +34,7 @@ def test_a_long_validation_source_is_named_once_with_file_line_and_length(
     data = DataConfig.model_validate(
         {"root": tmp_path, "source": "en", "target": "de", "train": "a.{lang}", "validation": corpora}
     )
-    tokenizer = train_tokenizer([WORDS] * 20, TokenizerConfig(vocabulary_size=20), seed=1)
+    tokenizer = tokenizer_of([WORDS] * 20, TokenizerConfig(vocabulary_size=20))
     (ids,) = tokenizer.encode([long])
     most = len(ids) - 1
     sizes = ModelConfig(d_model=8, d_ff=8, num_heads=2, encoder_layers=1, decoder_layers=1)

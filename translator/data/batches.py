@@ -37,7 +37,8 @@ class Step(NamedTuple):
 
     after: "Position"  # of the next one
     shares: list[Batch]
-    plain: int  # sentences that took their plain segmentation, because no sampled one fitted
+    plain: int  # of the sentences whose segmentation was to be drawn, those that stayed plain since no draw fitted
+    drawn: int  # sentences whose segmentation was to be drawn
 
 
 Count = Annotated[int, pydantic.Field(ge=0, lt=2**63)]  # as it may come back from a file
@@ -206,26 +207,25 @@ class TrainingBatches:
     def dataset(self, position: Position, shares: range | None = None) -> tf.data.Dataset:
         """The same as tensors, prepared ahead, one share after the other: (told, source, target).
 
-        `told` is int64 [3]: the epoch and the batch that come next, and the sentences that took their plain
-        segmentation.
+        `told` is int64 [4]: the epoch and the batch that come next, and `Step`'s `plain` and `drawn`.
         """
 
-        def elements() -> Iterator[tuple[tuple[int, int, int], np.ndarray, np.ndarray]]:
-            for after, dealt, plain in self.start(position, shares):
+        def elements() -> Iterator[tuple[tuple[int, int, int, int], np.ndarray, np.ndarray]]:
+            for after, dealt, plain, drawn in self.start(position, shares):
                 for share in dealt:
-                    yield (after.epoch, after.batch, plain), share.source, share.target
+                    yield (after.epoch, after.batch, plain, drawn), share.source, share.target
 
         ids = tf.TensorSpec([self.micro_batches, None, None], tf.int32)
-        signature = (tf.TensorSpec([3], tf.int64), ids, ids)
+        signature = (tf.TensorSpec([4], tf.int64), ids, ids)
         return tf.data.Dataset.from_generator(elements, output_signature=signature).prefetch(4 * self.shares)
 
-    def _batch(self, rows: np.ndarray, epoch: int, shares: range) -> tuple[list[Batch], int]:
+    def _batch(self, rows: np.ndarray, epoch: int, shares: range) -> tuple[list[Batch], int, int]:
         if self.sampling is None:
-            return self._deal(self.store.source, self.store.target, rows, shares), 0
+            return self._deal(self.store.source, self.store.target, rows, shares), 0, 0
         plain = self.store.source.take(rows), self.store.target.take(rows)
         source, target = (int(most_sampled(side.lengths, self._longest).max()) for side in plain)
         drawn = self.sampling.draw(plain, (self.seed, epoch), rows, (source, target))
-        return self._deal(drawn.source, drawn.target, np.arange(len(rows)), shares), drawn.plain
+        return self._deal(drawn.source, drawn.target, np.arange(len(rows)), shares), drawn.plain, 2 * len(rows)
 
     @functools.cached_property
     def _longest(self) -> int:

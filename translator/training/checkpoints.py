@@ -56,6 +56,8 @@ class TrainingState:
     target_tokens: Count = 0
     # Sums since the last row of metrics, so that the row after a resume is the row that would have been.
     window: Annotated[list[float], Field(min_length=5, max_length=5)] = field(default_factory=lambda: [0.0] * 5)
+    plain: Count = 0  # sentences since then that stayed plain, of `drawn` whose segmentation was to be drawn
+    drawn: Count = 0
     validations: list[Validation] = field(default_factory=list)
     skipped_steps: Count = 0  # whose loss or gradient was no number
     skipped_in_a_row: Count = 0

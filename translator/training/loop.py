@@ -157,11 +157,11 @@ class Training:
             self._save()
         while not self.endings:
             began = time.monotonic()
-            position, source, target = next(batches)
+            told, source, target = next(batches)
             sums = self._take(update, source, target)
             self.state.split_in = update.parts
             self._timed_seconds += time.monotonic() - began
-            self._advance(sums, self.strategy.experimental_local_results(position)[0])
+            self._advance(sums, self.strategy.experimental_local_results(told)[0])
             self.state.training_seconds, stopping = self._agreed(time.monotonic() - started, signals)
             if self.state.skipped_in_a_row > self.config.train.max_skipped_steps:
                 self._close_logs()
@@ -327,11 +327,13 @@ class Training:
         there = [validation for validation in self.state.validations if validation.step in kept]
         return chosen(there, self.config.train)
 
-    def _advance(self, sums: StepSums, position: tf.Tensor) -> None:
+    def _advance(self, sums: StepSums, told: tf.Tensor) -> None:
         values = [float(value) for value in sums]
         state = self.state
         state.step += 1
-        before, state.position = state.position, Position(*map(int, position.numpy()))
+        epoch, batch, plain, drawn = map(int, told.numpy())
+        before, state.position = state.position, Position(epoch, batch)
+        state.plain, state.drawn = state.plain + plain, state.drawn + drawn
         if np.isfinite(values).all():
             state.target_tokens += int(sums.tokens)
             self._timed_tokens += int(sums.tokens)
@@ -388,7 +390,9 @@ class Training:
         }
         if self._timed_seconds:
             row["target_tokens_per_second"] = self._timed_tokens / self._timed_seconds
-        state.window = [0.0] * len(state.window)
+        if state.drawn:
+            row["plain_segmentations"] = state.plain / state.drawn
+        state.window, state.plain, state.drawn = [0.0] * len(state.window), 0, 0
         self._timed_tokens, self._timed_seconds = 0.0, 0.0
         fraction = self.limits.fraction(state, self.steps_per_epoch)
         self.progress.trained(row, fraction, state.training_seconds * (1 / fraction - 1))
