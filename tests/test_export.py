@@ -190,6 +190,19 @@ def test_another_beam_size_is_exported_when_asked_for(exported, tmp_path):
     assert graph.search(tf.constant([[5, 2]])).ids.shape[1] == 1
 
 
+def test_pieces_of_a_language_without_spaces_are_joined_without_in_the_export_too(
+    exported, of_the_run, tmp_path, monkeypatch
+):
+    config = RunFolder(exported.run).load_config()
+    thai = config.model_copy(update={"data": config.data.model_copy(update={"target": "th"})})
+    monkeypatch.setattr(RunFolder, "load_config", lambda _: thai)
+    export_saved_model(exported.run, tmp_path / "thai", None)
+    module = tf.saved_model.load(tmp_path / "thai")
+    translations = [text.decode() for text in module.translate(tf.constant(exported.sentences)).numpy()]
+    assert translations == Translator.load(exported.run).translate(exported.sentences) != of_the_run
+    assert translations == Translator.load(tmp_path / "thai").translate(exported.sentences)
+
+
 def test_the_command_says_where_it_wrote_and_nothing_else(exported):
     assert exported.stderr.startswith(f"Wrote {exported.folder}. Translate with:  ")
     assert exported.stderr.endswith(f" translate --engine saved_model {exported.folder}\n")

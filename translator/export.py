@@ -19,6 +19,7 @@ import tensorflow_text as tf_text
 from translator.config import DataConfig
 from translator.data.corpus import CorpusError, sentence_pairs
 from translator.data.tokenizer import EOS_ID, PAD_ID, Tokenizer
+from translator.decoding import graph_pieces
 from translator.decoding.search import Hypotheses
 from translator.decoding.translator import Translator, open_graph
 from translator.errors import TranslatorError
@@ -91,21 +92,21 @@ class SavedTranslator(tf.Module):
             self.target_tokenizer = tf.Variable(translator.target.model, trainable=False)
             self.max_source_tokens = tf.Variable(translator.max_source_tokens, trainable=False)
             self.batch_sentences = tf.Variable(translator.batch_sentences, trainable=False)
+            self.joiner = tf.Variable(translator.joiner, trainable=False)
             self._source, self._target = _in_graph(translator.source), _in_graph(translator.target)
         self._most, self._batch = translator.max_source_tokens, translator.batch_sentences
+        self._cutter, self._joiner = translator.cutter, translator.joiner
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "sentences")])
     def translate(self, sentences: tf.Tensor) -> tf.Tensor:
         """Translates any number of sentences, none included: string [N] -> string [N]."""
         ids = self._source.tokenize(sentences)  # int32 [N, (tokens)]
-        lengths = tf.cast(ids.row_lengths(), tf.int32)
-        counts = -(-lengths // self._most)  # int32 [N], pieces of each sentence
-        sentence = tf.repeat(tf.range(tf.size(counts)), counts)  # int32 [P], where a piece is from
-        pieces = tf.RaggedTensor.from_row_lengths(ids.flat_values, _piece_lengths(lengths, counts, sentence))
+        with tf.device("CPU"):
+            pieces, sentence = graph_pieces.cut(ids, self._cutter, self._most)  # int32 [P, (tokens)], int32 [P]
         texts = self._translate_pieces(pieces)
-        said = texts != ""  # a piece that translates to nothing leaves no space behind either
+        said = texts != ""  # a piece that translates to nothing leaves no joiner behind either
         texts, sentence = tf.boolean_mask(texts, said), tf.boolean_mask(sentence, said)
-        return tf.strings.unsorted_segment_join(texts, sentence, tf.size(counts), " ")
+        return tf.strings.unsorted_segment_join(texts, sentence, tf.size(sentences), self._joiner)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "sentences")])
     def serve(self, sentences: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -130,22 +131,6 @@ class SavedTranslator(tf.Module):
             parallel_iterations=1,
         )
         return tf.gather(texts.flat_values, tf.argsort(order))
-
-
-def _piece_lengths(lengths: tf.Tensor, counts: tf.Tensor, sentence: tf.Tensor) -> tf.Tensor:
-    """The lengths of `split_evenly`'s pieces: of n tokens in c pieces, the i-th ends before token (i + 1) · n // c.
-
-    Args:
-        lengths: int32 [N], n.
-        counts: int32 [N], c.
-        sentence: int32 [P], the sentence of each piece.
-
-    Returns:
-        int32 [P].
-    """
-    n, c = tf.gather(lengths, sentence), tf.gather(counts, sentence)
-    i = tf.range(tf.size(sentence)) - tf.gather(tf.cumsum(counts, exclusive=True), sentence)
-    return (i + 1) * n // c - i * n // c
 
 
 def _in_graph(tokenizer: Tokenizer) -> tf_text.SentencepieceTokenizer:

@@ -7,15 +7,14 @@ from pathlib import Path
 import keras
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.tokenizers import tokenizer_of
 from translator.config import Config, TokenizerConfig, save_config
 from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import EOS_ID, PAD_ID, Tokenizer
+from translator.decoding.pieces import Cutter
 from translator.decoding.search import Hypotheses
-from translator.decoding.translator import Translator, build_model, split_evenly
+from translator.decoding.translator import Translator, build_model
 from translator.model.weights import WeightsError, get_weights, write_weights
 from translator.run_folder import RunError, RunFolder
 
@@ -118,10 +117,10 @@ def test_a_long_line_is_translated_in_pieces_and_named(tokenizer: Tokenizer, cap
     search = CopyingSearch()
     with caplog.at_level(logging.WARNING):
         translations = copying(tokenizer, most, search=search).translate(lines, first_line=41)
-    pieces = split_evenly(ids, most)
+    pieces = Cutter(tokenizer.pieces(range(40))).cut(ids, most)
     assert len(translations) == 4
     assert [translations[i] for i in (0, 1, 3)] == [lines[i] for i in (0, 1, 3)]
-    assert translations[2] == " ".join(tokenizer.decode(pieces))
+    assert translations[2] == " ".join(tokenizer.decode(pieces)) == long
     assert max(len(row) for batch in search.batches for row in batch) <= most + 1
     tokens = f"{len(ids) // 1000},{len(ids) % 1000:03}"
     assert [record.getMessage() for record in caplog.records] == [
@@ -138,21 +137,19 @@ def test_a_line_just_short_enough_is_left_whole(tokenizer: Tokenizer, caplog: py
     assert [record.getMessage().split(" ")[:4] for record in caplog.records] == [["line", "1", "has", str(len(ids))]]
 
 
-@given(st.integers(0, 200), st.integers(1, 50))
-def test_split_evenly_cuts_into_as_few_pieces_as_will_do_alike_in_length(length: int, most: int):
-    ids = list(range(length))
-    pieces = split_evenly(ids, most)
-    assert [token for piece in pieces for token in piece] == ids
-    assert (len(pieces) - 1) * most < length <= len(pieces) * most or not pieces
-    lengths = {len(piece) for piece in pieces}
-    assert all(0 < size <= most for size in lengths)
-    assert not lengths or max(lengths) - min(lengths) <= 1
+def test_a_piece_without_a_translation_leaves_no_joiner(tokenizer: Tokenizer):
+    words = sorted(WORDS, key=len)[-3:]
+    encoded = tokenizer.encode(words)
 
+    def search(source_ids: tf.Tensor) -> Hypotheses:
+        copied = CopyingSearch()(source_ids)
+        is_second = source_ids.numpy().tolist() == [[*encoded[1], EOS_ID]]
+        return copied._replace(ids=copied.ids * PAD_ID) if is_second else copied
 
-def test_split_evenly_by_hand():
-    assert split_evenly([1, 2, 3, 4, 5, 6, 7], 3) == [[1, 2], [3, 4], [5, 6, 7]]
-    assert split_evenly([1, 2, 3], 3) == [[1, 2, 3]]
-    assert split_evenly([], 3) == []
+    most = max(map(len, encoded))
+    for joiner in (" ", "", "·"):
+        translator = Translator(tokenizer, tokenizer, search, most, 1, joiner)
+        assert translator.translate([" ".join(words)]) == [f"{words[0]}{joiner}{words[2]}"]
 
 
 # Run folders
@@ -217,6 +214,14 @@ def test_loading_gives_the_model_that_was_saved(run: RunFolder, tokenizer: Token
     assert found.scores.numpy().tolist() == wanted.scores.numpy().tolist()
     lines = [SENTENCES[0], "", SENTENCES[1]]
     assert loaded.translate(lines) == expected.translate(lines)
+
+
+@pytest.mark.parametrize(("target", "joiner"), [("zho_Hans", ""), ("th", ""), ("ko", " "), ("de", " ")])
+def test_pieces_are_joined_as_the_target_language_is_written(tokenizer: Tokenizer, target: str, joiner: str):
+    config = config_of()
+    config = config.model_copy(update={"data": config.data.model_copy(update={"target": target})})
+    model = build_model(config, tokenizer, tokenizer)
+    assert Translator.of_model(model, tokenizer, tokenizer, config, config.search).joiner == joiner
 
 
 def test_a_beam_size_takes_the_place_of_the_runs_own(run: RunFolder):

@@ -13,7 +13,9 @@ from translator.data.batches import length_sorted, pad
 from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import PAD_ID, Tokenizer
 from translator.decoding.engine import search_function
+from translator.decoding.pieces import Cutter
 from translator.decoding.search import Hypotheses
+from translator.languages import writes_no_spaces
 from translator.model.transformer import Transformer, weight_shapes
 from translator.model.weights import read_shapes, read_weights, require_finite, require_shapes, set_weights
 from translator.run_folder import RunError, RunFolder
@@ -27,7 +29,13 @@ class Translator:
     """Translates with any search; validation, `translate`, `eval` and an exported model all go through here."""
 
     def __init__(
-        self, source: Tokenizer, target: Tokenizer, search: Search, max_source_tokens: int, batch_sentences: int
+        self,
+        source: Tokenizer,
+        target: Tokenizer,
+        search: Search,
+        max_source_tokens: int,
+        batch_sentences: int,
+        joiner: str = " ",
     ) -> None:
         """Joins a vocabulary for each side with a search.
 
@@ -35,11 +43,13 @@ class Translator:
             source: of the sentences.
             target: of the translations.
             search: source ids to hypotheses.
-            max_source_tokens: sentences with more tokens are translated in pieces of about equal length.
+            max_source_tokens: sentences with more tokens are translated in pieces (`translator.decoding.pieces`).
             batch_sentences: sentences, or pieces, that are searched together.
+            joiner: what stands between the translations of a sentence's pieces.
         """
         self.source, self.target, self.search = source, target, search
-        self.max_source_tokens, self.batch_sentences = max_source_tokens, batch_sentences
+        self.max_source_tokens, self.batch_sentences, self.joiner = max_source_tokens, batch_sentences, joiner
+        self.cutter = Cutter(source.pieces(range(source.vocabulary_size)))
 
     @classmethod
     def load(cls, path: str | Path, beam_size: int | None = None) -> "Translator":
@@ -72,7 +82,9 @@ class Translator:
         cls, model: Transformer, source: Tokenizer, target: Tokenizer, config: Config, search: SearchConfig
     ) -> "Translator":
         """Translates with the weights that a model has at each call."""
-        return cls(source, target, search_function(model, search), config.data.max_tokens, search.batch_sentences)
+        joiner = "" if writes_no_spaces(config.data.target) else " "
+        engine = search_function(model, search)
+        return cls(source, target, engine, config.data.max_tokens, search.batch_sentences, joiner)
 
     @classmethod
     def load_exported(cls, path: str | Path) -> "Translator":
@@ -84,7 +96,7 @@ class Translator:
             RunError: it cannot be read, or is another SavedModel.
         """
         module = open_graph(Path(path))
-        parts = ("source_tokenizer", "target_tokenizer", "max_source_tokens", "batch_sentences", "search")
+        parts = ("source_tokenizer", "target_tokenizer", "max_source_tokens", "batch_sentences", "joiner", "search")
         if not all(hasattr(module, part) for part in parts):
             raise RunError(f"{path} is a SavedModel, but not one that `translator export` wrote")
         source, target = (Tokenizer(side.numpy()) for side in (module.source_tokenizer, module.target_tokenizer))
@@ -93,7 +105,8 @@ class Translator:
             # Going through the module keeps it: the graph's variables live no longer than it does.
             return Hypotheses(*module.search(source_ids))
 
-        return cls(source, target, search, int(module.max_source_tokens), int(module.batch_sentences))
+        joiner = module.joiner.numpy().decode()
+        return cls(source, target, search, int(module.max_source_tokens), int(module.batch_sentences), joiner)
 
     def translate(
         self,
@@ -111,7 +124,7 @@ class Translator:
         pieces: list[list[int]] = []
         piece_counts = []
         for number, ids in enumerate(self.source.encode(sentences), first_line or 1):
-            parts = split_evenly(ids, self.max_source_tokens)
+            parts = self.cutter.cut(ids, self.max_source_tokens)
             if len(parts) > 1 and first_line is not None:
                 log.warning(
                     "line %d has %s tokens, more than the %d that the model was trained on: translated in %d pieces",
@@ -120,7 +133,7 @@ class Translator:
             pieces += parts
             piece_counts.append(len(parts))
         translated = iter(self._translate_pieces(pieces, on_progress))
-        return [" ".join(filter(None, itertools.islice(translated, count))) for count in piece_counts]
+        return [self.joiner.join(filter(None, itertools.islice(translated, count))) for count in piece_counts]
 
     def _translate_pieces(self, pieces: list[list[int]], on_progress: Callable[[int, int], None] | None) -> list[str]:
         translations: list[list[int]] = [[]] * len(pieces)
@@ -147,12 +160,6 @@ def open_graph(path: Path) -> Any:
         return tf.saved_model.load(str(path))
     except Exception as error:  # TensorFlow raises what it likes of a damaged one
         raise RunError(f"{path} cannot be read as an exported model: {error}") from error
-
-
-def split_evenly(ids: list[int], most: int) -> list[list[int]]:
-    """Cuts a sequence into as few pieces of at most so many as will do, alike in length; none for an empty one."""
-    count = -(-len(ids) // most)
-    return [ids[i * len(ids) // count : (i + 1) * len(ids) // count] for i in range(count)]
 
 
 def build_model(config: Config, source: Tokenizer, target: Tokenizer, precision: str = "float32") -> Transformer:

@@ -1,0 +1,182 @@
+"""Cuts sentences that are too long for the model, where a reader would pause.
+
+A piece ends with a sentence; if none ends within the limit, at clause punctuation, else at a space, else between two
+characters of a script without spaces, and only else inside a word. Of these others none counts that leaves less than a
+quarter of the limit on either side, unless a word would be cut; of several places that are as good, the one is taken
+that divides what is left most evenly. A period after initials or up to three consonants or digits ends no sentence
+(`J.`, `z.B.`, `Mr.`, `5.`), and before a word in lower case an end is a doubtful one, between sentence and clause.
+
+All that the rule asks of a subword stands in tables, one row for each subword of the vocabulary, so that a graph can
+follow it too (`translator.decoding.graph_pieces`). A *place* is what lies between two neighbouring tokens.
+"""
+
+import enum
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+from translator.data.tokenizer import WORD_START
+
+
+class Place(enum.IntEnum):
+    """How good a place is to be cut at: the higher, the better."""
+
+    INSIDE_CHARACTER = 0  # between its bytes, or before a combining mark
+    INSIDE_WORD = 1
+    BETWEEN_CHARACTERS = 2  # of a script without spaces; or after an abbreviation
+    SPACE = 3
+    CLAUSE = 4
+    DOUBTFUL_SENTENCE = 5  # before a word in lower case: "etc. and" looks no better than "i see. we go"
+    SENTENCE = 6
+
+
+class Start(enum.IntEnum):
+    """What a subword begins with."""
+
+    INSIDE_CHARACTER = 0
+    CLOSING = 1  # punctuation that belongs to what is before it
+    OTHER = 2
+    SPACELESS = 3  # a character of a script without spaces
+    WORD = 4
+    LOWERCASE_WORD = 5
+    CLOSING_WORD = 6  # such punctuation after a space, as in French and in tokenized text
+
+
+class End(enum.IntFlag):
+    """What a subword ends with, closing brackets and quotes behind it aside."""
+
+    SPACELESS = 1
+    OPENING = 2
+    CLAUSE = 4
+    SENTENCE = 8
+    PERIOD = 16
+    CLOSING = 32  # the subword is nothing else: what is before it counts
+
+
+# Of all scripts that have marks of their own.
+_SENTENCE = ".!?…‼⁇⁈⁉。！？．｡؟۔।॥։။៕។།።፧"
+_CLAUSE = ",;:—–、，；：､،؛၊፣፤፥"
+_OPENING = "([{（［｛「『【《〈〔„‚‘“‹«"
+_CLOSING = ")]}）］｝」』】》〉〕’”›»"
+_QUOTES = "\"'‘“‹«"  # which close in some languages
+# How Unicode's names of the characters of scripts without spaces begin; full-width letters and digits are not of them.
+_SPACELESS = (
+    "CJK ", "IDEOGRAPHIC ", "FULLWIDTH ", "HIRAGANA ", "KATAKANA", "HALFWIDTH KATAKANA", "HALFWIDTH IDEOGRAPHIC",
+    "BOPOMOFO ", "THAI ", "LAO ", "KHMER ", "MYANMAR ", "TIBETAN ", "TAI ", "NEW TAI LUE ",
+)  # fmt: skip
+_SPACED = ("FULLWIDTH LATIN ", "FULLWIDTH DIGIT ")
+_CONTINUATION_BYTE = re.compile("<0x[89AB][0-9A-F]>")
+_ZERO_WIDTH_JOINER = "\u200d"
+
+_CONSONANTS_AND_DIGITS = "bcdfghjklmnpqrstvwxzBCDFGHJKLMNPQRSTVWXZ0123456789"
+
+MOST_ABBREVIATED = 3  # letters and digits
+
+
+class Cutter:
+    """Cuts the token ids of sentences into pieces.
+
+    Attributes:
+        start: int32 [V], the `Start` of each subword.
+        end: int32 [V], its `End`.
+        counts: int32 [V, 3], how many letters and digits it has; those but consonants and digits; and periods.
+        places: int32 [2 ⋅ max(End), len(Start)], the `Place` between such an end and such a start.
+    """
+
+    def __init__(self, vocabulary: Sequence[str]) -> None:
+        """Looks at the subwords, as the vocabulary writes them: "▁" stands for a space before a word."""
+        self.start = np.array([_start(subword) for subword in vocabulary], np.int32)
+        self.end = np.array([_end(subword) for subword in vocabulary], np.int32)
+        self.counts = np.array([_counts(subword) for subword in vocabulary], np.int32)
+        self.places = np.array([[_place(End(e), s) for s in Start] for e in range(2 * max(End))], np.int32)
+
+    def cut(self, ids: list[int], most: int) -> list[list[int]]:
+        """The tokens of a sentence in pieces of at most so many: it alone if they are no more, none if there are none.
+
+        Args:
+            ids: of the whole sentence, without BOS and EOS.
+            most: 1 or more.
+        """
+        if len(ids) <= most:
+            return [ids] if ids else []
+        places = self.places_before(np.array(ids))
+        cuts = [0]
+        while (rest := len(ids) - cuts[-1]) > most:
+            sizes = np.arange(most, 0, -1)  # the longest first, which argmax prefers
+            place = places[cuts[-1] + sizes]
+            roomy = (sizes >= most // 4) & (rest - sizes >= most // 4)
+            # Without room a place is no better than between characters, but still better than inside a word.
+            worth = np.where(roomy | (place == Place.SENTENCE), place, np.minimum(place, Place.BETWEEN_CHARACTERS))
+            even = -(-rest // -(-rest // most))  # the size, rounded up, of as few equal pieces as will do
+            cuts.append(cuts[-1] + int(sizes[np.argmax(worth * most - abs(sizes - even))]))
+        return [ids[start:end] for start, end in zip(cuts, [*cuts[1:], len(ids)], strict=True)]
+
+    def places_before(self, ids: np.ndarray) -> np.ndarray:
+        """The `Place` before each token of a sentence, int [T] -> int32 [T]; what is before the first means nothing."""
+        start, end, counts = self.start[ids], self.end[ids], self.counts[ids]
+        spoken = _last((end & End.CLOSING) == 0)  # int [T], the token that counts for how this one ends
+        end = end[spoken] | end & End.OPENING
+        total = counts.cumsum(0)
+        letters, vowels, periods = (total - (total - counts)[_last(start >= Start.WORD)]).T  # of the word up to here
+        short = (letters > 0) & (letters <= MOST_ABBREVIATED) & ((vowels == 0) | (periods >= letters))
+        end = np.where(short & ((end & End.PERIOD) > 0), End.PERIOD, end)
+        return self.places[np.roll(end, 1), start]
+
+
+def _last(here: np.ndarray) -> np.ndarray:
+    """The last index, up to each one, where something is; 0 where it was not yet: bool [T] -> int [T]."""
+    return np.maximum.accumulate(np.where(here, np.arange(len(here)), 0))
+
+
+def _start(subword: str) -> Start:
+    first = subword[:1] or " "
+    if _CONTINUATION_BYTE.fullmatch(subword) or first == _ZERO_WIDTH_JOINER or unicodedata.category(first)[0] == "M":
+        return Start.INSIDE_CHARACTER
+    if first == WORD_START:
+        second = subword[1:2] or " "
+        closing = second in _SENTENCE + _CLAUSE + _CLOSING
+        return Start.CLOSING_WORD if closing else Start.LOWERCASE_WORD if second.islower() else Start.WORD
+    if first in _SENTENCE + _CLAUSE + _CLOSING:
+        return Start.CLOSING
+    return Start.SPACELESS if _is_spaceless(first) else Start.OTHER
+
+
+def _end(subword: str) -> End:
+    text = subword.rstrip(_CLOSING + _QUOTES)
+    last = text[-1:] or " "
+    kinds = {
+        End.SPACELESS: _is_spaceless(last),
+        End.OPENING: subword.endswith(tuple(_OPENING)),
+        End.CLAUSE: last in _CLAUSE,
+        End.SENTENCE: last in _SENTENCE,
+        End.PERIOD: last == ".",
+        End.CLOSING: not text,
+    }
+    return End(sum(kind for kind, is_so in kinds.items() if is_so))
+
+
+def _counts(subword: str) -> tuple[int, int, int]:
+    letters = [character for character in subword if character.isalnum()]
+    return len(letters), sum(letter not in _CONSONANTS_AND_DIGITS for letter in letters), subword.count(".")
+
+
+def _place(end: End, start: Start) -> Place:
+    if start == Start.INSIDE_CHARACTER:
+        return Place.INSIDE_CHARACTER
+    space = start in (Start.WORD, Start.LOWERCASE_WORD)
+    spaceless = start == Start.SPACELESS or End.SPACELESS in end
+    closing = start in (Start.CLOSING, Start.CLOSING_WORD)
+    if not space and (not spaceless or closing or End.OPENING in end):
+        return Place.INSIDE_WORD
+    if End.SENTENCE in end:
+        return Place.DOUBTFUL_SENTENCE if start == Start.LOWERCASE_WORD else Place.SENTENCE
+    if End.CLAUSE in end:
+        return Place.CLAUSE
+    return Place.SPACE if space and End.PERIOD not in end else Place.BETWEEN_CHARACTERS
+
+
+def _is_spaceless(character: str) -> bool:
+    name = unicodedata.name(character, "")
+    return name.startswith(_SPACELESS) and not name.startswith(_SPACED)
