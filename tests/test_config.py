@@ -283,8 +283,16 @@ def test_aliases_are_refused(tmp_path: Path):
 def test_bytes_that_are_not_utf8_name_the_file(tmp_path: Path):
     path = tmp_path / "latin1.yaml"
     path.write_bytes("data: {root: Übung}".encode("latin-1"))
-    (found,) = problems(path)
-    assert found.startswith(f"{path} cannot be read: ")
+    assert problems(path) == [f"{path} cannot be read: byte 14, 0xdc, is not UTF-8; save the file in UTF-8"]
+
+
+def test_a_file_in_another_encoding_is_told_with_the_command_that_converts_it(tmp_path: Path):
+    path = tmp_path / "wide.yaml"
+    for encoding, name in (("utf-16", "UTF-16"), ("utf-16-le", "UTF-16LE")):
+        path.write_bytes(yaml.safe_dump(MINIMAL).encode(encoding))
+        assert problems(path) == [
+            f"{path} is not UTF-8 but {name}; convert it: iconv -f {name} -t UTF-8 < {path} > {path}.txt"
+        ]
 
 
 def test_a_folder_is_not_a_configuration(tmp_path: Path):

@@ -26,6 +26,7 @@ from pydantic import (
 
 from translator.errors import TranslatorError
 from translator.files import read_file, write_file
+from translator.text_files import what_else_it_is
 
 # What pydantic calls the branches of "a number or auto" in the places of its errors.
 NUMBER_BRANCH, AUTO_BRANCH = "constrained-int", "literal['auto']"
@@ -350,12 +351,18 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str
             raise ConfigError(f"{path} extends itself, by way of {' → '.join(str(child) for child in children)}")
         if len(children) > MOST_PARENTS:
             raise ConfigError(f"{children[0]} extends more than {MOST_PARENTS} files, by way of {children[1]}")
-        text = read_file(path, MOST_BYTES).decode("utf-8")
+        content = read_file(path, MOST_BYTES)
+        if what := what_else_it_is(content, path):
+            raise ConfigError(f"{path} {what}")
+        text = content.decode("utf-8")
     except FileNotFoundError:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], 1)
         hint = f"; did you mean {path.parent / near[0]}?" if near else ""
         raise ConfigError(f"there is no configuration {path}{hint}") from None
-    except (OSError, ValueError) as error:  # not UTF-8, or no name for a file
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.start + 1}, 0x{error.object[error.start]:02x}"
+        raise ConfigError(f"{path} cannot be read: {byte}, is not UTF-8; save the file in UTF-8") from None
+    except (OSError, ValueError) as error:  # or no name for a file
         raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     own = _parse_yaml(text, str(path))
     if not isinstance(own, dict):

@@ -1,3 +1,4 @@
+import bz2
 import gzip
 import http.server
 import io
@@ -116,7 +117,35 @@ def test_a_corrupt_gzip_is_named(tmp_path: Path) -> None:
 def test_a_gz_file_that_is_not_gzip_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(b"text\n")
-    assert error_of(read_lines(path)) == f"{path} cannot be read at all: Not a gzipped file (b'te')"
+    assert error_of(read_lines(path)) == (
+        f"{path}, in spite of its name, is not compressed with gzip; "
+        f"if it is text, rename it: mv {path} {tmp_path / 'a'}"
+    )
+    path.write_bytes(bz2.compress(b"text\n"))
+    assert error_of(read_lines(path)) == (
+        f"{path}, in spite of its name, is compressed with bzip2; convert it: bunzip2 -c < {path} > {path}.txt"
+    )
+
+
+def test_what_follows_an_archive_is_no_matter_of_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(b"text\n") + b"garbage")
+    assert error_of(read_lines(path)) == f"{path} cannot be read past line 1: Not a gzipped file (b'ga')"
+
+
+def test_a_file_of_utf16_is_named_with_the_command_that_converts_it(tmp_path: Path) -> None:
+    path = tmp_path / "a b.gz"
+    path.write_bytes(gzip.compress("Zwei Hunde\n".encode("utf-16")))
+    assert error_of(read_lines(path)) == (
+        f"{path} is not UTF-8 but UTF-16; convert it: gunzip -c < '{path}' | iconv -f UTF-16 -t UTF-8 > '{path}.txt'"
+    )
+
+
+def test_a_stream_of_utf16_is_named_with_the_command_that_converts_it() -> None:
+    stream = io.BytesIO("Zwei Hunde\n".encode("utf-16"))
+    assert error_of(read_lines(Path("standard input"), stream)) == (
+        "standard input is not UTF-8 but UTF-16; send it through: iconv -f UTF-16 -t UTF-8"
+    )
 
 
 def test_a_folder_in_a_files_place_is_named(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import http.client
 import io
 import itertools
 import json
+import shlex
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -26,6 +27,7 @@ from translator.config import CorpusConfig, DataConfig
 from translator.data import grammar
 from translator.errors import TranslatorError
 from translator.files import read_file
+from translator.text_files import GZIP_START, what_else_it_is
 
 # Of a line, its end included: what is longer is no sentence, and what has no end would fill the memory.
 MOST_LINE_BYTES = 2**20
@@ -92,6 +94,8 @@ def read_lines(path: Path, stream: ByteLines | None = None) -> Generator[str, No
     try:
         with _opened(path) if stream is None else contextlib.nullcontext(stream) as file:
             for number, line in enumerate(iter(functools.partial(file.readline, MOST_LINE_BYTES + 1), b""), 1):
+                if number == 1 and (what := _what_else(line, path, stream is None)):
+                    raise CorpusError(f"{path} {what}")
                 if len(line) > MOST_LINE_BYTES:
                     raise CorpusError(
                         f"{path}:{number}: the line has more than {MOST_LINE_BYTES:,} bytes; write one sentence a line"
@@ -105,12 +109,30 @@ def read_lines(path: Path, stream: ByteLines | None = None) -> Generator[str, No
     except FileNotFoundError:
         raise _missing(path) from None
     except (OSError, EOFError, zlib.error) as error:
+        if isinstance(error, gzip.BadGzipFile) and (what := _instead_of_gzip(path)):
+            raise CorpusError(f"{path}, in spite of its name, {what}") from None
         reached = f"past line {number}" if number else "at all"
         raise CorpusError(f"{path} cannot be read {reached}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _opened(path: Path) -> gzip.GzipFile | io.BufferedReader:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _what_else(first_line: bytes, path: Path, is_file: bool) -> str | None:
+    unpacked_by = "gunzip -c" if path.suffix == ".gz" else ""
+    return what_else_it_is(first_line, path if is_file else None, unpacked_by)
+
+
+def _instead_of_gzip(path: Path) -> str | None:
+    with path.open("rb") as file:
+        start = file.read(512)
+    if start.startswith(GZIP_START):
+        return None
+    return what_else_it_is(start, path) or (
+        "is not compressed with gzip; if it is text, rename it: "
+        f"mv {shlex.quote(str(path))} {shlex.quote(str(path.with_suffix('')))}"
+    )
 
 
 def _lasting(path: Path) -> Path:

@@ -1,0 +1,56 @@
+"""Files that should be text in UTF-8 and are not: what they are, and the command that makes such text of them."""
+
+import contextlib
+import shlex
+from pathlib import Path
+
+GZIP_START = b"\x1f\x8b"
+# How a file starts, what it is, and the command that makes text of it; of two that start alike, the longer first.
+_STARTS = (
+    (b"\xff\xfe\0\0", "not UTF-8 but UTF-32", "iconv -f UTF-32 -t UTF-8"),
+    (b"\0\0\xfe\xff", "not UTF-8 but UTF-32", "iconv -f UTF-32 -t UTF-8"),
+    (b"\xff\xfe", "not UTF-8 but UTF-16", "iconv -f UTF-16 -t UTF-8"),
+    (b"\xfe\xff", "not UTF-8 but UTF-16", "iconv -f UTF-16 -t UTF-8"),
+    (GZIP_START, "compressed with gzip", "gunzip -c"),
+    (tuple(b"BZh%d1AY&SY" % level for level in range(1, 10)), "compressed with bzip2", "bunzip2 -c"),
+    (b"\xfd7zXZ\0", "compressed with xz", "unxz -c"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unzstd -c"),
+)
+_TAR_MARK = 257  # bytes from the start of a tar archive to its "ustar"
+
+
+def what_else_it_is(start: bytes, path: Path | None, unpacked_by: str = "") -> str | None:
+    """Says what a file is that is no text in UTF-8, and the command that makes it so; None if it may well be such text.
+
+    Args:
+        start: its first line, or more.
+        path: the file, for the command; None for a stream.
+        unpacked_by: the command that gives `start` for the start of the file, where it is not what the file holds.
+    """
+    name = shlex.quote(str(path))
+    if start.startswith(b"PK\3\4") or start[_TAR_MARK:].startswith(b"ustar"):
+        kind, command = ("ZIP", f"unzip {name}") if start.startswith(b"PK") else ("tar", f"tar -xf {name}")
+        return f"is a {kind} archive; unpack it" + (f": {command}" if path else " first")
+    found = next(((kind, command) for mark, kind, command in _STARTS if start.startswith(mark)), None)
+    if found is None and (encoding := _unmarked_encoding(start)):
+        found = f"not UTF-8 but {encoding}", f"iconv -f {encoding} -t UTF-8"
+    if found is None:
+        return None
+    kind, command = found
+    if path is None:
+        return f"is {kind}; send it through: {command}"
+    commands = f"{unpacked_by} < {name} | {command}" if unpacked_by else f"{command} < {name}"
+    return f"is {kind}; convert it: {commands} > {shlex.quote(f'{path}.txt')}"
+
+
+def _unmarked_encoding(start: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a byte order mark, told by characters before U+0900.
+
+    One of their bytes is below 9, and text in UTF-8 has hardly any such byte.
+    """
+    for encoding, width in (("UTF-32LE", 4), ("UTF-32BE", 4), ("UTF-16LE", 2), ("UTF-16BE", 2)):
+        with contextlib.suppress(UnicodeDecodeError):
+            text = start[: len(start) // width * width].decode(encoding)
+            if sum(c < "\u0900" for c in text) > max(1, len(text) // 10) and "".join(text.split()).isprintable():
+                return encoding
+    return None
