@@ -73,7 +73,8 @@ def test_any_tsv_is_pairs_or_one_line_that_names_file_and_line(content: bytes, t
     if isinstance(found, str):
         assert found.startswith((f"{tmp_path / 't.tsv'}:", f"{tmp_path / 't.tsv'} is not UTF-8 but UTF-"))
     else:
-        assert ["\t".join(pair) for pair in found] == lines_of(content)
+        lines = lines_of(content)
+        assert found == [tuple(line.split("\t")) if line.strip() else ("", "") for line in lines]
 
 
 @budget(100)

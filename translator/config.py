@@ -59,7 +59,7 @@ class CorpusConfig(Section):
     """A pair of text files, one sentence a line; `{lang}` stands for the language, as in `train.{lang}.gz`. `.gz` is
     unzipped."""
     tsv: str | None = None
-    """One file of tab-separated lines: source, target. `.gz` is unzipped."""
+    """One file of tab-separated lines: source, target, and no more; quotes are text. `.gz` is unzipped."""
     tfds: str | None = None
     """A TensorFlow Datasets name (`wmt14_translate/de-en`) or the folder of a prepared data set."""
     grammar: Literal["train", "validation", "test"] | None = None

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.tokenizers import tokenizer_of
-from translator.config import Config, load_config
+from translator.config import Config, CorpusConfig, load_config
 from translator.data import prepare as prepare_module
 from translator.data.corpus import CorpusError
 from translator.data.prepare import prepare, prepare_tokenizers, read_all
@@ -127,6 +127,20 @@ def test_the_store_has_the_training_pairs_but_those_with_an_empty_side(root: Pat
     for sequences, texts in zip((store.source, store.target), zip(*kept, strict=True), strict=True):
         assert tokenizer.decode([sequences[row].tolist() for row in range(len(sequences))]) == list(texts)
     assert (store.counts.kept, store.counts.empty) == (32, 8)
+
+
+def test_a_blank_line_of_a_tsv_is_left_out_of_training_and_kept_in_evaluation(root: Path, run: RunFolder):
+    pairs = zip(TRAIN_EN, TRAIN_DE, strict=True)
+    write(root / "t.tsv", [f"{english}\t{german}" if english else "" for english, german in pairs])
+    data = config_of(root).data.model_copy(update={"train": (CorpusConfig(tsv="t.tsv"),)})
+    _, store = prepare(config_of(root).model_copy(update={"data": data}), run)
+    assert (store.counts.kept, store.counts.empty) == (32, 8)
+    assert store.numbers[:4].tolist() == [1, 2, 4, 5]
+    assert read_all(data.train, data)[1:4] == [
+        ("two three", "zwei drei"),
+        ("", ""),
+        ("three one eleven one", "drei eins elf eins"),
+    ]
 
 
 def test_what_is_there_is_not_done_again(root: Path, run: RunFolder, monkeypatch: pytest.MonkeyPatch):

@@ -196,10 +196,11 @@ def _from_tsv(path: Path, key: str) -> Generator[SentencePair, None, None]:
         raise _missing(path, key)
     with contextlib.closing(read_lines(path)) as lines:
         for number, line in enumerate(lines, 1):
-            sides = line.split("\t")
+            sides = line.split("\t") if line.strip() else ["", ""]
             if len(sides) != 2:
+                hint = "; keep two of the columns, as `cut -f 1,2` does the first two" if len(sides) > 2 else ""
                 raise CorpusError(
-                    f"{path}:{number}: a line is source, tab, target; found {len(sides) - 1} tabs in {line!r:.60}"
+                    f"{path}:{number}: a line is source, tab, target; found {len(sides) - 1} tabs in {line!r:.60}{hint}"
                 )
             yield SentencePair(*sides)
 
