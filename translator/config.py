@@ -6,24 +6,27 @@ A configuration is a YAML file. `extends: other.yaml` starts from another file, 
 
 import difflib
 import os
+import re
 import typing
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
     model_serializer,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
+from translator.config_yaml import MOST_NESTED, YamlError, dump_yaml, not_text, parse_yaml, shown
 from translator.errors import TranslatorError
 from translator.files import read_file, write_file
 from translator.text_files import what_else_it_is
@@ -33,9 +36,8 @@ NUMBER_BRANCH, AUTO_BRANCH = "constrained-int", "literal['auto']"
 Normalization = Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "keep"]
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
-# Past these a file is no configuration, and PyYAML may take minutes over it.
+# Past these a file is no configuration.
 MOST_BYTES = 2**16
-MOST_NESTED = 32  # mappings and lists in each other
 MOST_PARENTS = 32  # files that extend one another
 
 
@@ -47,6 +49,20 @@ class Section(BaseModel):
     """A frozen group of settings that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and annotation is not bool and not {int, float}.isdisjoint(_types_in(annotation)):
+            raise PydanticCustomError("number_type", "input should be a number")
+        return value
+
+
+def _types_in(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _types_in(argument)
 
 
 class CorpusConfig(Section):
@@ -328,7 +344,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
             raise ConfigError(f"--set {override}: expected key=value, as in train.max_steps=1000")
         if len(keys) > MOST_NESTED:
             raise ConfigError(f"--set {override}: unknown key; none has as many as {len(keys)} parts")
-        _merge(tree, _nested(keys, _parse_yaml(text, f"--set {override}")), origins, f"--set {override}")
+        hint = f'; for the shell the whole goes in another pair of quotes: --set "{key}=…"'
+        _merge(tree, _nested(keys, _parsed(text, f"--set {override}", hint)), origins, f"--set {override}")
     return _validated(tree, origins, str(path))
 
 
@@ -339,8 +356,7 @@ def save_config(config: Config, path: Path) -> None:
 
 def dump_config(config: Config) -> str:
     """The resolved configuration as YAML, every key present."""
-    # Escaped beyond ASCII: PyYAML writes some line separators (U+0085) raw, and reads them back as spaces.
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, width=120)
+    return dump_yaml(config.model_dump(mode="json"))
 
 
 def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -364,51 +380,24 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str
         raise ConfigError(f"{path} cannot be read: {byte}, is not UTF-8; save the file in UTF-8") from None
     except (OSError, ValueError) as error:  # or no name for a file
         raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    own = _parse_yaml(text, str(path))
+    own = _parsed(text, str(path))
     if not isinstance(own, dict):
-        raise ConfigError(f"{path} must hold keys and values, as in `train: {{max_steps: 1000}}`; found {own!r:.80}")
+        raise ConfigError(
+            f"{path} must hold keys and values, as in `train: {{max_steps: 1000}}`; found {shown(own):.80}"
+        )
     parent = own.pop("extends", None)
     if parent is not None and not isinstance(parent, str):
-        raise ConfigError(f"{path}: extends names one file; found {parent!r:.80}")
+        raise ConfigError(f"{path}: extends names one file; found {shown(parent):.80}")
     tree, origins = _read_with_parents(path.parent / parent, (*children, resolved)) if parent else ({}, {})
     _merge(tree, own, origins, str(path))
     return tree, origins
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain data alone, without what YAML takes but no configuration means: a key given twice, an endless number."""
-
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        number = super().construct_yaml_int(node)
-        if abs(number) >= 2**63:
-            raise yaml.constructor.ConstructorError(None, None, "a whole number of more than 64 bits", node.start_mark)
-        return number
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        if isinstance(node, yaml.MappingNode):
-            keys = Counter((key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-            for (_, name), times in keys.items():
-                if times > 1:
-                    problem = f"the key {name} is there {times} times"
-                    raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
-
-
-def _parse_yaml(text: str, where: str) -> Any:
+def _parsed(text: str, where: str, hint: str = "") -> Any:
     try:
-        nested = 0
-        for event in yaml.parse(text, Loader=_Loader):
-            if isinstance(event, yaml.AliasEvent):
-                raise ConfigError(f"{where}: YAML aliases (*name) are not taken; use `extends:` to share settings")
-            nested += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if nested > MOST_NESTED:
-                raise ConfigError(f"{where} is nested more than {MOST_NESTED} deep; no setting is")
-        return _Loader(text).get_single_data()
-    except (yaml.YAMLError, ValueError, AttributeError, LookupError) as error:
-        raise ConfigError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
+        return parse_yaml(text)
+    except YamlError as error:
+        raise ConfigError(f"{where}: {error}{hint}") from error
 
 
 def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
@@ -448,24 +437,53 @@ def _problem(details: Any, origins: dict[str, str], path: str) -> str:
     known = [".".join(str(part) for part in location[:length]) for length in range(len(location), 0, -1)]
     where = next((origins[name] for name in known if name in origins), path)
     if details["type"] == "extra_forbidden":
-        siblings = _keys_beside(location)
-        near = difflib.get_close_matches(str(location[-1]), siblings, 1, 0.5)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(siblings)}"
-        return f"{where}: unknown key {key}; {hint}"
+        return f"{where}: unknown key {key}; {_known_key(location)}"
     if details["type"] == "missing":
         return f"{where}: {key} is missing"
+    return f"{where}: {key + ': ' if key else ''}{_said(details, location, where)}"
+
+
+def _said(details: Any, location: Sequence[Any], where: str) -> str:
+    """What one of pydantic's errors says is wrong with a value, and what was found."""
+    kind, value = details["type"], details["input"]
+    key = ".".join(map(str, location))
     message = details["msg"].removeprefix("Value error, ")
-    found = "" if details["type"] == "value_error" else f"; found {details['input']!r:.80}"
-    return f"{where}: {key + ': ' if key else ''}{message[0].lower() + message[1:]}{found}"
+    message = message[0].lower() + message[1:]
+    if kind == "value_error":
+        return message
+    if kind in ("string_type", "path_type"):
+        by_override = where.startswith(f"--set {key}=") and not isinstance(value, dict)
+        how = f'--set "{key}={{}}"' if by_override else f"{location[-1]}: {{}}"
+        return not_text(value, how if isinstance(location[-1], str) else "{}")
+    if kind in ("model_type", "model_attributes_type"):
+        message = "expected keys and values, with a space after each colon"
+    return f"{message}; found {shown(value):.80}{_how_to_leave_out(location, value)}"
 
 
-def _keys_beside(location: Sequence[Any]) -> list[str]:
-    """The names that could stand where the last part of a key's path stands."""
+def _how_to_leave_out(location: Sequence[Any], value: Any) -> str:
+    """A hint for who means null, in a setting that takes it."""
+    field = _section_around(location).model_fields.get(".".join(map(str, location[-1:])))
+    is_meant = value is False or str(value).lower() in ("none", "no", "off", "false")
+    return "; null leaves it out" if is_meant and field and type(None) in _types_in(field.annotation) else ""
+
+
+def _known_key(location: Sequence[Any]) -> str:
+    """The key that an unknown one was meant for."""
+    name = str(location[-1])
+    if missing_space := re.fullmatch(r"([\w.]+):(.+)", name):
+        return f"a colon needs a space after it: `{missing_space[1]}: {missing_space[2]}`"
+    siblings = list(_section_around(location).model_fields)
+    near = difflib.get_close_matches(name, siblings, 1, 0.5)
+    return f"did you mean {near[0]}?" if near else f"known here: {', '.join(siblings)}"
+
+
+def _section_around(location: Sequence[Any]) -> type[Section]:
+    """The section in which the last part of a key's path stands."""
     section: type[Section] = Config
     for part in location[:-1]:
         if isinstance(part, str) and part in section.model_fields:
             section = section_of(section.model_fields[part].annotation) or section
-    return list(section.model_fields)
+    return section
 
 
 def section_of(annotation: Any) -> type[Section] | None:
