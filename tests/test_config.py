@@ -238,6 +238,72 @@ def test_a_text_of_nothing_is_told(minimal: Path):
     assert problems(minimal, "data.source=") == ["--set data.source=: data.source: expected text, found nothing (null)"]
 
 
+# Corpora
+
+
+GRAMMAR = {"grammar": "train", "pairs": 40, "weight": 3}
+
+
+@pytest.fixture
+def parent(tmp_path: Path) -> Path:
+    return written(tmp_path / "parent.yaml", MINIMAL | {"data": {"train": GRAMMAR, "validation": "v.{lang}"}})
+
+
+@pytest.mark.parametrize("place", ["train", "validation", "test"])
+@pytest.mark.parametrize("by_override", [False, True])
+def test_a_corpus_replaces_another_whole(parent: Path, place: str, by_override: bool):
+    before = written(parent.parent / "before.yaml", {"extends": "parent.yaml", "data": {place: GRAMMAR}})
+    if by_override:
+        config = load_config(before, [f"data.{place}={{tsv: mine.tsv}}"])
+    else:
+        child = {"extends": "before.yaml", "data": {place: {"tsv": "mine.tsv"}}}
+        config = load_config(written(parent.parent / "child.yaml", child))
+    assert getattr(config.data, place) == (CorpusConfig(tsv="mine.tsv"),)
+
+
+def test_a_list_replaces_another_whole(parent: Path):
+    config = load_config(parent, ["data.train=[{tsv: a}, {tsv: b}]", "data.train=[{tsv: c}]"])
+    assert config.data.train == (CorpusConfig(tsv="c"),)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "expected"),
+    [
+        ("{grammar: train, pairs: 40, weight: 3}", CorpusConfig(grammar="train", pairs=7, weight=3)),
+        ("a.{lang}", CorpusConfig(files="a.{lang}", pairs=7)),
+        ("[{tsv: a, weight: 2}]", CorpusConfig(tsv="a", pairs=7, weight=2)),
+    ],
+)
+def test_an_override_changes_one_key_of_the_only_corpus(minimal: Path, corpus: str, expected: CorpusConfig):
+    assert load_config(minimal, [f"data.train={corpus}", "data.train.pairs=7"]).data.train == (expected,)
+
+
+def test_a_key_of_several_corpora_is_refused(minimal: Path):
+    assert problems(minimal, "data.train=[{tsv: a}, {tsv: b}]", "data.train.pairs=7") == [
+        "--set data.train.pairs=7: data.train is [{tsv: a}, {tsv: b}], which has no keys; set data.train as a whole"
+    ]
+
+
+def test_a_corpus_of_keys_alone_is_told_that_it_replaces_the_other(parent: Path):
+    child = written(parent.parent / "child.yaml", {"extends": "parent.yaml", "data": {"train": {"pairs": 10}}})
+    assert problems(child) == [
+        f"{child}: data.train.0: a corpus is one of files, tsv, tfds and grammar, and replaces another as a whole; "
+        "found none"
+    ]
+
+
+def test_a_problem_in_a_corpus_names_where_its_key_comes_from(parent: Path):
+    wrong = written(
+        parent.parent / "wrong.yaml", {"extends": "parent.yaml", "data": {"train": {"tsv": "a", "pairs": 0}}}
+    )
+    message = "data.train.0.pairs: input should be greater than or equal to 1; found 0"
+    assert problems(wrong) == [f"{wrong}: {message}"]
+    assert problems(wrong, "data.train.weight=2") == [f"{wrong}: {message}"]
+    assert problems(parent, "data.train.pairs=0") == [f"--set data.train.pairs=0: {message}"]
+    override = "data.train=[{tsv: a, pairs: 0}]"
+    assert problems(wrong, override) == [f"--set {override}: {message}"]
+
+
 # Contradictions
 
 

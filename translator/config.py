@@ -40,6 +40,8 @@ Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 MOST_BYTES = 2**16
 MOST_PARENTS = 32  # files that extend one another
 
+CORPORA = ("data.train", "data.validation", "data.test")
+
 
 class ConfigError(TranslatorError):
     """A configuration that cannot be read or contradicts itself; lists every problem found."""
@@ -91,7 +93,9 @@ class CorpusConfig(Section):
     def _is_one_corpus(self) -> "CorpusConfig":
         given = [kind for kind in ("files", "tsv", "tfds", "grammar") if getattr(self, kind) is not None]
         if len(given) != 1:
-            raise ValueError(f"a corpus is one of files, tsv, tfds and grammar; found {' and '.join(given) or 'none'}")
+            whole = ", and replaces another as a whole" if self.model_fields_set and not given else ""
+            found = " and ".join(given) or "none"
+            raise ValueError(f"a corpus is one of files, tsv, tfds and grammar{whole}; found {found}")
         if self.grammar and self.pairs is None:
             raise ValueError("the built-in grammar is endless: say how many pairs to take, as in `pairs: 30000`")
         if self.files and "{lang}" not in self.files:
@@ -345,7 +349,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         if len(keys) > MOST_NESTED:
             raise ConfigError(f"--set {override}: unknown key; none has as many as {len(keys)} parts")
         hint = f'; for the shell the whole goes in another pair of quotes: --set "{key}=…"'
-        _merge(tree, _nested(keys, _parsed(text, f"--set {override}", hint)), origins, f"--set {override}")
+        _override(tree, keys, _parsed(text, f"--set {override}", hint), origins, f"--set {override}")
     return _validated(tree, origins, str(path))
 
 
@@ -400,24 +404,33 @@ def _parsed(text: str, where: str, hint: str = "") -> Any:
         raise ConfigError(f"{where}: {error}{hint}") from error
 
 
-def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
-    for key in reversed(keys):
-        value = {key: value}
-    return typing.cast(dict[str, Any], value)
+def _override(tree: dict[str, Any], keys: Sequence[str], value: Any, origins: dict[str, str], origin: str) -> None:
+    """Lays a value upon the place in `tree` that its keys lead to, be it inside of a corpus."""
+    for depth, key in enumerate(keys[:-1], 1):
+        path = ".".join(keys[:depth])
+        origins[path] = origin
+        inner = tree.get(key)
+        if path in CORPORA and len(_as_corpora(inner)) == 1:
+            (inner,) = _as_corpora(inner)
+        if not isinstance(inner, dict | None):
+            raise ConfigError(f"{origin}: {path} is {shown(inner)}, which has no keys; set {path} as a whole")
+        tree[key] = inner or {}
+        tree = tree[key]
+    _merge(tree, {keys[-1]: value}, origins, origin, "".join(f"{key}." for key in keys[:-1]))
 
 
 def _merge(tree: dict[str, Any], over: dict[str, Any], origins: dict[str, str], origin: str, prefix: str = "") -> None:
-    """Lays `over` upon `tree`, in place: mappings key by key, anything else whole."""
+    """Lays `over` upon `tree`, in place: mappings key by key, anything else whole, and so a corpus."""
     for key, value in over.items():
         path = f"{prefix}{key}"
+        both = isinstance(value, dict) and isinstance(tree.get(key), dict)
+        if path in CORPORA or not both:
+            tree[key] = {} if isinstance(value, dict) else value
+            for replaced in [name for name in origins if name.startswith(f"{path}.")]:
+                del origins[replaced]
         origins[path] = origin
-        if isinstance(value, dict) and isinstance(tree.get(key), dict):
+        if isinstance(value, dict):
             _merge(tree[key], value, origins, origin, f"{path}.")
-        else:
-            tree[key] = value
-            if isinstance(value, dict):
-                for inner in value:
-                    origins[f"{path}.{inner}"] = origin
 
 
 def _validated(tree: dict[str, Any], origins: dict[str, str], path: str) -> Config:
@@ -434,7 +447,9 @@ def _problem(details: Any, origins: dict[str, str], path: str) -> str:
     """One line for one of pydantic's errors: file, key, what was expected and found."""
     location = [part for part in details["loc"] if part != NUMBER_BRANCH and not str(part).startswith("function-")]
     key = ".".join(str(part) for part in location)
-    known = [".".join(str(part) for part in location[:length]) for length in range(len(location), 0, -1)]
+    # A corpus has its number in a place of pydantic's, but not in a file where it is the only one.
+    places = (location[:length] for length in range(len(location), 0, -1))
+    known = (".".join(map(str, parts)) for place in places for parts in (place, _names(place)))
     where = next((origins[name] for name in known if name in origins), path)
     if details["type"] == "extra_forbidden":
         return f"{where}: unknown key {key}; {_known_key(location)}"
@@ -475,6 +490,10 @@ def _known_key(location: Sequence[Any]) -> str:
     siblings = list(_section_around(location).model_fields)
     near = difflib.get_close_matches(name, siblings, 1, 0.5)
     return f"did you mean {near[0]}?" if near else f"known here: {', '.join(siblings)}"
+
+
+def _names(location: Sequence[Any]) -> list[str]:
+    return [part for part in location if isinstance(part, str)]
 
 
 def _section_around(location: Sequence[Any]) -> type[Section]:
