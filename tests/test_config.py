@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from translator.config import Config, ConfigError, CorpusConfig, Section, dump_config, load_config, save_config
+from translator.config_names import OTHER_NAMES
 from translator.config_reference import describe_settings
 
 ROOT = Path(__file__).parents[1]
@@ -113,6 +114,39 @@ def test_an_override_without_key_or_value_is_an_error_that_shows_it(minimal: Pat
 )
 def test_an_unknown_key_names_the_nearest_known_one(minimal: Path, wrong: str, near: str):
     assert any(line.startswith(f"--set {wrong}: {near}") for line in problems(minimal, wrong))
+
+
+@pytest.mark.parametrize(
+    ("key", "ours"),
+    [
+        ("train.lr", "learning_rate"),
+        ("lr", "train.learning_rate"),
+        ("optimizer", "train.optimizer_betas (the optimizer is Adam)"),
+        ("train.learning-rate", "learning_rate"),
+        ("train.batch_size", "batch_tokens (tokens, not sentences)"),
+        ("data.batch_size", "train.batch_tokens (tokens, not sentences)"),
+        ("model.layers", "encoder_layers and decoder_layers"),
+        ("data.max_len", "max_tokens for training, search.max_length_factor for translations"),
+        ("train.beam", "search.beam_size"),
+        ("model.Hidden_Size", "d_model"),
+        ("train.max_tokens", "data.max_tokens for a sentence, batch_tokens for a batch"),
+        ("search.max_tokens", "data.max_tokens for a sentence, train.batch_tokens for a batch"),
+        ("data.train_src", "train"),
+        ("train.dropout", "model.dropout"),
+        ("model.warmup_steps", "train.warmup_steps"),
+        ("data.pairs", "data.train.pairs or data.validation.pairs or data.test.pairs"),
+    ],
+)
+def test_a_key_of_another_tool_or_section_leads_to_ours(minimal: Path, key: str, ours: str):
+    (found,) = problems(minimal, f"{key}=1")
+    assert found == f"--set {key}=1: unknown key {key}; did you mean {ours}?"
+
+
+def test_every_name_of_another_tool_leads_to_a_key_that_there_is():
+    known = {"extends", *Config.model_fields, *(key for key, *_ in describe_settings())}
+    for name, ours in OTHER_NAMES.items():
+        keys = re.findall(r"[a-z_]+(?:\.[a-z_]+)+", ours) or [ours]
+        assert set(keys) <= known, name
 
 
 def test_a_colon_without_its_space_is_told(minimal: Path):

@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from translator.config_names import OTHER_NAMES
 from translator.config_yaml import MOST_NESTED, YamlError, dump_yaml, not_text, parse_yaml, shown
 from translator.errors import TranslatorError
 from translator.files import read_file, write_file
@@ -483,12 +484,17 @@ def _how_to_leave_out(location: Sequence[Any], value: Any) -> str:
 
 
 def _known_key(location: Sequence[Any]) -> str:
-    """The key that an unknown one was meant for."""
+    """The key that an unknown one was meant for: by another tool's name, in another section, or misspelled."""
     name = str(location[-1])
     if missing_space := re.fullmatch(r"([\w.]+):(.+)", name):
         return f"a colon needs a space after it: `{missing_space[1]}: {missing_space[2]}`"
+    plain = name.lower().replace("-", "_")
     siblings = list(_section_around(location).model_fields)
-    near = difflib.get_close_matches(name, siblings, 1, 0.5)
+    elsewhere = [key for key in _keys(Config) if key.endswith(f".{plain}")]
+    if plain not in siblings and (ours := OTHER_NAMES.get(plain) or " or ".join(elsewhere)):
+        section = ".".join(_names(location[:-1]))
+        return "did you mean {}?".format(re.sub(rf"(?<![\w.]){re.escape(section)}[.](?=\w+\b(?!\.))", "", ours))
+    near = difflib.get_close_matches(plain, siblings, 1, 0.5)
     return f"did you mean {near[0]}?" if near else f"known here: {', '.join(siblings)}"
 
 
@@ -503,6 +509,14 @@ def _section_around(location: Sequence[Any]) -> type[Section]:
         if isinstance(part, str) and part in section.model_fields:
             section = section_of(section.model_fields[part].annotation) or section
     return section
+
+
+def _keys(section: type[Section], prefix: str = "") -> Iterator[str]:
+    """Every key of a section and of those in it, with dots."""
+    for name, field in section.model_fields.items():
+        yield f"{prefix}{name}"
+        if inner := section_of(field.annotation):
+            yield from _keys(inner, f"{prefix}{name}.")
 
 
 def section_of(annotation: Any) -> type[Section] | None:
