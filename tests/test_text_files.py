@@ -103,7 +103,7 @@ def test_text_in_utf8_is_nothing_else(text: str, marked: bool):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "ab", "a\0b", "\0", "\0\0\0\0", "a long line with \x01 and \x03 in it, which are characters too", "BZh"],
+    ["", "a", "ab", "a\0b", "\0", "\0\0\0\0", "BZh", "a\x01b\x01" + "oneoftwo" * 5],
 )
 def test_odd_characters_alone_make_no_other_encoding(text: str):
     assert what_else_it_is(text.encode(), None) is None
