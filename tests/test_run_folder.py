@@ -1,9 +1,11 @@
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from translator.config import Config
+from translator.lock import LockedError
 from translator.run_folder import MAY_CHANGE, RunError, RunFolder, _flat
 
 
@@ -120,6 +122,20 @@ def test_a_folder_that_is_neither_empty_nor_a_run_is_refused(tmp_path: Path):
     with pytest.raises(RunError, match=f"{tmp_path} is neither empty nor a run"):
         RunFolder(tmp_path).claim(config_of())
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_is_locked_before_anything_in_it_is_made(run: RunFolder, tmp_path: Path):
+    with run.locked():
+        assert [path.name for path in run.path.iterdir()] == ["lock"]
+        with pytest.raises(LockedError, match=f"{run.path} is in use by process {os.getpid()} on "), run.locked():
+            pass
+        run.claim(config_of())
+    with run.locked():
+        run.claim(config_of(seed=2))
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunError, match=f"{tmp_path} is neither empty nor a run"), RunFolder(tmp_path).locked():
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["runs", "thesis.tex"]
 
 
 def test_a_file_is_refused(tmp_path: Path):

@@ -107,7 +107,7 @@ def train(
 
     workers = Workers.join(resolved.train.devices, _say)
     shown = console if workers.chief else Console(quiet=True)
-    with workers.together():
+    with workers.together(), folder.locked() if workers.chief else contextlib.nullcontext():
         if workers.chief:
             resolved = folder.claim(resolved)
             with progress(shown, "preparing the corpus") as show:
@@ -144,12 +144,11 @@ def prepare(
 ) -> None:
     """Learn the vocabulary and encode the training corpus ahead of `train`, which does it by itself when needed."""
     resolved, folder = _asked_for(config, overrides, settings, run)
-    resolved = folder.claim(resolved)
     from translator.data.prepare import prepare
 
     began = time.monotonic()
-    with progress(console, "preparing the corpus") as show:
-        _, store = prepare(resolved, folder, show)
+    with folder.locked(), progress(console, "preparing the corpus") as show:
+        _, store = prepare(folder.claim(resolved), folder, show)
     tokens = int(store.source.offsets[-1] + store.target.offsets[-1])
     _say(f"{folder.data}: {store.counts}; {tokens:,} tokens, prepared in {duration(time.monotonic() - began)}")
 

@@ -1,13 +1,16 @@
 """Where everything of a run lies."""
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from translator.config import Config, load_config, save_config
 from translator.errors import TranslatorError
+from translator.lock import LOCK, locked
 
 
 class RunError(TranslatorError):
@@ -76,6 +79,19 @@ class RunFolder:
             raise RunError(f"{self.path} is not a run: it has no config.yaml. `translator train` makes one")
         return load_config(self.config)
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Makes the folder if need be, and keeps other processes from preparing or training in it.
+
+        Raises:
+            RunError: it is neither empty nor a run.
+            LockedError: another process works in it.
+        """
+        self._require_run_or_free()
+        self.path.mkdir(parents=True, exist_ok=True)
+        with locked(self.path):
+            yield
+
     def claim(self, config: Config) -> Config:
         """Makes the folder for a run, or checks that the run in it is the same but for what may change on the way.
 
@@ -85,7 +101,8 @@ class RunFolder:
         Raises:
             RunError: the folder holds another run; names the keys that differ.
         """
-        if self.config.is_file() and self._is_begun():
+        self._require_run_or_free()
+        if self._is_begun():
             if config.train.batch_tokens == "auto":
                 config = config.with_batch_tokens(self.load_config().train.batch_tokens)
             before, now = (_flat(c.model_dump(mode="json")) for c in (self.load_config(), config))
@@ -98,8 +115,6 @@ class RunFolder:
                     f"{self.path} holds a run of another configuration: {shown}. "
                     "Name another folder with --run, or delete this one to start afresh"
                 )
-        elif self.path.exists() and not self._is_free():
-            raise RunError(f"{self.path} is neither empty nor a run; name another folder with --run")
         self.require_own_files()
         self.path.mkdir(parents=True, exist_ok=True)
         save_config(config, self.config)
@@ -119,13 +134,20 @@ class RunFolder:
 
     def _is_begun(self) -> bool:
         """Whether there is more than a configuration: a first command may have ended at once, for a mistake in it."""
-        return any(self.path.glob("tokenizer*.model")) or self.checkpoints.exists()
+        return self.config.is_file() and (any(self.path.glob("tokenizer*.model")) or self.checkpoints.exists())
 
-    def _is_free(self) -> bool:
-        """Whether there is a folder, with nothing in it but the configuration of a run that has not begun."""
-        # Beside it may lie what is left of one that was killed while it was written.
-        rest = [path for path in self.path.iterdir() if path != self.config] if self.path.is_dir() else [self.path]
-        return all(path.match(f"{self.config.name}.*.partial") for path in rest)
+    def _require_run_or_free(self) -> None:
+        """Raises a RunError for a folder that holds other things than a run, begun or not."""
+        if not self.path.exists() or self._is_begun():
+            return
+        # Beside a configuration may lie what is left of one that was killed while it was written.
+        others = (
+            [path for path in self.path.iterdir() if path.name not in (self.config.name, LOCK)]
+            if self.path.is_dir()
+            else [self.path]
+        )
+        if not all(path.match(f"{self.config.name}.*.partial") for path in others):
+            raise RunError(f"{self.path} is neither empty nor a run; name another folder with --run")
 
 
 # Keys, or beginnings of keys, that a run may be gone on with under other values: limits, reporting, evaluation.

@@ -1,0 +1,62 @@
+"""A folder that one process at a time works in."""
+
+import contextlib
+import fcntl
+import logging
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from translator.errors import TranslatorError
+
+log = logging.getLogger(__name__)
+
+LOCK = "lock"
+
+
+class LockedError(TranslatorError):
+    """A folder that another process works in."""
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes out of a folder until the block ends, or this process dies, in whatever way.
+
+    The lock is one of `flock` on the file `lock`, which stays: between processes of one machine, and between those of
+    all machines that mount a folder by NFSv4. Where the file system has no locks, a warning says so.
+
+    Raises:
+        LockedError: another process is in there; names it.
+    """
+    path = folder / LOCK
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):  # a link may lead out of the folder
+        raise LockedError(f"{path} is not a regular file; delete it")
+    # NFS wants a file to be writable for an exclusive lock.
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # the latter from SMB
+            raise LockedError(
+                f"{folder} is in use by {_holder(file)}. Wait until that ends, or name another folder with --run"
+            ) from None
+        except OSError as error:
+            log.warning(
+                "%s: this file system has no locks (%s); see to it that nothing else trains in this folder",
+                folder, error.strerror,
+            )  # fmt: skip
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        os.fsync(file)
+        yield
+    finally:
+        os.close(file)
+
+
+def _holder(file: int) -> str:
+    """Whom the file names: `process 4711 on host`."""
+    with contextlib.suppress(OSError):
+        return os.pread(file, 300, 0).decode(errors="replace") or "another process"
+    return "another process"
