@@ -559,7 +559,7 @@ def test_a_resolved_configuration_has_every_setting(minimal: Path):
 
 
 def test_every_setting_is_described_with_type_default_and_documentation():
-    described = {key: (kind, default, text) for key, kind, default, text in describe_settings()}
+    described = {key: (kind, default, text) for key, kind, default, text, _ in describe_settings()}
     for section, outer in Config.model_fields.items():
         assert isinstance(outer.annotation, type)
         assert issubclass(outer.annotation, Section)
@@ -587,8 +587,24 @@ def test_every_setting_is_described_with_type_default_and_documentation():
     ],
 )
 def test_a_setting_is_described_in_words_of_yaml(key: str, kind: str, default: str):
-    described = {key: (kind, default) for key, kind, default, _ in describe_settings()}
+    described = {key: (kind, default) for key, kind, default, *_ in describe_settings()}
     assert described[key] == (kind, default)
+
+
+@pytest.mark.parametrize(
+    ("until", "keys"),
+    [
+        ("until the run has a vocabulary", ["data.source", "data.train.tsv", "tokenizer.vocabulary_size"]),
+        (
+            "until the run has a checkpoint",
+            ["data.train.weight", "data.max_tokens", "tokenizer.sampling_alpha", "model.d_model", "train.seed"],
+        ),
+        ("at any time", ["data.root", "data.test", "train.max_steps", "train.patience", "search.beam_size"]),
+    ],
+)
+def test_the_reference_says_until_when_a_setting_may_change(until: str, keys: list[str]):
+    described = {key: its_until for key, _, _, _, its_until in describe_settings()}
+    assert {described[key] for key in keys} == {until}
 
 
 # Whatever one writes

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from translator.config import Config
+from translator.config import Config, CorpusConfig
 from translator.lock import LockedError
-from translator.run_folder import MAY_CHANGE, RunError, RunFolder, _flat
+from translator.run_folder import RunError, RunFolder
 
 
 def config_of(**train: Any) -> Config:
@@ -27,10 +27,19 @@ def run(tmp_path: Path) -> RunFolder:
     return RunFolder(tmp_path / "runs" / "mine")
 
 
-def begun(run: RunFolder, config: Config) -> None:
+def prepared(run: RunFolder, config: Config) -> None:
     """Claims a run and gets as far as its vocabulary."""
     run.claim(config)
     run.tokenizer("source").touch()
+
+
+def trained(run: RunFolder, config: Config) -> None:
+    """Claims a run and gets as far as a checkpoint."""
+    prepared(run, config)
+    (run.checkpoints / "step-00000000").mkdir(parents=True)
+
+
+REFUSED = r" holds a run of another configuration: {}\. Name another folder with --run"
 
 
 def test_claiming_makes_the_folder_with_the_whole_configuration(run: RunFolder):
@@ -51,7 +60,7 @@ def test_an_empty_folder_can_be_claimed(run: RunFolder):
 
 
 def test_limits_and_search_may_change_and_the_change_stays(run: RunFolder):
-    begun(run, config_of())
+    trained(run, config_of())
     now = changed(config_of(max_steps=9000, max_minutes=3, save_every_steps=5), "search", beam_size=2)
     now = changed(now, "data", root=Path("elsewhere"))
     run.claim(now)
@@ -73,7 +82,7 @@ def test_limits_and_search_may_change_and_the_change_stays(run: RunFolder):
 def test_another_model_or_corpus_is_refused_with_key_and_both_values(
     run: RunFolder, section: str, key: str, value: Any, message: str
 ):
-    begun(run, config_of())
+    trained(run, config_of())
     with pytest.raises(RunError) as caught:
         run.claim(changed(config_of(max_steps=6000), section, **{key: value}))
     assert f"{run.path} holds a run of another configuration: {message}. Name another folder" in str(caught.value)
@@ -81,7 +90,7 @@ def test_another_model_or_corpus_is_refused_with_key_and_both_values(
 
 
 def test_all_that_differs_is_told_and_nothing_else(run: RunFolder):
-    begun(run, config_of())
+    trained(run, config_of())
     with pytest.raises(RunError) as caught:
         run.claim(changed(changed(config_of(max_steps=6000), "model", num_heads=4), "train", warmup_steps=9))
     assert "model.num_heads was 8 and is 4; train.warmup_steps was 1000 and is 9. " in str(caught.value)
@@ -96,7 +105,7 @@ def test_a_run_that_has_not_begun_takes_another_configuration(run: RunFolder):
 
 
 def test_a_budget_that_a_run_has_found_stays_its_own(run: RunFolder):
-    begun(run, config_of(batch_tokens="auto"))
+    trained(run, config_of(batch_tokens="auto"))
     assert run.claim(config_of(batch_tokens="auto")).train.batch_tokens == "auto", "not found yet"
     assert run.claim(config_of(batch_tokens=7000)).train.batch_tokens == 7000
     assert run.claim(config_of(batch_tokens="auto")).train.batch_tokens == 7000
@@ -105,9 +114,72 @@ def test_a_budget_that_a_run_has_found_stays_its_own(run: RunFolder):
         run.claim(config_of(batch_tokens=8000))
 
 
-def test_what_may_change_are_settings():
-    keys = _flat(config_of().model_dump(mode="json"))
-    assert [key for key in MAY_CHANGE if not any(name.startswith(key) for name in keys)] == []
+@pytest.mark.parametrize("left", ["checkpoints/step-00000000.partial", "metrics.jsonl"])
+def test_settings_of_training_may_change_until_there_is_a_checkpoint(run: RunFolder, left: str):
+    prepared(run, config_of(batch_tokens=7000))
+    (run.path / left).mkdir(parents=True)
+    now = changed(config_of(seed=2, learning_rate=0.5, batch_tokens="auto"), "model", d_model=64)
+    now = changed(changed(now, "data", max_tokens=9), "tokenizer", sampling_alpha=0.1)
+    assert run.claim(now) == now
+    assert run.load_config() == now
+
+
+def test_a_model_without_its_checkpoints_is_trained(run: RunFolder):
+    prepared(run, config_of())
+    run.model.parent.mkdir()
+    run.model.touch()
+    with pytest.raises(RunError, match=REFUSED.format("model.d_model was 512 and is 64")):
+        run.claim(changed(config_of(), "model", d_model=64))
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("tokenizer", "vocabulary_size", 999, "tokenizer.vocabulary_size was 8000 and is 999"),
+        ("tokenizer", "joint", False, "tokenizer.joint was True and is False"),
+        ("data", "target", "fr", "data.target was 'de' and is 'fr'"),
+        ("data", "train", (CorpusConfig(files="{lang}"),), r"data.train.files was 'train.\{lang\}' and is '\{lang\}'"),
+    ],
+)
+def test_what_the_vocabulary_is_learned_from_is_settled_with_it(
+    run: RunFolder, section: str, key: str, value: Any, message: str
+):
+    prepared(run, config_of())
+    with pytest.raises(RunError, match=REFUSED.format(message)):
+        run.claim(changed(config_of(), section, **{key: value}))
+
+
+def test_how_often_a_corpus_is_gone_through_may_change_until_there_is_a_checkpoint(run: RunFolder):
+    def of(*weights: float) -> Config:
+        corpora = tuple(CorpusConfig(files=f"{{lang}}.{i}", weight=weight) for i, weight in enumerate(weights))
+        return changed(config_of(), "data", train=corpora)
+
+    prepared(run, of(1, 1))
+    run.claim(of(1, 3))
+    (run.checkpoints / "step-00000000").mkdir(parents=True)
+    with pytest.raises(RunError, match=REFUSED.format(r"data.train.1.weight was 3\.0 and is 2\.0")):
+        run.claim(of(1, 2))
+    with pytest.raises(
+        RunError, match=r"data.train was \[{'files': '{lang}\.0'}, .* and is \[{'files': '{lang}\.0'}\]\."
+    ):
+        run.claim(of(1))
+
+
+@pytest.mark.parametrize("limit", ["max_steps", "max_epochs"])
+def test_the_end_of_a_cosine_stays_where_it_was_when_training_began(run: RunFolder, limit: str):
+    def of(value: int, **others: Any) -> Config:
+        return config_of(**{"max_steps": None, "schedule": "cosine", "warmup_steps": 1, limit: value, **others})
+
+    prepared(run, of(20))
+    run.claim(of(40))
+    (run.checkpoints / "step-00000000").mkdir(parents=True)
+    run.claim(of(40, max_minutes=1))
+    for value in (30, 50):
+        with pytest.raises(RunError) as caught:
+            run.claim(of(value))
+        assert f"{run.path}: train.{limit} was 40 and is {value}, but with train.schedule cosine" in str(caught.value)
+        assert "the schedule is over there. Train anew in another folder (--run)" in str(caught.value)
+        assert run.load_config() == of(40, max_minutes=1)
 
 
 def test_a_folder_with_what_a_killed_first_command_left_can_be_claimed(run: RunFolder):

@@ -249,8 +249,8 @@ def show_config(
     if config:
         print(dump_config(load_config(config, [*(settings or []), *(overrides or [])])), end="")
         return
-    for key, kind, default, text in describe_settings():
-        print(f"{key}: {kind} = {default}\n    {text}")
+    for key, kind, default, text, until in describe_settings():
+        print(f"{key}: {kind} = {default}\n    {text} May change {until}.")
 
 
 def _asked_for(

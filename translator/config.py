@@ -5,12 +5,13 @@ A configuration is a YAML file. `extends: other.yaml` starts from another file, 
 """
 
 import difflib
+import enum
 import os
 import re
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
 from pydantic import (
@@ -24,6 +25,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from translator.config_names import OTHER_NAMES
@@ -42,6 +44,20 @@ MOST_BYTES = 2**16
 MOST_PARENTS = 32  # files that extend one another
 
 CORPORA = ("data.train", "data.validation", "data.test")
+
+
+class MayChange(enum.IntEnum):
+    """Until when a setting may change in the folder of a run, which gets first a vocabulary, then checkpoints."""
+
+    UNTIL_VOCABULARY = 1
+    UNTIL_CHECKPOINT = 2
+    ALWAYS = 3
+
+
+# A setting may change for as long as it, or a section that it is in, says; until the vocabulary where none does.
+Setting = TypeVar("Setting")
+UntilCheckpoint = Annotated[Setting, MayChange.UNTIL_CHECKPOINT]
+Always = Annotated[Setting, MayChange.ALWAYS]
 
 
 class ConfigError(TranslatorError):
@@ -87,7 +103,7 @@ class CorpusConfig(Section):
     """The split of a `tfds` corpus, slices included: `train[:10%]`."""
     pairs: int | None = Field(None, ge=1)
     """Sentence pairs to take from the front; all of them when unset. The endless `grammar` needs it."""
-    weight: float = Field(1.0, gt=0.0, le=1000.0)
+    weight: UntilCheckpoint[float] = Field(1.0, gt=0.0, le=1000.0)
     """How often a training epoch goes through this corpus: 2 is twice, 0.5 another random half in each epoch."""
 
     @model_validator(mode="after")
@@ -120,7 +136,7 @@ Corpora = Annotated[tuple[CorpusConfig, ...], BeforeValidator(_as_corpora), Fiel
 class DataConfig(Section):
     """The parallel corpus."""
 
-    root: Path = Path()
+    root: Always[Path] = Path()
     """The folder that relative `files`, `tsv` and `tfds` paths start from; itself relative to the working folder."""
     source: str = "en"
     """The language translated from, as it stands for `{lang}` in file names and names a TFDS feature."""
@@ -128,11 +144,11 @@ class DataConfig(Section):
     """The language translated into."""
     train: Corpora
     """What the model and the vocabulary learn from: a corpus or a list of them."""
-    validation: Corpora
+    validation: UntilCheckpoint[Corpora]
     """What the best checkpoint and early stopping are chosen by."""
-    test: Corpora | None = None
+    test: Always[Corpora | None] = None
     """What `translator eval` scores; never looked at in training."""
-    max_tokens: int = Field(128, ge=2, le=2**20)
+    max_tokens: UntilCheckpoint[int] = Field(128, ge=2, le=2**20)
     """Subword tokens on either side past which a *training* pair is left out. Longer sentences are translated in
     pieces."""
 
@@ -169,7 +185,7 @@ class TokenizerConfig(Section):
     """The same for target text, which the model then learns to write. null is keep, or what `model` does."""
     byte_fallback: bool = False
     """Spells characters outside the vocabulary in UTF-8 bytes, for which 256 subwords are set aside."""
-    sampling_alpha: float = Field(0.0, ge=0.0, lt=1.0)
+    sampling_alpha: UntilCheckpoint[float] = Field(0.0, ge=0.0, lt=1.0)
     """Another segmentation of each training sentence in each epoch, against overfitting: the smoothing α of subword
     regularization over the 64 likeliest (unigram; Kudo, 2018, §3) or the dropout of BPE-dropout (Provilkov et al.,
     2020). 0 is off."""
@@ -227,11 +243,11 @@ class TrainConfig(Section):
 
     seed: int = Field(1, ge=0, lt=2**32)
     """Decides the initial weights, the order of the batches, dropout and subword sampling; not the vocabulary."""
-    max_steps: int | None = Field(None, ge=1)
+    max_steps: Always[int | None] = Field(None, ge=1)
     """Updates of the weights."""
-    max_epochs: int | None = Field(None, ge=1)
+    max_epochs: Always[int | None] = Field(None, ge=1)
     """Passes over the training corpus."""
-    max_minutes: float | None = Field(None, gt=0.0)
+    max_minutes: Always[float | None] = Field(None, gt=0.0)
     """Minutes of training, validation included, over all the starts of a run."""
     batch_tokens: Annotated[int, Field(ge=8, le=2**24)] | Literal["auto"] = 4096
     """Tokens of one update on its longer side, padding included, over all devices and micro-batches; auto finds, at the
@@ -245,40 +261,40 @@ class TrainConfig(Section):
     optimizer_epsilon: float = Field(1e-9, gt=0.0)
     """ε of Adam."""
     schedule: Literal["inverse_sqrt", "cosine", "constant"] = "inverse_sqrt"
-    """The learning rate after warm-up: falling with 1/√step (the paper's §5.3), with a cosine to zero at the last step,
-    or constant."""
+    """The learning rate after warm-up: falling with 1/√step (the paper's §5.3), with a cosine to zero at the last step
+    (which max_steps and max_epochs can then not move once there is a checkpoint), or constant."""
     learning_rate: float = Field(1e-3, gt=0.0)
     """The peak, reached at the end of the warm-up."""
     warmup_steps: int = Field(1000, ge=0)
     """Steps over which the learning rate rises linearly from zero."""
     clip_norm: float | None = Field(1.0, gt=0.0)
     """Global gradient norm past which gradients are scaled down to it; null never does."""
-    max_skipped_steps: int = Field(3, ge=0)
+    max_skipped_steps: Always[int] = Field(3, ge=0)
     """Updates in a row that may be skipped because their loss or gradient is not a number. Past them, training goes
     back to its newest checkpoint and on with half the learning rate."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     """Arithmetic of the matrix products; weights and their updates are always float32."""
     xla: bool = False
     """Compile each shape of batch with XLA, for GPUs and TPUs: batches then come in few shapes, with more padding."""
-    devices: list[str] | None = None
+    devices: Always[list[str] | None] = None
     """Devices to train on together, as `["GPU:0", "GPU:1"]`; null takes every GPU, or else the CPU."""
-    log_every_steps: int = Field(50, ge=1)
+    log_every_steps: Always[int] = Field(50, ge=1)
     """Steps between two rows of metrics."""
-    validate_every_steps: int = Field(500, ge=1)
+    validate_every_steps: Always[int] = Field(500, ge=1)
     """Steps between two validations, each followed by a checkpoint."""
-    validation_beam: int = Field(1, ge=1, le=1000)
+    validation_beam: Always[int] = Field(1, ge=1, le=1000)
     """Beam size in validation; 1 is greedy search."""
-    save_every_steps: int | None = Field(None, ge=1)
+    save_every_steps: Always[int | None] = Field(None, ge=1)
     """Steps between two checkpoints beside those of the validations."""
-    keep_checkpoints: int = Field(2, ge=1)
+    keep_checkpoints: Always[int] = Field(2, ge=1)
     """Newest checkpoints kept whole, to resume from. Those to be averaged are kept besides, as weights alone."""
-    average_checkpoints: int = Field(1, ge=1)
+    average_checkpoints: Always[int] = Field(1, ge=1)
     """Validated checkpoints whose mean weights become the run's model; 1 takes a single one."""
-    average_by: Literal["last", "bleu", "loss"] = "last"
+    average_by: Always[Literal["last", "bleu", "loss"]] = "last"
     """Which checkpoints are averaged: the last ones, or the best by validation BLEU or by validation loss."""
-    early_stopping: Literal["bleu", "loss"] | None = None
+    early_stopping: Always[Literal["bleu", "loss"] | None] = None
     """The validation figure that must go on improving for training to go on; null trains to the limit."""
-    patience: int = Field(10, ge=1)
+    patience: Always[int] = Field(10, ge=1)
     """Validations without improvement after which early stopping ends the training."""
 
     @model_validator(mode="after")
@@ -312,9 +328,9 @@ class Config(Section):
 
     data: DataConfig
     tokenizer: TokenizerConfig = TokenizerConfig()
-    model: ModelConfig = ModelConfig()
-    train: TrainConfig
-    search: SearchConfig = SearchConfig()
+    model: UntilCheckpoint[ModelConfig] = ModelConfig()
+    train: UntilCheckpoint[TrainConfig]
+    search: Always[SearchConfig] = SearchConfig()
 
     def with_batch_tokens(self, batch_tokens: int | Literal["auto"]) -> "Config":
         """The same but for `train.batch_tokens`, as that is found out."""
@@ -517,6 +533,11 @@ def _keys(section: type[Section], prefix: str = "") -> Iterator[str]:
         yield f"{prefix}{name}"
         if inner := section_of(field.annotation):
             yield from _keys(inner, f"{prefix}{name}.")
+
+
+def may_change(field: FieldInfo, around: MayChange) -> MayChange:
+    """Until when a setting may change that is in a section which may change until `around`."""
+    return max([around, *(mark for mark in field.metadata if isinstance(mark, MayChange))])
 
 
 def section_of(annotation: Any) -> type[Section] | None:

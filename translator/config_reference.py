@@ -7,16 +7,27 @@ from typing import Annotated, Any, Literal
 
 import yaml
 
-from translator.config import Config, CorpusConfig, Section, section_of
+from translator.config import Config, CorpusConfig, MayChange, Section, may_change, section_of
+
+UNTIL = {
+    MayChange.UNTIL_VOCABULARY: "until the run has a vocabulary",
+    MayChange.UNTIL_CHECKPOINT: "until the run has a checkpoint",
+    MayChange.ALWAYS: "at any time",
+}
 
 
-def describe_settings(section: type[Section] = Config, prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """Yields (key, type, default, documentation) of every setting, in reading order."""
+def describe_settings(
+    section: type[Section] = Config, prefix: str = "", until: MayChange = MayChange.UNTIL_VOCABULARY
+) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yields (key, type, default, documentation, until when it may change) of every setting, in reading order.
+
+    `until` is when the settings of the section may change.
+    """
     for name, field in section.model_fields.items():
-        inner = section_of(field.annotation)
+        inner, its_until = section_of(field.annotation), may_change(field, until)
         # The keys of a corpus are told once, though there are three places for one.
         if inner is not None and (inner is not CorpusConfig or name == "train"):
-            yield from describe_settings(inner, f"{prefix}{name}.")
+            yield from describe_settings(inner, f"{prefix}{name}.", its_until)
         if inner is not None and inner is not CorpusConfig:
             continue
         default = (
@@ -24,7 +35,8 @@ def describe_settings(section: type[Section] = Config, prefix: str = "") -> Iter
             if field.is_required()
             else yaml.safe_dump(_plain(field.default), default_flow_style=True).split("\n")[0]
         )
-        yield f"{prefix}{name}", _type_name(field.annotation), default, " ".join((field.description or "").split())
+        text = " ".join((field.description or "").split())
+        yield f"{prefix}{name}", _type_name(field.annotation), default, text, UNTIL[its_until]
 
 
 def _plain(value: Any) -> Any:

@@ -6,9 +6,9 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from translator.config import Config, load_config, save_config
+from translator.config import Config, MayChange, load_config, save_config
+from translator.config_changes import changes
 from translator.errors import TranslatorError
 from translator.lock import LOCK, locked
 
@@ -63,6 +63,11 @@ class RunFolder:
         both = self.path / "tokenizer.model"
         return both if both.exists() else self.path / f"tokenizer.{side}.model"
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether there is a checkpoint, or a model that was made of one."""
+        return self.model.exists() or any(path.suffix != ".partial" for path in self.checkpoints.glob("step-*"))
+
     def load_config(self) -> Config:
         """The run's configuration.
 
@@ -102,19 +107,11 @@ class RunFolder:
             RunError: the folder holds another run; names the keys that differ.
         """
         self._require_run_or_free()
-        if self._is_begun():
-            if config.train.batch_tokens == "auto":
-                config = config.with_batch_tokens(self.load_config().train.batch_tokens)
-            before, now = (_flat(c.model_dump(mode="json")) for c in (self.load_config(), config))
-            differing = sorted(
-                key for key in before if before[key] not in (now[key], "auto") and not key.startswith(MAY_CHANGE)
-            )
-            if differing:
-                shown = "; ".join(f"{key} was {before[key]!r:.60} and is {now[key]!r:.60}" for key in differing)
-                raise RunError(
-                    f"{self.path} holds a run of another configuration: {shown}. "
-                    "Name another folder with --run, or delete this one to start afresh"
-                )
+        if stage := self._stage():
+            before = self.load_config()
+            if stage == MayChange.UNTIL_CHECKPOINT and config.train.batch_tokens == "auto":
+                config = config.with_batch_tokens(before.train.batch_tokens)
+            self._require_same(before, config, stage)
         self.require_own_files()
         self.path.mkdir(parents=True, exist_ok=True)
         save_config(config, self.config)
@@ -132,13 +129,35 @@ class RunFolder:
             if not (stat.S_ISLNK(mode) or stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
                 raise RunError(f"{path} is neither a file nor a folder; delete it")
 
-    def _is_begun(self) -> bool:
-        """Whether there is more than a configuration: a first command may have ended at once, for a mistake in it."""
-        return self.config.is_file() and (any(self.path.glob("tokenizer*.model")) or self.checkpoints.exists())
+    def _stage(self) -> MayChange | None:
+        """What the run has come to: the settings that may change until then may change no more."""
+        if not self.config.is_file():
+            return None
+        if self.is_trained:
+            return MayChange.UNTIL_CHECKPOINT
+        return MayChange.UNTIL_VOCABULARY if any(self.path.glob("tokenizer*.model")) else None
+
+    def _require_same(self, before: Config, now: Config, stage: MayChange) -> None:
+        """Raises a RunError for settings that may not change at this stage of the run."""
+        changed = list(changes(before, now))
+        refused = [change for change in changed if change.may_change <= stage and change.before != "auto"]
+        if refused:
+            raise RunError(
+                f"{self.path} holds a run of another configuration: {'; '.join(map(str, refused))}. "
+                "Name another folder with --run, or delete this one to start afresh"
+            )
+        moved = [change for change in changed if change.key in ("train.max_steps", "train.max_epochs")]
+        if moved and stage == MayChange.UNTIL_CHECKPOINT and now.train.schedule == "cosine":
+            raise RunError(
+                f"{self.path}: {'; '.join(map(str, moved))}, but with train.schedule cosine the learning rate falls to "
+                "zero at the last step as it was set when the run began, and the schedule is over there. Train anew in "
+                "another folder (--run), with the other limit or with train.schedule inverse_sqrt or constant, whose "
+                "limits may change. To end this run earlier, set train.max_minutes"
+            )
 
     def _require_run_or_free(self) -> None:
         """Raises a RunError for a folder that holds other things than a run, begun or not."""
-        if not self.path.exists() or self._is_begun():
+        if not self.path.exists() or self._stage():
             return
         # Beside a configuration may lie what is left of one that was killed while it was written.
         others = (
@@ -148,29 +167,3 @@ class RunFolder:
         )
         if not all(path.match(f"{self.config.name}.*.partial") for path in others):
             raise RunError(f"{self.path} is neither empty nor a run; name another folder with --run")
-
-
-# Keys, or beginnings of keys, that a run may be gone on with under other values: limits, reporting, evaluation.
-MAY_CHANGE = (
-    "data.root",
-    "data.test",
-    "search.",
-    "train.max_",
-    "train.log_every_steps",
-    "train.validate_every_steps",
-    "train.validation_beam",
-    "train.save_every_steps",
-    "train.keep_checkpoints",
-    "train.average_",
-    "train.early_stopping",
-    "train.patience",
-    "train.devices",
-)
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat

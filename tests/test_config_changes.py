@@ -1,0 +1,46 @@
+"""Two configurations beside each other."""
+
+from typing import Any
+
+import pytest
+
+from translator.config import Config
+from translator.config_changes import changes
+
+
+def config_of(**data: Any) -> Config:
+    return Config.model_validate(
+        {"data": {"train": "t.{lang}", "validation": "v.{lang}", **data}, "train": {"max_steps": 5000}}
+    )
+
+
+def told(before: Config, now: Config) -> list[str]:
+    return [str(change) for change in changes(before, now)]
+
+
+def test_equal_configurations_have_no_changes():
+    assert told(config_of(), config_of()) == []
+
+
+def test_a_corpus_of_another_kind_is_told_setting_by_setting():
+    assert told(config_of(), config_of(train={"tsv": "x"})) == [
+        "data.train.files was 't.{lang}' and is None",
+        "data.train.tsv was None and is 'x'",
+    ]
+
+
+@pytest.mark.parametrize("start", ["", "/a/long/way" * 20])
+@pytest.mark.parametrize("end", ["", "/and/on" * 20])
+def test_long_values_are_cut_around_what_differs(start: str, end: str):
+    (line,) = told(config_of(train={"tsv": f"{start}ONE{end}"}), config_of(train={"tsv": f"{start}OTHER{end}"}))
+    before, now = line.removeprefix("data.train.tsv was ").split(" and is ")
+    assert "ONE" in before
+    assert "OTHER" in now
+    assert len(before) <= 62
+    assert before.startswith("…") == bool(start)
+    assert before.endswith("…") == bool(end)
+
+
+def test_of_a_long_value_that_goes_on_the_rest_is_shown():
+    (line,) = told(config_of(train={"tsv": "x" * 100}), config_of(train={"tsv": "x" * 100 + "REST"}))
+    assert line.endswith("xxxREST'")

@@ -1,0 +1,56 @@
+"""In what two configurations differ, setting by setting."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from translator.config import MayChange, Section, may_change
+
+MOST_SHOWN = 60  # characters of a value
+
+
+class Change(NamedTuple):
+    """A setting that had another value; as a string: `train.seed was 1 and is 2`."""
+
+    key: str
+    before: Any
+    now: Any
+    may_change: MayChange
+
+    def __str__(self) -> str:
+        values = repr(self.before), repr(self.now)
+        alike = next((i for i, (one, other) in enumerate(zip(*values, strict=False)) if one != other), 0)
+        before, now = (_around(alike, value) for value in values)
+        return f"{self.key} was {before} and is {now}"
+
+
+def changes(before: Any, now: Any, key: str = "", until: MayChange = MayChange.UNTIL_VOCABULARY) -> Iterator[Change]:
+    """Yields the settings that differ, in reading order; of corpora, each setting of each.
+
+    Args:
+        before: a configuration, or the value of one of its settings.
+        now: the same as it is now.
+        key: of the setting; "" for a configuration.
+        until: when it may change.
+    """
+    if isinstance(before, Section) and isinstance(now, Section):
+        for name, field in type(before).model_fields.items():
+            inner = f"{key}.{name}" if key else name
+            yield from changes(getattr(before, name), getattr(now, name), inner, may_change(field, until))
+    elif isinstance(before, tuple) and isinstance(now, tuple) and len(before) == len(now):
+        for index, values in enumerate(zip(before, now, strict=True)):
+            yield from changes(*values, f"{key}.{index}" if len(before) > 1 else key, until)
+    elif before != now:
+        yield Change(key, _plain(before), _plain(now), until)
+
+
+def _plain(value: Any) -> Any:
+    """The value as a configuration has it, without what is not set."""
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value.model_dump(mode="json", exclude_defaults=True) if isinstance(value, Section) else value
+
+
+def _around(place: int, text: str) -> str:
+    """So much of a text as is shown, with what stands at that place in it."""
+    start = max(0, min(place, len(text)) - MOST_SHOWN // 2) if len(text) > MOST_SHOWN else 0
+    return "…" * (start > 0) + text[start : start + MOST_SHOWN] + "…" * (len(text) > start + MOST_SHOWN)
