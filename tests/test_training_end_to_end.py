@@ -35,6 +35,8 @@ from tests.toy_language import (
     write_language,
 )
 from translator.cli import main
+from translator.config import load_config
+from translator.run_folder import RunFolder
 
 JSON_KEYS = [
     "bleu", "bleu_signature", "chrf", "chrf_signature", "ter", "ter_signature",
@@ -399,6 +401,35 @@ def test_a_corpus_that_is_missing_is_named_with_its_key(
     assert f"there is no file {folder}/trian.en, which data.train.files leads to; near it: train.en" in fails(
         monkeypatch, capsys, *arguments
     )
+
+
+@pytest.mark.parametrize("command", ["train", "prepare"])
+def test_a_test_set_that_is_missing_is_named_before_anything_is_prepared(
+    folder: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    run = tmp_path / "run"
+    arguments = [command, str(folder / "numbers.yaml"), "--run", str(run), "--set", "data.test=tset.{lang}"]
+    assert f"there is no file {folder}/tset.en, which data.test.files leads to; near it: test.en" in fails(
+        monkeypatch, capsys, *arguments
+    )
+    assert not (run / "config.yaml").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "prepare"])
+def test_the_configuration_of_a_run_asks_for_a_folder(
+    folder: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    run = RunFolder(tmp_path / "my run")
+    config = load_config(folder / "numbers.yaml")
+    with run.locked():
+        run.claim(config)
+    (tmp_path / "my run-2").mkdir()
+    shown = fails(monkeypatch, capsys, command, str(run.config))
+    assert f"{run.config} is the configuration of the run {run.path}; say where to. " in shown
+    assert f"To go on with that run:  --run '{run.path}'  " in shown
+    assert f"To repeat it in another folder:  --run '{run.path}-3'\n" in shown
+    monkeypatch.chdir(run.path)
+    assert fails(monkeypatch, capsys, command, "config.yaml") == shown.replace(f"{run.config} is", "config.yaml is")
 
 
 def test_a_device_that_is_not_there_is_named(

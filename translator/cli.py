@@ -10,6 +10,7 @@ import errno
 import json
 import logging
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -100,7 +101,7 @@ def train(
     """Train a model, or go on training it; then score it on the test set."""
     resolved, folder = _asked_for(config, overrides, settings, run)
     start_tensorflow(cpu_devices=sum(name.startswith("CPU") for name in resolved.train.devices or []))
-    from translator.data.prepare import open_prepared, prepare
+    from translator.data.prepare import open_prepared, prepare, require_evaluation_corpora
     from translator.training.loop import Training
     from translator.training.progress import TrainingProgress
     from translator.training.workers import Workers
@@ -109,6 +110,7 @@ def train(
     shown = console if workers.chief else Console(quiet=True)
     with workers.together(), folder.locked() if workers.chief else contextlib.nullcontext():
         if workers.chief:
+            require_evaluation_corpora(resolved.data)
             resolved = folder.claim(resolved)
             with progress(shown, "preparing the corpus") as show:
                 tokenizers, store = prepare(resolved, folder, show)
@@ -144,9 +146,10 @@ def prepare(
 ) -> None:
     """Learn the vocabulary and encode the training corpus ahead of `train`, which does it by itself when needed."""
     resolved, folder = _asked_for(config, overrides, settings, run)
-    from translator.data.prepare import prepare
+    from translator.data.prepare import prepare, require_evaluation_corpora
 
     began = time.monotonic()
+    require_evaluation_corpora(resolved.data)
     with folder.locked(), progress(console, "preparing the corpus") as show:
         _, store = prepare(folder.claim(resolved), folder, show)
     tokens = int(store.source.offsets[-1] + store.target.offsets[-1])
@@ -258,6 +261,16 @@ def _asked_for(
 ) -> tuple[Config, RunFolder]:
     """The configuration that a command line asks for, and its run's folder."""
     resolved = load_config(config, [*(settings or []), *(overrides or [])])
+    own = RunFolder(config.parent if config.parent.name not in ("", "..") else config.parent.resolve())
+    if run is None and config.name == own.config.name and own.is_claimed:
+        free = next(
+            path for n in itertools.count(2) if not (path := own.path.with_name(f"{own.path.name}-{n}")).exists()
+        )
+        raise RunError(
+            f"{config} is the configuration of the run {own.path}; say where to. "
+            f"To go on with that run:  --run {shlex.quote(str(own.path))}  "
+            f"To repeat it in another folder:  --run {shlex.quote(str(free))}"
+        )
     return resolved, RunFolder(run or Path("runs") / config.stem)
 
 

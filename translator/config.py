@@ -147,7 +147,8 @@ class DataConfig(Section):
     validation: UntilCheckpoint[Corpora]
     """What the best checkpoint and early stopping are chosen by."""
     test: Always[Corpora | None] = None
-    """What `translator eval` scores; never looked at in training."""
+    """What `translator eval` scores; read before training, for errors in it to be told then, but nothing is chosen by
+    it."""
     max_tokens: UntilCheckpoint[int] = Field(128, ge=2, le=2**20)
     """Subword tokens on either side past which a *training* pair is left out. Longer sentences are translated in
     pieces."""

@@ -64,6 +64,11 @@ class RunFolder:
         return both if both.exists() else self.path / f"tokenizer.{side}.model"
 
     @property
+    def is_claimed(self) -> bool:
+        """Whether a run has begun here, if only to end at once, for a mistake in its configuration."""
+        return self._stage() is not None or (self.config.is_file() and (self.path / LOCK).exists())
+
+    @property
     def is_trained(self) -> bool:
         """Whether there is a checkpoint, or a model that was made of one."""
         return self.model.exists() or any(path.suffix != ".partial" for path in self.checkpoints.glob("step-*"))

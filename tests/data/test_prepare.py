@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from tests.tokenizers import tokenizer_of
-from translator.config import Config, CorpusConfig, load_config
+from translator.config import Config, CorpusConfig, DataConfig, load_config
 from translator.data import prepare as prepare_module
 from translator.data.corpus import CorpusError
-from translator.data.prepare import prepare, prepare_tokenizers, read_all
+from translator.data.prepare import prepare, prepare_tokenizers, read_all, require_evaluation_corpora
 from translator.data.tokenizer import UNK_ID, TokenizerError
 from translator.run_folder import RunFolder
 
@@ -249,6 +249,35 @@ def test_an_empty_evaluation_corpus_is_an_error_that_names_it(root: Path):
     config = config_of(root)
     with pytest.raises(CorpusError, match=r"val\.\{lang\}.*no sentence in it"):
         read_all(config.data.validation, config.data)
+
+
+def evaluation_of(root: Path, **corpora: Any) -> DataConfig:
+    return DataConfig.model_validate({"root": root, "train": "nowhere.{lang}", "validation": "val.{lang}", **corpora})
+
+
+@pytest.mark.parametrize("section", ["validation", "test"])
+@pytest.mark.parametrize(
+    ("corpus", "message"),
+    [
+        ("nowhere.{lang}", r"there is no file .*nowhere.en, which data.\w+.1.files leads to"),
+        ("uneven.{lang}", r"uneven.en has 1 lines but .*uneven.de has 2"),
+        ("late.tsv", r"late.tsv:3: a line is source, tab, target"),
+    ],
+)
+def test_a_fault_in_an_evaluation_corpus_is_found_before_training(root: Path, section: str, corpus: str, message: str):
+    write(root / "uneven.en", ["a"])
+    write(root / "uneven.de", ["a", "b"])
+    write(root / "late.tsv", ["a\tb", "c\td", "e"])
+    kind = "tsv" if corpus.endswith("tsv") else "files"
+    require_evaluation_corpora(evaluation_of(root))
+    with pytest.raises(CorpusError, match=message):
+        require_evaluation_corpora(evaluation_of(root, **{section: ["val.{lang}", {kind: corpus}]}))
+
+
+def test_a_test_corpus_without_a_pair_is_found_before_training(root: Path):
+    write(root / "empty.tsv", [])
+    with pytest.raises(CorpusError, match=r"empty\.tsv.*no sentence in it"):
+        require_evaluation_corpora(evaluation_of(root, test={"tsv": "empty.tsv"}))
 
 
 def test_the_tanaka_corpus_has_as_many_subwords_as_its_configuration_asks_for(tanaka: Path, run: RunFolder):

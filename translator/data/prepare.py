@@ -129,6 +129,17 @@ def read_all(corpora: tuple[CorpusConfig, ...], data: DataConfig) -> list[Senten
     return pairs
 
 
+def require_evaluation_corpora(data: DataConfig) -> None:
+    """Reads what validation and the scores at the end will read, for an error in it to be told before training.
+
+    Raises:
+        CorpusError: one cannot be read to its end, or has no pair.
+    """
+    for corpora in (data.validation, data.test):
+        if corpora:
+            read_all(corpora, data)
+
+
 class Input(NamedTuple):
     """A file of the training corpus, as it was when it was encoded."""
 
