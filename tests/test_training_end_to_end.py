@@ -152,7 +152,7 @@ def test_the_language_is_learned(runs: Runs):
 
 def test_the_run_folder_is_as_designed(trained: Path):
     names = {"config.yaml", "tokenizer.model", "metrics.jsonl", "tensorboard", "checkpoints", "model", "report", "data"}
-    assert {path.name for path in trained.iterdir()} == names | {"lock"}
+    assert {path.name for path in trained.iterdir()} == names | {"lock", "inputs.json"}
     assert list((trained / "tensorboard").iterdir())
     assert not list(trained.rglob("*.partial"))
 
@@ -279,7 +279,13 @@ def test_prepare_is_what_training_begins_with(folder: Path, trained: Path):
     assert "prepared/data: 800 pairs; " in ran.err
     for name in ("tokenizer.model", "data/source.ids", "data/target.offsets", "data/numbers"):
         assert (folder / "prepared" / name).read_bytes() == (trained / name).read_bytes(), name
-    assert {path.name for path in (folder / "prepared").iterdir()} == {"config.yaml", "tokenizer.model", "data", "lock"}
+    assert {path.name for path in (folder / "prepared").iterdir()} == {
+        "config.yaml",
+        "tokenizer.model",
+        "data",
+        "lock",
+        "inputs.json",
+    }
 
 
 # Evaluating

@@ -149,6 +149,9 @@ class DataConfig(Section):
     test: Always[Corpora | None] = None
     """What `translator eval` scores; read before training, for errors in it to be told then, but nothing is chosen by
     it."""
+    on_change: Always[Literal["refuse", "continue"]] = "refuse"
+    """What to do when files of `train` are no longer what a run with checkpoints was trained on: refuse to go on, or
+    continue with what is there now, from the start of the epoch that training is in."""
     max_tokens: UntilCheckpoint[int] = Field(128, ge=2, le=2**20)
     """Subword tokens on either side past which a *training* pair is left out. Longer sentences are translated in
     pieces."""

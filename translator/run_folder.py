@@ -34,6 +34,11 @@ class RunFolder:
         return self.path / "data"
 
     @property
+    def inputs(self) -> Path:
+        """The files of the training corpus, with their checksums, as they were when they were encoded."""
+        return self.path / "inputs.json"
+
+    @property
     def metrics(self) -> Path:
         """One JSON object a row, each with its `step`."""
         return self.path / "metrics.jsonl"

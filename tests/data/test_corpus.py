@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from translator.config import CorpusConfig, DataConfig
 from translator.data import corpus as corpus_module
 from translator.data import grammar
-from translator.data.corpus import CorpusError, SentencePair, read_lines, sentence_pairs
+from translator.data.corpus import CorpusError, SentencePair, corpus_files, read_lines, sentence_pairs
 
 
 def data_of(train: Any, root: Path = Path(), source: str = "en", target: str = "de") -> DataConfig:
@@ -375,6 +375,19 @@ def test_a_tfds_name_is_prepared_and_streamed_the_same_each_time(registered: str
     assert sorted(first) == EXAMPLES
     assert (data_dir / registered / "1.0.0" / "dataset_info.json").exists()
     assert list(pairs_of({"tfds": registered})) == first
+
+
+def test_the_files_of_a_tfds_name_are_those_of_its_folder(registered: str, data_dir: Path) -> None:
+    def files(corpus: dict[str, Any], root: Path = Path()) -> list[tuple[str, Path]]:
+        data = data_of(corpus, root)
+        return corpus_files(data.train[0], data)
+
+    list(pairs_of({"tfds": registered}))
+    folder = data_dir / registered / "1.0.0"
+    expected = [(path.name, path) for path in sorted(folder.iterdir())]
+    assert len(expected) >= 3
+    assert files({"tfds": registered}) == files({"tfds": f"{registered}/1.0.0"}, data_dir) == expected
+    assert files({"tfds": "no_such_set"}) == files({"grammar": "train", "pairs": 3}) == []
 
 
 def test_a_prepared_folder_gives_what_its_name_gives(registered: str, data_dir: Path) -> None:

@@ -1,16 +1,22 @@
+import functools
+import json
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.hostile import contents
 from tests.tokenizers import tokenizer_of
 from translator.config import Config, CorpusConfig, DataConfig, load_config
 from translator.data import prepare as prepare_module
 from translator.data.corpus import CorpusError
 from translator.data.prepare import prepare, prepare_tokenizers, read_all, require_evaluation_corpora
+from translator.data.store import open_store
 from translator.data.tokenizer import UNK_ID, TokenizerError
-from translator.run_folder import RunFolder
+from translator.run_folder import RunError, RunFolder
 
 # In training alone: lower case. In validation and test alone: Ω and Ψ.
 TRAIN_EN = ["one two seven", "two three", "", "three one eleven one", "twelve"] * 8
@@ -249,6 +255,154 @@ def test_an_empty_evaluation_corpus_is_an_error_that_names_it(root: Path):
     config = config_of(root)
     with pytest.raises(CorpusError, match=r"val\.\{lang\}.*no sentence in it"):
         read_all(config.data.validation, config.data)
+
+
+# A corpus that changes under a run
+
+
+@pytest.fixture
+def trained(root: Path, run: RunFolder) -> RunFolder:
+    """A run that has a checkpoint."""
+    prepare(config_of(root), run)
+    (run.checkpoints / "step-00000500").mkdir(parents=True)
+    return run
+
+
+def changed_data(config: Config, **settings: Any) -> Config:
+    return config.model_copy(update={"data": config.data.model_copy(update=settings)})
+
+
+@pytest.mark.parametrize("store", ["is there", "was deleted"])
+def test_a_corpus_that_changed_under_a_trained_run_is_refused_unless_agreed_to(
+    root: Path, trained: RunFolder, store: str
+):
+    if store == "was deleted":
+        shutil.rmtree(trained.data)
+    before = contents(trained.path)
+    write(root / "train.de", ["zwei"] * 40)
+    with pytest.raises(RunError) as caught:
+        prepare(config_of(root), trained)
+    assert str(caught.value).startswith(
+        f"{trained.path} was trained on other data: {root / 'train.de'} has changed. Put back"
+    )
+    assert "by --set data.on_change=continue" in str(caught.value)
+    assert contents(trained.path) == before
+    (_, tokenizer), now = prepare(changed_data(config_of(root), on_change="continue"), trained)
+    assert tokenizer.decode([now.target[0].tolist()]) == ["zwei"]
+    prepare(config_of(root), trained)
+
+
+def test_a_corpus_that_was_moved_or_touched_has_not_changed(root: Path, trained: RunFolder, tmp_path: Path):
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for path in root.glob("train.*"):
+        path.rename(moved / path.name)
+    before = open_store(trained.data, None)
+    _, store = prepare(config_of(moved), trained)
+    assert before is not None
+    assert store.fingerprint == before.fingerprint
+
+
+def test_a_corpus_that_is_gone_is_missed_only_where_it_is_read(
+    root: Path, trained: RunFolder, caplog: pytest.LogCaptureFixture
+):
+    for path in root.glob("train.*"):
+        path.unlink()
+    _, store = prepare(config_of(root), trained)
+    assert len(store) == 32
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{root / name} is gone; going on with what was encoded of it" for name in ("train.en", "train.de")
+    ]
+    prepare(config_of(root), trained)
+    shutil.rmtree(trained.data)
+    with pytest.raises(CorpusError, match=rf"there is no file {root / 'train.en'}, which data.train.files leads to"):
+        prepare(config_of(root), trained)
+
+
+def test_half_of_a_corpus_that_is_gone_is_a_change(root: Path, trained: RunFolder):
+    (root / "train.de").unlink()
+    with pytest.raises(RunError, match=rf"trained on other data: {root / 'train.de'} is gone\. Put back"):
+        prepare(config_of(root), trained)
+
+
+@pytest.mark.parametrize("kind", ["text files", "records"])
+def test_a_tfds_folder_that_changes_under_a_trained_run_is_refused(root: Path, run: RunFolder, kind: str):
+    folder = root / "set"
+    if kind == "records":
+        builder = numbers_translate()(data_dir=str(folder))
+        builder.download_and_prepare()
+        folder = Path(builder.data_dir)
+    else:
+        folder.mkdir()
+        write(folder / "en.train.txt", TRAIN_EN)
+        write(folder / "de.train.txt", TRAIN_DE)
+    config = changed_data(config_of(root), train=(CorpusConfig(tfds=str(folder)),))
+    prepare(config, run)
+    (run.checkpoints / "step-00000500").mkdir(parents=True)
+    prepare(config, run)
+    path = next(path for path in sorted(folder.iterdir()) if path.suffix != ".json")
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(RunError, match=f"trained on other data: {path} has changed\\. Put back"):
+        prepare(config, run)
+
+
+def test_a_tfds_data_set_that_is_fetched_on_the_way_is_encoded_once(
+    root: Path, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+):
+    from tensorflow_datasets.core import constants
+
+    monkeypatch.setattr(constants, "DATA_DIR", str(root / "sets"))
+    config = changed_data(config_of(root), train=(CorpusConfig(tfds=numbers_translate().name),))
+    prepare(config, run)
+    monkeypatch.setattr(prepare_module, "write_store", None)
+    _, store = prepare(config, run)
+    assert len(store) == 32
+
+
+@functools.cache
+def numbers_translate() -> Any:
+    """A data set that TFDS knows by its name, and that isn't prepared."""
+    import tensorflow_datasets as tfds
+
+    class NumbersTranslate(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self) -> Any:
+            return self.dataset_info_from_configs(features=tfds.features.Translation(languages=("en", "de")))
+
+        def _split_generators(self, dl_manager: Any) -> Any:
+            return {"train": self._generate_examples()}
+
+        def _generate_examples(self) -> Iterator[Any]:
+            for number, (english, german) in enumerate(zip(TRAIN_EN, TRAIN_DE, strict=True)):
+                yield number, {"en": english, "de": german}
+
+    return NumbersTranslate
+
+
+def test_of_many_files_that_changed_some_are_named_and_the_rest_counted(root: Path, trained: RunFolder):
+    inputs = json.loads(trained.inputs.read_text())
+    trained.inputs.write_text(json.dumps(inputs + [inputs[0] | {"name": f"{i}", "path": f"{i}.rec"} for i in range(7)]))
+    with pytest.raises(RunError, match=r"other data: 0.rec is gone; .*; 4.rec is gone and 2 more\. Put back"):
+        prepare(config_of(root), trained)
+
+
+def test_other_weights_of_corpora_need_no_encoding(root: Path, run: RunFolder, monkeypatch: pytest.MonkeyPatch):
+    prepare(config_of(root), run)
+    config = config_of(root)
+    corpora = tuple(corpus.model_copy(update={"weight": 2.0}) for corpus in config.data.train)
+    monkeypatch.setattr(prepare_module, "write_store", None)
+    prepare(changed_data(config, train=corpora), run)
+
+
+def test_a_vocabulary_that_is_gone_is_not_learned_anew_under_a_trained_run(root: Path, trained: RunFolder):
+    path = trained.tokenizer("source", joint=True)
+    path.unlink()
+    with pytest.raises(RunError, match=f"^{path} is gone, which {trained.path} was trained with; put it back"):
+        prepare(config_of(root), trained)
+
+
+# Evaluation
 
 
 def evaluation_of(root: Path, **corpora: Any) -> DataConfig:

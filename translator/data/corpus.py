@@ -70,6 +70,24 @@ def sentence_pairs(corpus: CorpusConfig, data: DataConfig) -> Generator[Sentence
         yield from itertools.islice(pairs, corpus.pairs)
 
 
+def corpus_files(corpus: CorpusConfig, data: DataConfig) -> list[tuple[str, Path]]:
+    """The files that a corpus is read from, as far as they are there, each with its name, whatever `data.root` is.
+
+    They are all those of a data set that TFDS has prepared, whatever the split; the built-in grammar has none.
+    """
+    if corpus.tfds is not None:
+        folder = data.root / corpus.tfds
+        if any(folder.glob("*.*.txt")):
+            paths = [folder / f"{language}.{corpus.split}.txt" for language in (data.source, data.target)]
+        else:
+            folder = folder if (folder / "dataset_info.json").exists() else _folder_of_tfds(corpus.tfds) or folder
+            paths = sorted(folder.rglob("*")) if (folder / "dataset_info.json").exists() else []
+        return [(str(path.relative_to(folder)), path) for path in paths if path.is_file()]
+    template = corpus.files or corpus.tsv or ""
+    names = dict.fromkeys(template.replace("{lang}", language) for language in (data.source, data.target))
+    return [(name, data.root / name) for name in names if (data.root / name).is_file()]
+
+
 class ByteLines(Protocol):
     """What `read_lines` needs of a binary file: its next line with its end, at most `size` bytes of it."""
 
@@ -268,6 +286,17 @@ def _prepared_builder(name: str, folder: Path, key: str) -> Any:
             f"{key}: {name} is neither a folder with a prepared data set, {folder}, nor to be had from TensorFlow "
             f"Datasets: {_first_line(error)}"
         ) from error
+
+
+def _folder_of_tfds(name: str) -> Path | None:
+    """Where TFDS keeps a data set that it knows by name; what is wrong with a name is told when it is read."""
+    try:
+        import tensorflow_datasets as tfds
+
+        known = tfds.core.naming.parse_builder_name_kwargs(name)[0].namespace is None
+        return Path(tfds.builder(name).data_dir) if known else None
+    except Exception:  # a data set's own code runs in there and raises what it likes
+        return None
 
 
 def _require_own_features(path: Path) -> None:

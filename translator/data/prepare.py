@@ -1,8 +1,10 @@
 """From a configuration's corpora to a run's vocabulary and token store; what is there already is not done twice."""
 
+import contextlib
 import hashlib
 import itertools
 import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,28 +12,40 @@ from typing import NamedTuple
 import pydantic
 
 from translator.config import Config, CorpusConfig, DataConfig
-from translator.data.corpus import CorpusError, SentencePair, sentence_pairs
+from translator.data.corpus import CorpusError, SentencePair, corpus_files, sentence_pairs
 from translator.data.store import TokenStore, open_store, write_store
 from translator.data.tokenizer import Tokenizer, train_tokenizer
 from translator.files import read_file, sha256, write_file
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunError, RunFolder
 
-INPUTS = "inputs.json"
-
+log = logging.getLogger(__name__)
 
 SHOWN_EVERY = 1000  # pairs
+MOST_NAMED = 5  # files that have changed
 
 
 def prepare(
     config: Config, run: RunFolder, show: Show = show_nothing
 ) -> tuple[tuple[Tokenizer, Tokenizer], TokenStore]:
-    """Trains the vocabulary and encodes the training corpus, or takes the ones that are there."""
+    """Trains the vocabulary and encodes the training corpus, or takes the ones that are there.
+
+    Raises:
+        RunError: the run has been trained, and files of its corpus, or its vocabulary, are not what they were.
+        CorpusError: the corpus cannot be read.
+    """
+    known = _read_inputs(run)
+    inputs = _inputs(config.data, known)
+    if run.is_trained and config.data.on_change == "refuse":
+        _require_unchanged(run, known, inputs)
     tokenizers, pairs = _tokenizers(config, run, show)
-    inputs = _inputs(config.data, _read_inputs(run))
-    fingerprint = _fingerprint(config, tokenizers, inputs)
-    store = open_store(run.data, fingerprint)
+    store = open_store(run.data, _fingerprint(config, tokenizers, inputs))
     if store is None:
+        for corpus in config.data.train:
+            with contextlib.closing(sentence_pairs(corpus, config.data)) as opened:
+                next(opened, None)
+        inputs = _inputs(config.data, inputs)  # some of which TFDS may not have fetched before
+        fingerprint = _fingerprint(config, tokenizers, inputs)
         corpora = [sentence_pairs(corpus, config.data) for corpus in config.data.train]
         max_tokens = config.data.max_tokens
         write_store(
@@ -44,7 +58,10 @@ def prepare(
         )
         store = open_store(run.data, fingerprint)
         assert store is not None
-    write_file(run.data / INPUTS, json.dumps([input_._asdict() for input_ in inputs], indent=1).encode())
+    else:
+        for path in (input_.path for input_ in inputs if not Path(input_.path).exists()):
+            log.warning("%s is gone; going on with what was encoded of it", path)
+    write_file(run.inputs, json.dumps([input_._asdict() for input_ in inputs], indent=1).encode())
     return tokenizers, store
 
 
@@ -57,7 +74,11 @@ def _tokenizers(config: Config, run: RunFolder, show: Show) -> tuple[tuple[Token
     """The tokenizers, and the number of training pairs if it has come to light."""
     paths = run.tokenizer("source"), run.tokenizer("target")
     count = None
-    if not all(path.exists() for path in paths):
+    if missing := [path for path in paths if not path.exists()]:
+        if run.is_trained:
+            raise RunError(
+                f"{missing[0]} is gone, which {run.path} was trained with; put it back, or name another folder"
+            )
 
         def pairs() -> Iterator[SentencePair]:
             nonlocal count
@@ -143,6 +164,8 @@ def require_evaluation_corpora(data: DataConfig) -> None:
 class Input(NamedTuple):
     """A file of the training corpus, as it was when it was encoded."""
 
+    corpus: int  # which of `data.train`, counted from 0
+    name: str  # in that corpus; stays when the data is moved
     path: str
     size: int  # bytes
     modified: int  # nanoseconds since 1970
@@ -150,21 +173,42 @@ class Input(NamedTuple):
 
 
 def _inputs(data: DataConfig, known: list[Input]) -> list[Input]:
-    """The training corpus's files by their content; one whose size and time are the known ones is not read again."""
-    by_state = {input_[:3]: input_ for input_ in known}
-    names = [name for corpus in data.train for name in (corpus.files, corpus.tsv) if name]
-    paths = [data.root / name.replace("{lang}", language) for name in names for language in (data.source, data.target)]
+    """The training corpus's files by their content; one whose size and time are the known ones is not read again.
+
+    Of a corpus that is gone they are the known ones: as long as the store is there, nobody needs it.
+    """
+    checksums = {(input_.path, input_.size, input_.modified): input_.sha256 for input_ in known}
     inputs = []
-    for path in dict.fromkeys(paths):
-        if path.is_file():
+    for number, corpus in enumerate(data.train):
+        files = corpus_files(corpus, data)
+        for name, path in files:
             state = str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns
-            inputs.append(by_state.get(state) or Input(*state, sha256(path)))
+            inputs.append(Input(number, name, *state, checksums.get(state) or sha256(path)))
+        if not files:
+            inputs += [input_ for input_ in known if input_.corpus == number]
     return inputs
+
+
+def _require_unchanged(run: RunFolder, known: list[Input], inputs: list[Input]) -> None:
+    """Raises a RunError for files that are not what a run was trained on, as far as that is known."""
+    before, now = ({(input_.corpus, input_.name): input_ for input_ in each} for each in (known, inputs))
+    said = [f"{before[key].path} is gone" for key in before if key not in now]
+    for key, input_ in now.items():
+        if key not in before:
+            said.append(f"{input_.path} is new")
+        elif input_.sha256 != before[key].sha256:
+            said.append(f"{input_.path} has changed")
+    if known and said:
+        more = f" and {len(said) - MOST_NAMED:,} more" if len(said) > MOST_NAMED else ""
+        raise RunError(
+            f"{run.path} was trained on other data: {'; '.join(said[:MOST_NAMED])}{more}. Put back what was there, or "
+            "go on with what is there now, from the start of the epoch, by --set data.on_change=continue"
+        )
 
 
 def _read_inputs(run: RunFolder) -> list[Input]:
     try:
-        return pydantic.TypeAdapter(list[Input]).validate_json(read_file(run.data / INPUTS))
+        return pydantic.TypeAdapter(list[Input]).validate_json(read_file(run.inputs))
     except (OSError, ValueError):
         return []
 
@@ -172,6 +216,8 @@ def _read_inputs(run: RunFolder) -> list[Input]:
 def _fingerprint(config: Config, tokenizers: tuple[Tokenizer, Tokenizer], inputs: list[Input]) -> str:
     """Names all that the ids of the training corpus follow from."""
     data = config.data
-    settings = repr((data.source, data.target, data.max_tokens, data.train))
+    # Without the weights, which only the plan of an epoch follows from, and whatever else may be added one day.
+    corpora = [corpus.model_dump(exclude_defaults=True, exclude={"weight"}) for corpus in data.train]
+    settings = repr((data.source, data.target, data.max_tokens, corpora))
     parts = [settings.encode(), *(t.model for t in tokenizers), *(input_.sha256.encode() for input_ in inputs)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

@@ -107,6 +107,7 @@ class TokenStore:
     corpora: tuple[range, ...]  # rows of each corpus
     counts: Counts
     numbers: np.ndarray  # int64, which pair of its corpus each row is, counted from 1
+    fingerprint: str = ""  # names all that the ids follow from
 
     def __len__(self) -> int:
         return len(self.source)
@@ -205,7 +206,7 @@ def open_store(folder: Path, fingerprint: str | None) -> TokenStore | None:
     except (OSError, ValueError):
         return None
     rows = tuple(range(*bounds) for bounds in itertools.pairwise([0, *manifest.corpus_ends]))
-    store = TokenStore(source, target, rows, manifest.counts, numbers)
+    store = TokenStore(source, target, rows, manifest.counts, numbers, manifest.fingerprint)
     return store if _is_whole(store) else None
 
 

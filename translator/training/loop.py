@@ -8,6 +8,7 @@ resumed run goes on as if it had never stopped.
 import itertools
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -92,7 +93,9 @@ class Training:
         self.room = Room(self.checkpoints, progress.say)
         restored = self._restore()
         self.resumed = restored is not None and restored.step > 0
-        self.state = restored or TrainingState()
+        self.state = restored or TrainingState(corpus=store.fingerprint)
+        if train.schedule == "cosine":
+            self._keep_last_step(int(total_steps))
         search = config.search.model_copy(update={"beam_size": train.validation_beam})
         translator = Translator.of_model(self.model, *tokenizers, config, search)
         self.validator = Validator(
@@ -270,7 +273,37 @@ class Training:
         step = -1 if restored is None else restored.step
         if [step] != self.workers.of_chief([step]):
             raise TrainingError(f"{self.run.checkpoints} is not what worker 0 sees; all workers must share that disk")
+        if restored is not None:
+            self._take_up_corpus(restored)
         return restored
+
+    def _take_up_corpus(self, restored: TrainingState) -> None:
+        """Has a checkpoint go on with the corpus as it is now: where it has changed, from the start of the epoch.
+
+        Raises:
+            TrainingError: it has changed, and the user has not agreed to that.
+        """
+        before, restored.corpus = restored.corpus, self.batches.store.fingerprint
+        if before in ("", restored.corpus):
+            return
+        if self.config.data.on_change == "refuse":
+            raise TrainingError(
+                f"{self.run.checkpoints}: step {restored.step:,} was trained on another corpus, or with another "
+                f"vocabulary, than {self.run.data} is made from. Put back what was there, or go on with what is there "
+                "now, from the start of the epoch, by --set data.on_change=continue"
+            )
+        restored.position = Position(restored.position.epoch)
+        self.progress.say(
+            f"step {restored.step:,}: data.train has changed; going on with it from the start of the epoch "
+            f"({restored.position.epoch}.0)"
+        )
+
+    def _keep_last_step(self, last_step: int) -> None:
+        """Ends a cosine where it was to end when training began, though a corpus of another size may end elsewhere."""
+        self.state.last_step = self.state.last_step or last_step
+        if self.state.last_step != last_step:
+            self.optimizer.schedule.total_steps = self.state.last_step
+            self.limits = replace(self.limits, max_steps=self.state.last_step, max_epochs=float("inf"))
 
     def _go_back(self) -> None:
         """Returns to the newest checkpoint, to go on from there at half the learning rate."""
