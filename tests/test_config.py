@@ -369,7 +369,7 @@ def test_a_contradiction_in_a_section_shows_both_values(minimal: Path, overrides
     ("override", "message"),
     [
         ("tokenizer.joint=false", "model.tied_embeddings 'all' .* needs tokenizer.joint true"),
-        ("train.batch_tokens=100", "data.max_tokens 128 is above train.batch_tokens 100"),
+        ("train.batch_tokens=100", "data.max_tokens 128 is not below train.batch_tokens 100"),
     ],
 )
 def test_a_contradiction_between_sections_names_the_file_and_both_keys(minimal: Path, override: str, message: str):

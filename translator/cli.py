@@ -7,10 +7,10 @@ output; progress, warnings and errors go to standard error.
 import contextlib
 import enum
 import errno
+import itertools
 import json
 import logging
 import os
-import shlex
 import shutil
 import signal
 import sys
@@ -268,8 +268,8 @@ def _asked_for(
         )
         raise RunError(
             f"{config} is the configuration of the run {own.path}; say where to. "
-            f"To go on with that run:  --run {shlex.quote(str(own.path))}  "
-            f"To repeat it in another folder:  --run {shlex.quote(str(free))}"
+            f"To go on with that run:  --run {shell_quoted(own.path)}  "
+            f"To repeat it in another folder:  --run {shell_quoted(free)}"
         )
     return resolved, RunFolder(run or Path("runs") / config.stem)
 

@@ -1,8 +1,9 @@
 """Files that should be text in UTF-8 and are not: what they are, and the command that makes such text of them."""
 
 import contextlib
-import shlex
 from pathlib import Path
+
+from translator.errors import shell_quoted
 
 GZIP_START = b"\x1f\x8b"
 # How a file starts, what it is, and the command that makes text of it; of two that start alike, the longer first.
@@ -27,7 +28,7 @@ def what_else_it_is(start: bytes, path: Path | None, unpacked_by: str = "") -> s
         path: the file, for the command; None for a stream.
         unpacked_by: the command that gives `start` for the start of the file, where it is not what the file holds.
     """
-    name = shlex.quote(str(path))
+    name = shell_quoted(path or "-")
     if start.startswith(b"PK\3\4") or start[_TAR_MARK:].startswith(b"ustar"):
         kind, command = ("ZIP", f"unzip {name}") if start.startswith(b"PK") else ("tar", f"tar -xf {name}")
         return f"is a {kind} archive; unpack it" + (f": {command}" if path else " first")
@@ -40,7 +41,7 @@ def what_else_it_is(start: bytes, path: Path | None, unpacked_by: str = "") -> s
     if path is None:
         return f"is {kind}; send it through: {command}"
     commands = f"{unpacked_by} < {name} | {command}" if unpacked_by else f"{command} < {name}"
-    return f"is {kind}; convert it: {commands} > {shlex.quote(f'{path}.txt')}"
+    return f"is {kind}; convert it: {commands} > {shell_quoted(f'{path}.txt')}"
 
 
 def _unmarked_encoding(start: bytes) -> str | None:

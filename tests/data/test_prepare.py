@@ -396,7 +396,7 @@ def test_other_weights_of_corpora_need_no_encoding(root: Path, run: RunFolder, m
 
 
 def test_a_vocabulary_that_is_gone_is_not_learned_anew_under_a_trained_run(root: Path, trained: RunFolder):
-    path = trained.tokenizer("source", joint=True)
+    path = trained.tokenizer("target")
     path.unlink()
     with pytest.raises(RunError, match=f"^{path} is gone, which {trained.path} was trained with; put it back"):
         prepare(config_of(root), trained)

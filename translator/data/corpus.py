@@ -14,7 +14,6 @@ import http.client
 import io
 import itertools
 import json
-import shlex
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -25,7 +24,7 @@ from typing import Any, NamedTuple, Protocol
 
 from translator.config import CorpusConfig, DataConfig
 from translator.data import grammar
-from translator.errors import TranslatorError
+from translator.errors import TranslatorError, shell_quoted
 from translator.files import read_file
 from translator.text_files import GZIP_START, what_else_it_is
 
@@ -149,7 +148,7 @@ def _instead_of_gzip(path: Path) -> str | None:
         return None
     return what_else_it_is(start, path) or (
         "is not compressed with gzip; if it is text, rename it: "
-        f"mv {shlex.quote(str(path))} {shlex.quote(str(path.with_suffix('')))}"
+        f"mv {shell_quoted(path)} {shell_quoted(path.with_suffix(''))}"
     )
 
 
