@@ -386,6 +386,43 @@ def test_a_mistake_ends_in_one_line_and_code_2(
     assert message.replace("{folder}", str(folder)) in shown
 
 
+def test_eval_takes_a_test_set_from_where_it_is_now_and_keeps_the_report_that_was(
+    folder: Path, trained: Path, runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+):
+    for language in ("en", "de"):
+        (tmp_path / f"test.{language}").write_bytes((folder / f"test.{language}").read_bytes())
+    before = (trained / "report" / "scores.json").read_bytes()
+    shown = fails(monkeypatch, capsys, "eval", str(trained), "--set", "data.root=/nowhere")
+    assert "there is no file /nowhere/test.en, which data.test.files leads to" in shown
+    monkeypatch.setattr(sys, "argv", ["translator", "eval", str(trained), "--set", f"data.root={tmp_path}", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures | {"seconds": 0} == runs.scores | {"seconds": 0}
+    assert (trained / "report" / "scores.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["search.beam_size=3"],
+            "--set search.beam_size: eval takes data.root and data.test; the rest is the run's own",
+        ),
+        (["data.root=x", "--source", "a", "--reference", "b"], "--set says where the test set is; leave it out with"),
+    ],
+)
+def test_eval_takes_no_setting_that_would_change_nothing(
+    trained: Path,
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    assert message in fails(monkeypatch, capsys, "eval", str(trained), "--set", *arguments)
+
+
 def test_eval_needs_source_and_reference_together(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

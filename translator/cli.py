@@ -26,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from translator.config import Config, dump_config, load_config
+from translator.config_changes import changes
 from translator.config_reference import describe_settings
 from translator.errors import TranslatorError, shell_quoted
 from translator.files import is_standard_output, replacing
@@ -61,6 +62,9 @@ Model = Annotated[Path, typer.Argument(help="A run folder; with --engine, a fold
 ConfigFile = Annotated[Path, typer.Argument(help="A YAML file, as in configs/quickstart.yaml.")]
 RunOption = Annotated[Path | None, typer.Option("--run", help="Where the run goes; runs/<name of CONFIG> else.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value, as in train.max_minutes=40.")]
+TestSettings = Annotated[
+    list[str] | None, typer.Option("--set", help="data.root=… where the data has been moved, or another data.test=….")
+]
 Overrides = Annotated[list[str] | None, typer.Argument(hidden=True)]  # so that --set takes several values in a row
 Beam = Annotated[
     int | None, typer.Option(min=1, max=1000, help="Beam size in place of the run's own; 1 is greedy search.")
@@ -159,6 +163,8 @@ def prepare(
 @app.command("eval")
 def evaluate(
     run: Run,
+    overrides: Overrides = None,
+    settings: TestSettings = None,
     source: Annotated[Path | None, typer.Option(help="Sentences to translate, in place of the run's test set.")] = None,
     reference: Annotated[
         list[Path] | None, typer.Option(help="Their translations, line by line; again for each further reference.")
@@ -172,6 +178,10 @@ def evaluate(
     """Translate a test set and score it: BLEU, chrF, TER."""
     folder = RunFolder(run)
     config = folder.load_config()
+    if given := [*(settings or []), *(overrides or [])]:
+        if source or reference:
+            raise RunError("--set says where the test set is; leave it out with --source and --reference")
+        config = _with_other_test_set(folder, config, given)
     if (source is None) != (not reference):
         raise RunError("--source and --reference go together: the sentences, and what they should become")
     if source and reference:
@@ -181,7 +191,8 @@ def evaluate(
         pairs, more_references = read_test_files(source, reference)
         report = _evaluate(folder, pairs, config, beam, tokenize, more_references)
     else:
-        report = _evaluate_run(folder, config, beam, tokenize)
+        own = beam is None and tokenize is None and not given
+        report = _evaluate_run(folder, config, beam, tokenize, keep=own)
     if as_json:
         print(json.dumps(report.figures))
     else:
@@ -274,18 +285,28 @@ def _asked_for(
     return resolved, RunFolder(run or Path("runs") / config.stem)
 
 
-def _evaluate_run(folder: RunFolder, config: Config, beam: int | None = None, tokenize: str | None = None) -> "Report":
-    """Scores the run's own test set; the report stays in the run folder unless an option made it another."""
+def _with_other_test_set(folder: RunFolder, config: Config, settings: list[str]) -> Config:
+    """The run's configuration with settings that say where its test set is; others would change nothing here."""
+    changed = load_config(folder.config, settings)
+    for change in changes(config, changed):
+        if not change.key.startswith(("data.root", "data.test")):
+            raise RunError(f"--set {change.key}: eval takes data.root and data.test; the rest is the run's own")
+    return changed
+
+
+def _evaluate_run(
+    folder: RunFolder, config: Config, beam: int | None = None, tokenize: str | None = None, *, keep: bool = True
+) -> "Report":
+    """Scores the test set of a configuration; the report stays in the run folder if it is to be kept."""
     start_tensorflow()
     from translator.data.prepare import read_all
 
     if not config.data.test:
         raise RunError(f"{folder.config} names no data.test; give --source and --reference")
-    as_configured = beam is None and tokenize is None
-    if as_configured:
+    if keep:
         folder.require_own_files()
     report = _evaluate(folder, read_all(config.data.test, config.data), config, beam, tokenize)
-    if as_configured:
+    if keep:
         report.write(folder.report)
     return report
 
