@@ -96,9 +96,9 @@ class Script:
                 if tokens[-1] == EOS or length == max_length:
                     finished.append(Hypothesis(p / length**alpha, tokens[:-1] if tokens[-1] == EOS else tokens))
             finished = sorted(finished, reverse=True)[:width]
-            if len(finished) == width:
-                break
             alive = [(p, tokens) for p, tokens in grown if tokens[-1] != EOS][:width]
+            if len(finished) == width and (not alive or alive[0][0] / length**alpha <= finished[0].score):
+                break
         return finished
 
 
@@ -389,3 +389,16 @@ def test_tokens_that_are_never_chosen_leave_what_a_model_without_them_would_give
     if width == 1:
         state = tf.range(3), tf.zeros([3], tf.int32), tf.constant([4, 3, 4])
         np.testing.assert_array_equal(greedy_search(script.step, *state, 0.6, special).ids, expected.ids)
+
+
+def test_a_long_translation_that_is_nearly_certain_is_found_behind_short_ones_that_finish_first():
+    # The likeliest token is 1, five times, then EOS; whatever else comes ends at once.
+    tables = np.zeros([1, sum(3**length for length in range(6)), 3])
+    number = 0
+    tables[:] = [9.0, 0.0, 0.0]
+    for _ in range(5):
+        tables[0, number] = [0.0, 9.0, 1.0]
+        number = number * 3 + 2
+    tables[0, number] = [9.0, 0.0, 0.0]
+    found = Script(tables).beam([6], 3, 0.0)
+    assert found.ids[0, 0].numpy().tolist() == [1, 1, 1, 1, 1, SPECIAL.pad]

@@ -62,8 +62,9 @@ def beam_search(
     """Keeps the W likeliest prefixes of each sentence at each step.
 
     Finished hypotheses are compared by log-probability / length^α, EOS counted in the length (Wu et al., 2016, §7, in
-    the form that Marian and CTranslate2 use). A sentence is done when W hypotheses have finished. A prefix finishes
-    when EOS is among the W best continuations: with W = 1 that is greedy search.
+    the form that Marian and CTranslate2 use). A sentence is done when W hypotheses have finished and the best prefix
+    left scores no better than the best of them. A prefix finishes when EOS is among the W best continuations: with
+    W = 1 that is greedy search.
 
     Args:
         step: the model.
@@ -116,8 +117,10 @@ def _advance_beam(
 
     # Of what does not end, the W best go on; top_k of the masked scores keeps their order.
     alive_log_probs, chosen = tf.math.top_k(tf.where(ends, NEVER, log_probs), W)
-    worst_finished = tf.gather(finished.scores, state.rows)[:, -1]
-    done = at_limit | (worst_finished > NEVER / 2)
+    best_finished, worst_finished = (tf.gather(finished.scores, state.rows)[:, i] for i in (0, -1))
+    # W poor ones may finish before a good one that is longer: it goes on while it is ahead of all of them.
+    ahead = alive_log_probs[:, 0] / tf.cast(length, tf.float32) ** length_penalty > best_finished
+    done = at_limit | ((worst_finished > NEVER / 2) & ~ahead)
     going = tf.where(~done)[:, 0]  # [b'], rows of this step's arrays
 
     parents = tf.gather(tf.gather(parents, chosen, batch_dims=1), going)
