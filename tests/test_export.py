@@ -200,7 +200,7 @@ def test_pieces_of_a_language_without_spaces_are_joined_without_in_the_export_to
     module = tf.saved_model.load(tmp_path / "thai")
     translations = [text.decode() for text in module.translate(tf.constant(exported.sentences)).numpy()]
     assert translations == Translator.load(exported.run).translate(exported.sentences) != of_the_run
-    assert translations == Translator.load(tmp_path / "thai").translate(exported.sentences)
+    assert translations == Translator.load_exported(tmp_path / "thai").translate(exported.sentences)
 
 
 def test_the_command_says_where_it_wrote_and_nothing_else(exported):

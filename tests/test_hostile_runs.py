@@ -97,7 +97,7 @@ def spelling(source: Tokenizer, target: Tokenizer) -> Translator:
 
 
 @budget(60)
-@given(damage=DAMAGE, name=st.sampled_from(["config.yaml", "tokenizer.model", "model/weights.safetensors"]))
+@given(damage=DAMAGE, name=st.sampled_from(["config.yaml", "tokenizer.source.model", "model/weights.safetensors"]))
 def test_a_damaged_run_translates_line_by_line_or_is_named_in_one_line(
     damage: Damage, name: str, whole: Path, tmp_path: Path
 ):
@@ -114,19 +114,19 @@ def test_a_damaged_run_translates_line_by_line_or_is_named_in_one_line(
 def test_a_tokenizer_with_other_bytes_spells_lines_or_is_named(
     place: int, byte: int, length: int, early: bool, whole: Path, tmp_path: Path
 ):
-    content = bytearray((whole / "tokenizer.model").read_bytes())
+    content = bytearray((whole / "tokenizer.source.model").read_bytes())
     place %= 600 if early else len(content)  # the subwords stand at the beginning
     content[place : place + length] = bytes([byte]) * length
     run = RunFolder(tmp_path)
-    (tmp_path / "tokenizer.model").write_bytes(content)
-    with clear_errors(TranslatorError, "tokenizer.model"):
+    (tmp_path / "tokenizer.source.model").write_bytes(content)
+    with clear_errors(TranslatorError, "tokenizer.source.model"):
         tokenizer = Tokenizer.load(run.tokenizer("source"))
         texts = spelling(tokenizer, tokenizer).translate(["one red dogs ꙮ ﷺ ½", "two\u2028"])
         assert [text.count("\n") for text in texts] == [0, 0]
 
 
 def test_a_subword_with_the_end_of_a_line_ends_none(whole: Path):
-    tokenizer = Tokenizer.load(whole / "tokenizer.model")
+    tokenizer = Tokenizer.load(whole / "tokenizer.source.model")
     longest = max(tokenizer.pieces(range(VOCABULARY)), key=len).encode()
     ended = Tokenizer(tokenizer.model.replace(longest, longest[:-1] + b"\n"))
     assert any("\n" in piece for piece in ended.pieces(range(VOCABULARY)))
@@ -138,7 +138,7 @@ def test_a_subword_that_is_no_text_is_told(run: RunFolder):
     longest = max(tokenizer.pieces(range(VOCABULARY)), key=len).encode()
     run.tokenizer("source").write_bytes(tokenizer.model.replace(longest, longest[:-1] + b"\xff"))
     with pytest.raises(
-        TokenizerError, match=r"tokenizer.model: the SentencePiece model has a subword that is not UTF-8"
+        TokenizerError, match=r"tokenizer.source.model: the SentencePiece model has a subword that is not UTF-8"
     ):
         Tokenizer.load(run.tokenizer("source"))
 

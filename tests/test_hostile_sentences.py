@@ -121,7 +121,7 @@ def test_any_bytes_on_standard_input_are_translated_line_by_line_or_named(conten
         lines = content.removeprefix(b"\xef\xbb\xbf").decode().split("\n")
     except UnicodeDecodeError:
         assert (code, out) == (2, b"")
-        assert err.startswith("standard input:")
+        assert err.startswith("standard input")
         assert err.count("\n") == 1
     else:
         assert code == 0, err

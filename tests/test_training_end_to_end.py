@@ -151,8 +151,9 @@ def test_the_language_is_learned(runs: Runs):
 
 
 def test_the_run_folder_is_as_designed(trained: Path):
-    names = {"config.yaml", "tokenizer.model", "metrics.jsonl", "tensorboard", "checkpoints", "model", "report", "data"}
-    assert {path.name for path in trained.iterdir()} == names | {"lock", "inputs.json"}
+    names = {"config.yaml", "metrics.jsonl", "tensorboard", "checkpoints", "model", "report", "data"}
+    tokenizers = {"tokenizer.source.model", "tokenizer.target.model"}
+    assert {path.name for path in trained.iterdir()} == names | tokenizers | {"lock", "inputs.json"}
     assert list((trained / "tensorboard").iterdir())
     assert not list(trained.rglob("*.partial"))
 
@@ -277,11 +278,12 @@ def test_prepare_is_what_training_begins_with(folder: Path, trained: Path):
     assert ran.code == 0, ran.err
     assert ran.out == b""
     assert "prepared/data: 800 pairs; " in ran.err
-    for name in ("tokenizer.model", "data/source.ids", "data/target.offsets", "data/numbers"):
+    tokenizers = ("tokenizer.source.model", "tokenizer.target.model")
+    for name in (*tokenizers, "data/source.ids", "data/target.offsets", "data/numbers"):
         assert (folder / "prepared" / name).read_bytes() == (trained / name).read_bytes(), name
     assert {path.name for path in (folder / "prepared").iterdir()} == {
         "config.yaml",
-        "tokenizer.model",
+        *tokenizers,
         "data",
         "lock",
         "inputs.json",

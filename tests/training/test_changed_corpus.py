@@ -81,9 +81,9 @@ def test_a_corpus_of_another_size_does_not_move_the_end_of_a_cosine(run: RunFold
     assert then.steps_per_epoch < first.steps_per_epoch
     assert then.optimizer.schedule.total_steps == last_step
     then.state.position, then.state.step = Position(8, 0), last_step - 1
-    assert not then.complete
+    assert not then.endings
     then.state.step = last_step
-    assert then.complete
+    assert then.endings
 
 
 def test_a_checkpoint_that_names_no_corpus_goes_on(run: RunFolder):
