@@ -31,7 +31,9 @@ TOO_LARGE = 2**19 - 1
 # Blocks of ranks i, j in two ascending lists that hold all whose sum may be among the NBEST smallest of all sums, as
 # those with (i + 1)(j + 1) ≤ NBEST are: i below the first number, j from the second to the third.
 _BLOCKS = [(NBEST >> k, 2**k - 1, 2 ** (k + 1) - 1) for k in range(RANK_BITS + 1)]
+FEW = 7  # segmentations of a word; more of them seldom matter
 _RANKS = np.arange(NBEST, dtype=np.uint32)
+_I_ENDS = 2 ** np.arange(RANK_BITS)  # where the ranks i that a block holds end
 
 
 class Drawn(NamedTuple):
@@ -88,8 +90,7 @@ class Sampling:
         numbers = np.concatenate([2 * rows, 2 * rows + 1])
         chosen, pending = np.zeros(len(words), np.int64), np.ones(len(sizes), bool)
         for attempt in range(ATTEMPTS):
-            drawn = segmentations.draw(_uniform([*seeds, attempt], numbers))
-            chosen = np.where(np.repeat(pending, sizes), drawn, chosen)
+            segmentations.draw(_uniform([*seeds, attempt], numbers), pending, chosen)
             pending = np.add.reduceat(self._words.lengths(words, chosen), bounds[:-1]) > limits
             if not pending.any():
                 break
@@ -106,7 +107,8 @@ class Words:
         self._forget()
 
     def _forget(self) -> None:
-        self._numbers: tuple[dict[bytes, int], dict[bytes, int]] = ({}, {})  # of each side
+        # Words by 64 bits that are mixed from the side, the subwords and their order: ascending, then one past all.
+        self._keys, self._numbers = np.array([2**64 - 1], np.uint64), np.array([0])
         self.gaps = np.empty([0, NBEST], np.float32)  # [words, A], log P below the plain one's; ascending, then ∞
         self.counts = np.empty([0], np.int64)  # [words], A of each
         self._ends = np.empty([0, NBEST + 1], np.int64)  # [words, A + 1], where segmentations begin and end in `_ids`
@@ -114,23 +116,26 @@ class Words:
 
     def of(self, plain: tuple[Sequences, Sequences]) -> tuple[np.ndarray, np.ndarray]:
         """The words of all sources, then of all targets: int64 [W]; and where sentences begin and end: [R + 1]."""
-        if sum(map(len, self._numbers)) > MOST_WORDS or self._used > MOST_SUBWORDS:
+        if len(self._keys) > MOST_WORDS or self._used > MOST_SUBWORDS:
             self._forget()
         source, target = (self._of_side(side, sequences) for side, sequences in enumerate(plain))
         return np.concatenate([source[0], target[0]]), np.concatenate([source[1], len(source[0]) + target[1][1:]])
 
     def _of_side(self, side: int, sequences: Sequences) -> tuple[np.ndarray, np.ndarray]:
-        ids = sequences.ids.astype(np.int32)
+        ids = sequences.ids.astype(np.int64)
         begins = self._begins[side][ids]
         begins[sequences.offsets[:-1]] = True
-        bounds = np.append(np.flatnonzero(begins), len(ids))
-        spelled, width, known = ids.tobytes(), ids.itemsize, self._numbers[side]
-        words = [spelled[start:end] for start, end in itertools.pairwise((bounds * width).tolist())]
-        if new := [word for word in dict.fromkeys(words) if word not in known]:
-            self._learn(side, new)
-        return np.fromiter(map(known.__getitem__, words), np.int64, len(words)), np.searchsorted(
-            bounds, sequences.offsets
-        )
+        starts = np.flatnonzero(begins)
+        ends = np.append(starts[1:], len(ids))
+        nth = np.arange(len(ids)) - np.repeat(starts, ends - starts)
+        keys = np.add.reduceat(_mixed(ids << 1 | side) * _mixed(nth), starts)
+        places = np.searchsorted(self._keys, keys)
+        new = np.flatnonzero(self._keys[places] != keys)
+        if len(new):
+            unknown, first = np.unique(keys[new], return_index=True)
+            self._learn(side, unknown, [ids[starts[word] : ends[word]].tolist() for word in new[first]])
+            places = np.searchsorted(self._keys, keys)
+        return self._numbers[places], np.searchsorted(np.append(starts, len(ids)), sequences.offsets)
 
     def lengths(self, words: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         """Tokens of one segmentation of each word: int64 [W]."""
@@ -146,18 +151,17 @@ class Words:
         start = offsets[middle]
         return Sequences(ids[:start], offsets[: middle + 1]), Sequences(ids[start:], offsets[middle:] - start)
 
-    def _learn(self, side: int, words: list[bytes]) -> None:
+    def _learn(self, side: int, keys: np.ndarray, words: list[list[int]]) -> None:
         tokenizer = self._tokenizers[side]
-        plain = [np.frombuffer(word, np.int32).tolist() for word in words]
         if tokenizer.is_unigram:
-            segmented = tokenizer.likeliest(plain, NBEST)
+            segmented = tokenizer.likeliest(words, NBEST)
         else:
-            segmented = (tokenizer.with_dropout(ids, self._alpha, DROPOUT_DRAWS) for ids in plain)
-        first = sum(map(len, self._numbers))
+            segmented = (tokenizer.with_dropout(ids, self._alpha, DROPOUT_DRAWS) for ids in words)
+        first = len(self._keys) - 1
         self.gaps, self.counts, self._ends = (
             _with_room(array, first + len(words)) for array in (self.gaps, self.counts, self._ends)
         )
-        for number, (word, segmentations) in enumerate(zip(words, segmented, strict=True), first):
+        for number, segmentations in enumerate(segmented, first):
             gaps = [gap for gap, _ in segmentations]
             ends = self._used + np.cumsum([0, *(len(ids) for _, ids in segmentations)])
             self._ids = _with_room(self._ids, int(ends[-1]))
@@ -167,7 +171,9 @@ class Words:
             self.gaps[number, : len(gaps)] = gaps
             self.counts[number] = len(gaps)
             self._ends[number, : len(ends)] = ends
-            self._numbers[side][word] = number
+        places = np.searchsorted(self._keys, keys)
+        self._keys = np.insert(self._keys, places, keys)
+        self._numbers = np.insert(self._numbers, places, np.arange(first, first + len(words)))
 
 
 class _Likeliest:
@@ -179,7 +185,7 @@ class _Likeliest:
 
     def __init__(self, table: Words, words: np.ndarray, bounds: np.ndarray, alpha: float) -> None:
         """`words`: int64 [W], all sentences' by their numbers in the table; `bounds`: int64 [R + 1]."""
-        self._size, R = len(words), len(bounds) - 1
+        R = len(bounds) - 1
         row_of = np.repeat(np.arange(R), np.diff(bounds))
         ambiguous = np.flatnonzero(table.counts[words] > 1)
         # By sentence, then by gap: as whole numbers, non-negative floats have the order that they have as floats.
@@ -196,30 +202,37 @@ class _Likeliest:
         sums[:, 0] = 0
         rows = np.flatnonzero(counts)
         for nth in range(int(counts.max(initial=0))):
-            places = ambiguous[starts[rows] + nth]
-            gaps = np.minimum(table.gaps[words[places]] * per_unit[rows, None], np.float32(TOO_LARGE))
-            gaps = gaps.astype(np.uint32) << np.uint32(2 * RANK_BITS)
-            matters = gaps[:, 1] < sums[rows, -1]
-            rows, places, gaps = rows[matters], places[matters], gaps[matters]
-            if not len(rows):
-                break
-            ranked = _smallest_sums(sums[rows], gaps)
-            whole = np.minimum(ranked >> np.uint32(2 * RANK_BITS), np.uint32(TOO_LARGE))
-            sums[rows, : whole.shape[1]] = whole << np.uint32(2 * RANK_BITS)
-            self._rounds.append((rows, places, ranked))
-            rows = rows[counts[rows] > nth + 1]
+            rows = rows[counts[rows] > nth]
+            gaps = table.gaps[words[ambiguous[starts[rows] + nth]][:, None], [1, FEW]] * per_unit[rows, None]
+            matters, many = (gaps < (sums[rows, -1:] >> np.uint32(2 * RANK_BITS))).T
+            # Most words have few segmentations that matter; the others are done apart, at more work each.
+            for some, width in ((rows[matters & ~many], FEW), (rows[many], NBEST)):
+                if len(some):
+                    places = ambiguous[starts[some] + nth]
+                    gaps = np.minimum(
+                        table.gaps[:, :width][words[places]] * per_unit[some, None], np.float32(TOO_LARGE)
+                    )
+                    ranked = _smallest_sums(sums[some], gaps.astype(np.uint32) << np.uint32(2 * RANK_BITS))
+                    whole = np.minimum(ranked >> np.uint32(2 * RANK_BITS), np.uint32(TOO_LARGE))
+                    sums[some, : whole.shape[1]] = whole << np.uint32(2 * RANK_BITS)
+                    self._rounds.append((some, places, ranked))
+            rows = rows[matters]
         sums >>= np.uint32(2 * RANK_BITS)
-        weights = np.where(sums < TOO_LARGE, np.exp(sums * (-alpha * unit)[:, None]), 0.0)
-        self._cumulative = np.cumsum(weights, 1)
+        weights = np.exp(sums.astype(np.float32) * (-alpha * unit).astype(np.float32)[:, None])
+        self._cumulative = np.cumsum(weights * (sums < TOO_LARGE), 1)
 
-    def draw(self, uniform: np.ndarray) -> np.ndarray:
-        """The segmentation of each word, int64 [W], for a number in [0, 1) for each sentence."""
-        rank = (self._cumulative <= (uniform * self._cumulative[:, -1])[:, None]).sum(1)
-        chosen = np.zeros(self._size, np.int64)
+    def draw(self, uniform: np.ndarray, pending: np.ndarray, chosen: np.ndarray) -> None:
+        """Chooses for a number in [0, 1) of each sentence. Words that are not in `_rounds` keep 0, their plain one."""
+        drawn = np.flatnonzero(pending)
+        rank = np.zeros(len(pending), np.int64)
+        cumulative = self._cumulative[drawn]
+        rank[drawn] = (cumulative <= (uniform[drawn] * cumulative[:, -1])[:, None]).sum(1)
         for rows, places, ranked in reversed(self._rounds):
-            pair = ranked[np.arange(len(rows)), rank[rows]].astype(np.int64) % NBEST**2
-            rank[rows], chosen[places] = np.divmod(pair, NBEST)
-        return chosen
+            nth = np.flatnonzero(pending[rows])
+            if len(nth):
+                rows = rows[nth]
+                pair = ranked[nth, rank[rows]] & np.uint32(NBEST**2 - 1)
+                rank[rows], chosen[places[nth]] = pair >> np.uint32(RANK_BITS), pair & np.uint32(NBEST - 1)
 
 
 class _Independent:
@@ -230,11 +243,12 @@ class _Independent:
         self._counts, self._sizes = counts, sizes
         self._nth = np.arange(len(counts)) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # in its sentence
 
-    def draw(self, uniform: np.ndarray) -> np.ndarray:
-        """The segmentation of each word, int64 [W], for a number in [0, 1) for each sentence."""
+    def draw(self, uniform: np.ndarray, pending: np.ndarray, chosen: np.ndarray) -> None:
+        """Chooses for a number in [0, 1) of each sentence."""
         of_sentences = (uniform * 2.0**53).astype(np.uint64)
         of_words = _unit_interval(_mixed(np.repeat(of_sentences, self._sizes) + _mixed(self._nth)))
-        return (of_words * self._counts).astype(np.int64)
+        drawn = np.repeat(pending, self._sizes)
+        chosen[drawn] = (of_words * self._counts)[drawn]
 
 
 def _begins_word(tokenizer: Tokenizer) -> np.ndarray:
@@ -254,19 +268,22 @@ def _smallest_sums(sums: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     Returns:
         uint32 [R, at most N], likewise, with i · N + j in the low bits: the ranks in the two lists.
     """
-    i_end = max(1, int((sums < TOO_LARGE << 2 * RANK_BITS).sum(1).max()))
-    j_end = max(1, int((gaps < sums[:, -1:]).sum(1).max()))
+    i_end = 2 ** int((sums[:, _I_ENDS] < TOO_LARGE << 2 * RANK_BITS).any(0).sum())
+    j_end = 2 ** int((gaps[:, [j for _, j, _ in _BLOCKS if j < gaps.shape[1]]] < sums[:, -1:]).any(0).sum()) - 1
     one = sums[:, :i_end] | _RANKS[:i_end] << np.uint32(RANK_BITS)
-    other = gaps[:, :j_end] | _RANKS[:j_end]
-    totals = np.concatenate([_all_sums(one[:, :i], other[:, j:end]) for i, j, end in _BLOCKS if j < j_end], 1)
+    other = gaps[:, :j_end] | _RANKS[: min(j_end, gaps.shape[1])]
+    blocks = [(one[:, :i], other[:, j:end]) for i, j, end in _BLOCKS if j < other.shape[1]]
+    totals = np.empty([len(sums), sum(i.shape[1] * j.shape[1] for i, j in blocks)], np.uint32)
+    start = 0
+    for block in blocks:
+        # NumPy is quicker where the last axis is longer.
+        shorter, longer = sorted(block, key=lambda ranks: ranks.shape[1])
+        end = start + shorter.shape[1] * longer.shape[1]
+        place = totals[:, start:end].reshape(len(sums), shorter.shape[1], longer.shape[1])
+        start = end
+        np.add(shorter[:, :, None], longer[:, None, :], out=place)
     totals.sort(1)
     return totals[:, :NBEST]
-
-
-def _all_sums(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Of each row all sums of two: [R, I] and [R, J] -> [R, I · J]. NumPy is quicker where the last axis is longer."""
-    shorter, longer = sorted((one, other), key=lambda side: side.shape[1])
-    return (shorter[:, :, None] + longer[:, None, :]).reshape(len(one), -1)
 
 
 def _bound(table: Words, words: np.ndarray, row_of: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
