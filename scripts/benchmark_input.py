@@ -23,8 +23,8 @@ from typing import Any
 
 import yaml
 
-from translator.config import load_config
-from translator.data.grammar import sentence_pairs
+from translator.config.load import load_config
+from translator.grammar import sentence_pairs
 from translator.run_folder import RunFolder
 
 PAIRS_A_FILE = 250_000

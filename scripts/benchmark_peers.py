@@ -42,11 +42,11 @@ from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple
 
-from translator.config import load_config
+from translator.config.load import load_config
 from translator.data.prepare import prepare_tokenizers
-from translator.data.tokenizer import UNK_ID
 from translator.errors import TranslatorError
 from translator.run_folder import RunFolder
+from translator.vocabulary import UNK_ID
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "multi30k_en_de.yaml"
 SOURCE, TARGET = "en", "de"

@@ -30,7 +30,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from translator.config import ModelConfig, load_config
+from translator.config.load import load_config
+from translator.config.schema import ModelConfig
 from translator.run_folder import RunFolder
 from translator.runtime import start_tensorflow
 
@@ -163,7 +164,7 @@ class _Trainer:
 
         from translator.data.batches import TrainingBatches
         from translator.data.prepare import prepare
-        from translator.decoding.translator import build_model
+        from translator.model.build import build_model
         from translator.training.optimizer import make_optimizer
         from translator.training.step import make_update
 
@@ -278,7 +279,8 @@ def measure_validation(config: str, overrides: list[str], run: str, steps: int) 
     for batch in trainer.first_batches(steps):
         trainer.update(*batch).tokens.numpy()
     from translator.data.prepare import read_all
-    from translator.decoding.translator import Translator, build_model
+    from translator.decoding.translator import Translator
+    from translator.model.build import build_model
     from translator.training.validation import Validator
 
     settings = trainer.config

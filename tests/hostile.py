@@ -11,8 +11,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from translator.data.grammar import sentence_pairs
 from translator.errors import MOST_CHARACTERS, TranslatorError
+from translator.grammar import sentence_pairs
 
 SENTENCES = [english for english, _ in itertools.islice(sentence_pairs("train"), 60)]
 VOCABULARY = 64  # subwords, of the more that they would give

@@ -10,9 +10,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from translator.config import Config, ConfigError, CorpusConfig, Section, dump_config, load_config, save_config
-from translator.config_names import OTHER_NAMES
-from translator.config_reference import describe_settings
+from translator.config.load import dump_config, load_config, save_config
+from translator.config.names import OTHER_NAMES
+from translator.config.reference import describe_settings
+from translator.config.schema import Config, ConfigError, CorpusConfig, Section
 
 ROOT = Path(__file__).parents[1]
 MINIMAL: dict[str, Any] = {

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from translator.config import Config
-from translator.config_changes import changes
+from translator.config.changes import changes
+from translator.config.schema import Config
 
 
 def config_of(**data: Any) -> Config:

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translator.config_yaml import YamlError, dump_yaml, not_text, parse_yaml, shown
+from translator.config.yaml_text import YamlError, dump_yaml, not_text, parse_yaml, shown
 
 
 def problem(text: str) -> str:

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from translator.evaluation import MOST_TER_WORDS, EvaluationError, bleu_tokenizer, corpus_bleu, require_tokenizer, score
+from translator.evaluation.scores import (
+    MOST_TER_WORDS,
+    EvaluationError,
+    bleu_tokenizer,
+    corpus_bleu,
+    require_tokenizer,
+    score,
+)
 
 LINES = [
     "The cat sat on the mat.",

@@ -12,10 +12,12 @@ import tensorflow as tf
 
 from tests.hostile import anew
 from translator.cli import main
-from translator.config import Config, save_config
+from translator.config.load import save_config
+from translator.config.schema import Config
 from translator.data.prepare import prepare_tokenizers
-from translator.decoding.translator import Translator, build_model
-from translator.export import ExportError, export_saved_model
+from translator.decoding.translator import Translator
+from translator.export.saved_model import ExportError, export_saved_model
+from translator.model.build import build_model
 from translator.model.weights import get_weights, write_weights
 from translator.run_folder import RunError, RunFolder
 

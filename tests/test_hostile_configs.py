@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from tests.hostile import BYTES, ODD, TEXT, budget, clear_errors, contents
 from translator.cli import main
-from translator.config import MOST_BYTES, MOST_PARENTS, Config, ConfigError, dump_config, load_config
-from translator.config_yaml import MOST_NESTED
+from translator.config.load import MOST_BYTES, MOST_PARENTS, dump_config, load_config
+from translator.config.schema import Config, ConfigError
+from translator.config.yaml_text import MOST_NESTED
 
 MINIMAL: dict[str, Any] = {"data": {"train": "a.{lang}", "validation": "b.{lang}"}, "train": {"max_steps": 5000}}
 # What YAML is made of, its odder parts foremost; the rest is what a value may be.

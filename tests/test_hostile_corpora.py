@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.hostile import BYTES, DAMAGE, LONG_TEXT, SENTENCES, TEXT, VOCABULARY, Damage, budget, clear_errors, contents
-from translator.config import Config, DataConfig
+from translator.config.schema import Config, DataConfig
 from translator.data.batches import Position, TrainingBatches
 from translator.data.corpus import MOST_LINE_BYTES, CorpusError, SentencePair, read_lines, sentence_pairs
 from translator.data.prepare import prepare

@@ -21,16 +21,18 @@ from rich.console import Console
 
 from tests.hostile import BYTES, DAMAGE, SENTENCES, TEXT, VOCABULARY, Damage, anew, budget, clear_errors, contents
 from translator.cli import main
-from translator.config import Config, load_config, save_config
+from translator.config.load import load_config, save_config
+from translator.config.schema import Config
 from translator.data.prepare import Input, prepare
 from translator.data.store import open_store
 from translator.data.tokenizer import Tokenizer, TokenizerError
-from translator.decoding import translator as translator_module
 from translator.decoding.search import Hypotheses
-from translator.decoding.translator import Translator, build_model
+from translator.decoding.translator import Translator
 from translator.errors import TranslatorError
-from translator.export import export_saved_model
+from translator.export.saved_model import export_saved_model
 from translator.files import sha256
+from translator.model import build as build_module
+from translator.model.build import build_model
 from translator.model.weights import WeightsError, get_weights, read_weights, set_weights, write_weights
 from translator.run_folder import RunError, RunFolder
 from translator.training import checkpoints as checkpoints_module
@@ -233,7 +235,7 @@ def nothing_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
     def allocated(*_: Any) -> None:
         raise AssertionError("a model was built")
 
-    monkeypatch.setattr(translator_module, "build_model", allocated)
+    monkeypatch.setattr(build_module, "build_model", allocated)
     monkeypatch.setattr(loop_module, "build_model", allocated)
 
 

@@ -15,13 +15,14 @@ from tests.hostile import BYTES, LONG_TEXT, ODD, SENTENCES, TEXT, VOCABULARY, bu
 from tests.tokenizers import tokenizer_of
 from translator import cli
 from translator.cli import LINES_TOGETHER
-from translator.config import Config, TokenizerConfig
+from translator.config.schema import Config, TokenizerConfig
 from translator.data.corpus import MOST_LINE_BYTES, SentencePair
-from translator.data.tokenizer import EOS_ID, PAD_ID
 from translator.decoding.search import Hypotheses
-from translator.decoding.translator import Translator, build_model
-from translator.evaluation import score
-from translator.report import Report
+from translator.decoding.translator import Translator
+from translator.evaluation.scores import score
+from translator.evaluation.test_set import Report
+from translator.model.build import build_model
+from translator.vocabulary import EOS_ID, PAD_ID
 
 
 def copying_search(source_ids: tf.Tensor) -> Hypotheses:

@@ -18,7 +18,10 @@ GRAPHS = {"saved_model.load", "saved_model.load_v2", "load_model", "TFSMLayer", 
           "load_op_library", "load_library"}  # fmt: skip
 # The one function that does, for a graph that the user named as such, and who may call it.
 OPENS_GRAPHS = ("translator/decoding/translator.py", "open_graph")
-MAY_OPEN_GRAPHS = {("translator/decoding/translator.py", "load_exported"), ("translator/export.py", "_compare")}
+MAY_OPEN_GRAPHS = {
+    ("translator/decoding/translator.py", "load_exported"),
+    ("translator/export/saved_model.py", "_compare"),
+}
 LOADERS = {"Loader", "FullLoader", "UnsafeLoader", "CLoader", "CFullLoader", "CUnsafeLoader"}
 # Keywords that open the way to code: numpy.load, keras' load_model and deserializers, torch, datasets, subprocess.
 KEYWORDS = {

@@ -9,8 +9,8 @@ import pytest
 
 from tests.toy_language import written
 from translator.data.corpus import CorpusError, SentencePair
-from translator.evaluation import EvaluationError
-from translator.report import evaluate, read_test_files
+from translator.evaluation.scores import EvaluationError
+from translator.evaluation.test_set import evaluate, read_test_files
 
 
 class Scripted:

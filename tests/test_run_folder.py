@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from translator.config import Config, CorpusConfig
+from translator.config.schema import Config, CorpusConfig
 from translator.lock import LockedError
 from translator.run_folder import RunError, RunFolder
 

@@ -35,7 +35,7 @@ from tests.toy_language import (
     write_language,
 )
 from translator.cli import main
-from translator.config import load_config
+from translator.config.load import load_config
 from translator.run_folder import RunFolder
 
 JSON_KEYS = [

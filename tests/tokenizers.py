@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from translator.config import Normalization, TokenizerConfig
+from translator.config.schema import Normalization, TokenizerConfig
 from translator.data.tokenizer import Tokenizer, train_tokenizer
 
 

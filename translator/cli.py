@@ -25,9 +25,10 @@ from rich.logging import RichHandler
 from rich.table import Table
 from rich.text import Text
 
-from translator.config import Config, dump_config, load_config
-from translator.config_changes import changes
-from translator.config_reference import describe_settings
+from translator.config.changes import changes
+from translator.config.load import dump_config, load_config
+from translator.config.reference import describe_settings
+from translator.config.schema import Config
 from translator.errors import TranslatorError, shell_quoted
 from translator.files import is_standard_output, replacing
 from translator.progress import duration, progress
@@ -36,7 +37,7 @@ from translator.runtime import start_tensorflow
 
 if TYPE_CHECKING:
     from translator.data.corpus import SentencePair
-    from translator.report import Report
+    from translator.evaluation.test_set import Report
 
 LINES_TOGETHER = 4096  # lines, at the most, that `translate` reads before it writes their translations
 
@@ -186,7 +187,7 @@ def evaluate(
         raise RunError("--source and --reference go together: the sentences, and what they should become")
     if source and reference:
         start_tensorflow()
-        from translator.report import read_test_files
+        from translator.evaluation.test_set import read_test_files
 
         pairs, more_references = read_test_files(source, reference)
         report = _evaluate(folder, pairs, config, beam, tokenize, more_references)
@@ -245,7 +246,7 @@ def export(
 ) -> None:
     """Write a SavedModel, text in and text out, that needs only tensorflow and tensorflow_text."""
     start_tensorflow()
-    from translator.export import export_saved_model
+    from translator.export.saved_model import export_saved_model
 
     with console.status(Text(f"exporting {run} …")):
         export_saved_model(run, output, beam)
@@ -320,7 +321,7 @@ def _evaluate(
     more_references: Sequence[Sequence[str]] = (),
 ) -> "Report":
     from translator.decoding.translator import Translator
-    from translator.report import evaluate
+    from translator.evaluation.test_set import evaluate
 
     translator = Translator.load(folder.path, beam)
     with progress(console, "translating the test set") as show:

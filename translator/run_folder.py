@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from translator.config import Config, MayChange, load_config, save_config
-from translator.config_changes import changes
+from translator.config.changes import changes
+from translator.config.load import load_config, save_config
+from translator.config.schema import Config, MayChange
 from translator.errors import TranslatorError
 from translator.lock import LOCK, locked
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tokenizers import tokenizer_of
-from translator.config import TokenizerConfig
+from translator.config.schema import TokenizerConfig
 from translator.data import batches as batches_module
 from translator.data.batches import (
     Batch,
@@ -27,7 +27,8 @@ from translator.data.batches import (
 )
 from translator.data.sampling import Sampling
 from translator.data.store import Counts, Sequences, TokenStore
-from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, Tokenizer
+from translator.data.tokenizer import Tokenizer
+from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID
 
 
 def store_of(pairs: Sequence[tuple[Sequence[int], Sequence[int]]], *sizes: int) -> TokenStore:

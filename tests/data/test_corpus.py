@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translator.config import CorpusConfig, DataConfig
+from translator import grammar
+from translator.config.schema import CorpusConfig, DataConfig
 from translator.data import corpus as corpus_module
-from translator.data import grammar
 from translator.data.corpus import CorpusError, SentencePair, corpus_files, read_lines, sentence_pairs
 
 

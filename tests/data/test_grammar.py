@@ -10,9 +10,9 @@ import zlib
 
 import pytest
 
-from translator.data import grammar
-from translator.data.grammar import adverbials, english, frames, german, lexicon, nominals, phrases, sentences, splits
-from translator.data.grammar.clauses import (
+from translator import grammar
+from translator.grammar import adverbials, english, frames, german, lexicon, nominals, phrases, sentences, splits
+from translator.grammar.clauses import (
     MODALS,
     Clause,
     english_question,
@@ -20,7 +20,7 @@ from translator.data.grammar.clauses import (
     german_main,
     german_subordinate,
 )
-from translator.data.grammar.phrases import THIS, A, Nominal, Phrase, noun_phrase, pronoun, pronoun_for
+from translator.grammar.phrases import THIS, A, Nominal, Phrase, noun_phrase, pronoun, pronoun_for
 
 VERBS = {
     verb.english: verb
@@ -335,7 +335,7 @@ def test_the_relative_clause_of_a_subject_is_inside_and_that_of_an_object_behind
 
 def test_the_same_seed_gives_the_same_text_in_another_process():
     code = (
-        "import itertools, sys, zlib; from translator.data.grammar import sentence_pairs; "
+        "import itertools, sys, zlib; from translator.grammar import sentence_pairs; "
         "text = repr(list(itertools.islice(sentence_pairs('test', 5), 500))); "
         "print(zlib.crc32(text.encode()))"
     )

@@ -10,13 +10,15 @@ import pytest
 
 from tests.hostile import contents
 from tests.tokenizers import tokenizer_of
-from translator.config import Config, CorpusConfig, DataConfig, load_config
+from translator.config.load import load_config
+from translator.config.schema import Config, CorpusConfig, DataConfig
 from translator.data import prepare as prepare_module
 from translator.data.corpus import CorpusError
 from translator.data.prepare import prepare, prepare_tokenizers, read_all, require_evaluation_corpora
 from translator.data.store import open_store
-from translator.data.tokenizer import UNK_ID, TokenizerError
+from translator.data.tokenizer import TokenizerError
 from translator.run_folder import RunError, RunFolder
+from translator.vocabulary import UNK_ID
 
 # In training alone: lower case. In validation and test alone: Ω and Ψ.
 TRAIN_EN = ["one two seven", "two three", "", "three one eleven one", "twelve"] * 8

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.tokenizers import tokenizer_of
-from translator.config import CorpusConfig, DataConfig, TokenizerConfig
+from translator.config.schema import CorpusConfig, DataConfig, TokenizerConfig
 from translator.data.provenance import described, place_of
 from translator.data.store import Counts, Sequences, TokenStore
 

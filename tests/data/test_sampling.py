@@ -10,11 +10,12 @@ import pytest
 import sentencepiece
 
 from tests.tokenizers import tokenizer_of
-from translator.config import TokenizerConfig
+from translator.config.schema import TokenizerConfig
 from translator.data import sampling as sampling_module
 from translator.data.sampling import NBEST, Drawn, Sampling
 from translator.data.store import Sequences
-from translator.data.tokenizer import UNK_ID, Tokenizer, TokenizerError
+from translator.data.tokenizer import Tokenizer, TokenizerError
+from translator.vocabulary import UNK_ID
 
 RNG = random.Random(5)
 SYLLABLES = ["haus", "boot", "baum", "kind", "mann", "frau", "see", "berg", "rot", "blau"]

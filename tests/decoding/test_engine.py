@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from translator.config import ModelConfig, SearchConfig
-from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID
+from translator.config.schema import ModelConfig, SearchConfig
 from translator.decoding.engine import SPECIAL_IDS, search_function
 from translator.decoding.search import Hypotheses, beam_search, greedy_search
 from translator.model.transformer import Encoded, Transformer
+from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
 V = 9
 SOURCE = tf.constant([[4, 5, 6, EOS_ID], [8, EOS_ID, PAD_ID, PAD_ID], [7, 5, EOS_ID, PAD_ID]])

@@ -7,8 +7,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from translator.decoding import graph_pieces
 from translator.decoding.pieces import Cutter
+from translator.export import graph_pieces
 
 WORDS = ["▁a", "▁b", "▁the", "▁Bob", "▁Mr", "▁I", "▁5", "▁", "▁„", "▁(", "▁.", "▁»", "▁Mr."]
 PARTS = ["a", "b", "er", "A", "3", "x" * 40, "<unk>", "\u0301", "\u200d", "-"]

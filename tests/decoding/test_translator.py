@@ -9,14 +9,17 @@ import pytest
 import tensorflow as tf
 
 from tests.tokenizers import tokenizer_of
-from translator.config import Config, TokenizerConfig, save_config
+from translator.config.load import save_config
+from translator.config.schema import Config, TokenizerConfig
 from translator.data.prepare import load_tokenizers
-from translator.data.tokenizer import EOS_ID, PAD_ID, Tokenizer
+from translator.data.tokenizer import Tokenizer
 from translator.decoding.pieces import Cutter
 from translator.decoding.search import Hypotheses
-from translator.decoding.translator import Translator, build_model
+from translator.decoding.translator import Translator
+from translator.model.build import build_model
 from translator.model.weights import WeightsError, get_weights, write_weights
 from translator.run_folder import RunError, RunFolder
+from translator.vocabulary import EOS_ID, PAD_ID
 
 GENERATOR = random.Random(3)
 WORDS = ["".join(GENERATOR.choices("abdeginorst", k=GENERATOR.randint(2, 6))) for _ in range(60)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from translator.config import ModelConfig
+from translator.config.schema import ModelConfig
 from translator.model.dropout import Dropout
 from translator.model.layers import (
     LAYER_NORM_EPSILON,

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from translator.config import Config
+from translator.config.schema import Config
 from translator.data.batches import pad
 from translator.data.tokenizer import Tokenizer
-from translator.decoding.translator import build_model
+from translator.model.build import build_model
 from translator.model.positions import LearnedPositions, SinusoidalPositions
 from translator.training.step import loss_sums
 

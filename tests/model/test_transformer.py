@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from translator.config import ModelConfig
-from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID
+from translator.config.schema import ModelConfig
 from translator.model.attention import causal_mask
 from translator.model.dropout import Dropout
 from translator.model.transformer import Transformer, weight_shapes
+from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID
 
 D, F, H, V, LAYERS = 8, 12, 2, 11, 2
 MAX_POSITIONS = 4  # fewer than T: learned positions must go past their table
@@ -113,12 +113,12 @@ def test_decoding_step_by_step_equals_decoding_at_once(choices: tuple[str, str, 
     # Sentence b's hypotheses lie side by side: b · W, …, b · W + W − 1.
     target = tf.concat([TARGET[:1], TARGET[2:], TARGET[1:], TARGET[:2]], 0)[: B * width]
     at_once = model(tf.repeat(SOURCE, width, 0), target)
-    encoded, pasts = model.encode(SOURCE), model.empty_pasts(tf.constant(B * width))
+    encoded, cache = model.encode(SOURCE), model.empty_cache(tf.constant(B * width))
     for t in range(T):
-        logits, pasts = model.decode_step(target[:, t], tf.constant(t), encoded, pasts)
+        logits, cache, _ = model.decode_step(target[:, t], tf.constant(t), encoded, cache)
         assert logits.dtype == tf.float32
         np.testing.assert_allclose(logits, at_once[:, t], atol=2e-5)
-        assert {tuple(part.shape) for past in pasts for part in past} == {(B * width, H, t + 1, D // H)}
+        assert {tuple(part.shape) for past in cache for part in past} == {(B * width, H, t + 1, D // H)}
 
 
 def test_a_graph_of_unknown_sizes_equals_eager():

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from translator.config import ModelConfig
+from translator.config.schema import ModelConfig
 from translator.model.transformer import Transformer
 from translator.model.weights import (
     WeightsError,

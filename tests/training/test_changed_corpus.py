@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from tests.toy_language import CONFIG, write_language
-from translator.config import Config
+from translator.config.schema import Config
 from translator.data.batches import Position
 from translator.data.prepare import prepare
 from translator.run_folder import RunFolder

@@ -17,7 +17,8 @@ import tensorflow as tf
 from rich.console import Console
 
 from tests.toy_language import metrics, metrics_without_clock, write_language
-from translator.config import Config, load_config
+from translator.config.load import load_config
+from translator.config.schema import Config
 from translator.data.prepare import prepare
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from translator.data.tokenizer import PAD_ID
 from translator.training.loss import cross_entropy
+from translator.vocabulary import PAD_ID
 
 N, D, V = 7, 5, 11
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from translator.config import TrainConfig
+from translator.config.schema import TrainConfig
 from translator.training.optimizer import Schedule, make_optimizer
 
 

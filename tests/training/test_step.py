@@ -21,12 +21,12 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from translator.config import ModelConfig, TrainConfig  # noqa: E402
+from translator.config.schema import ModelConfig, TrainConfig  # noqa: E402
 from translator.data.batches import pad  # noqa: E402
-from translator.data.tokenizer import PAD_ID  # noqa: E402
 from translator.model.transformer import Transformer  # noqa: E402
 from translator.training.optimizer import Adam, make_optimizer  # noqa: E402
 from translator.training.step import Update, loss_sums, make_update  # noqa: E402
+from translator.vocabulary import PAD_ID  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 VOCABULARY = 23

@@ -7,14 +7,14 @@ import pytest
 import tensorflow as tf
 
 from tests.tokenizers import tokenizer_of
-from translator.config import DataConfig, ModelConfig, TokenizerConfig
+from translator.config.schema import DataConfig, ModelConfig, TokenizerConfig
 from translator.data.prepare import read_all
 from translator.data.provenance import places
-from translator.data.tokenizer import PAD_ID
 from translator.decoding.search import Hypotheses
 from translator.decoding.translator import Translator
 from translator.model.transformer import Transformer
 from translator.training.validation import Validator
+from translator.vocabulary import PAD_ID
 
 WORDS = "one two three four five six seven"
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 from translator.data.corpus import CorpusError
 from translator.data.sampling import Sampling
 from translator.data.store import Sequences, TokenStore
-from translator.data.tokenizer import BOS_ID, EOS_ID, PAD_ID
+from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID
 
 # Rows of an epoch that are sorted by length at once.
 SORTED_TOGETHER = 2**20

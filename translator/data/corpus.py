@@ -22,8 +22,8 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from translator.config import CorpusConfig, DataConfig
-from translator.data import grammar
+from translator import grammar
+from translator.config.schema import CorpusConfig, DataConfig
 from translator.errors import TranslatorError, shell_quoted
 from translator.files import read_file
 from translator.text_files import GZIP_START, what_else_it_is

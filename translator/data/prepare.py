@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pydantic
 
-from translator.config import Config, CorpusConfig, DataConfig
+from translator.config.schema import Config, CorpusConfig, DataConfig
 from translator.data.corpus import CorpusError, SentencePair, corpus_files, sentence_pairs
 from translator.data.store import TokenStore, open_store, write_store
 from translator.data.tokenizer import Tokenizer, train_tokenizer

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from translator.config import CorpusConfig, DataConfig
+from translator.config.schema import CorpusConfig, DataConfig
 from translator.data.corpus import sentence_pairs
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from translator.data.store import Sequences
-from translator.data.tokenizer import WORD_START, Tokenizer, TokenizerError
+from translator.data.tokenizer import Tokenizer, TokenizerError
+from translator.vocabulary import WORD_START
 
 NBEST = 64  # likeliest segmentations that a sentence's is drawn from (l of Kudo, 2018, §3.1)
 DROPOUT_DRAWS = 32  # segmentations of a word by BPE-dropout that its own is drawn from

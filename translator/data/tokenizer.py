@@ -19,17 +19,15 @@ import sentencepiece
 from google.protobuf.message import DecodeError
 from sentencepiece import sentencepiece_model_pb2
 
-from translator.config import Normalization, TokenizerConfig
+from translator.config.schema import Normalization, TokenizerConfig
 from translator.errors import TranslatorError
 from translator.files import read_file, write_file
-
-PAD_ID, BOS_ID, EOS_ID, UNK_ID = 0, 1, 2, 3
+from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID, WORD_START
 
 # Training looks at no more than the start of a line: memory stays bounded, and SentencePiece skips long lines silently.
 TRAINING_CHARACTERS = 4096
 # Part of what training computes, not of how fast: sums are added up in as many parts, whatever the number of cores.
 TRAINING_THREADS = 16
-WORD_START = "▁"
 
 # What `keep` changes: a line stays one line for every reader, and characters that nobody sees or types go.
 KEPT_BUT = {chr(code): " " for code in (*range(0x09, 0x0E), 0x85, 0x2028, 0x2029)} | {

@@ -7,7 +7,7 @@ that divides what is left most evenly. A period after initials or up to three co
 (`J.`, `z.B.`, `Mr.`, `5.`), and before a word in lower case an end is a doubtful one, between sentence and clause.
 
 All that the rule asks of a subword stands in tables, one row for each subword of the vocabulary, so that a graph can
-follow it too (`translator.decoding.graph_pieces`). A *place* is what lies between two neighbouring tokens.
+follow it too (`translator.export.graph_pieces`). A *place* is what lies between two neighbouring tokens.
 """
 
 import enum
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from translator.data.tokenizer import WORD_START
+from translator.vocabulary import WORD_START
 
 
 class Place(enum.IntEnum):

@@ -8,17 +8,18 @@ from typing import Any
 
 import tensorflow as tf
 
-from translator.config import Config, ModelConfig, SearchConfig
+from translator.config.schema import Config, SearchConfig
 from translator.data.batches import length_sorted, pad
 from translator.data.prepare import load_tokenizers
-from translator.data.tokenizer import PAD_ID, Tokenizer
+from translator.data.tokenizer import Tokenizer
 from translator.decoding.engine import search_function
 from translator.decoding.pieces import Cutter
 from translator.decoding.search import Hypotheses
 from translator.languages import writes_no_spaces
-from translator.model.transformer import Transformer, weight_shapes
-from translator.model.weights import read_shapes, read_weights, require_finite, require_shapes, set_weights
+from translator.model.build import load_model
+from translator.model.transformer import Transformer
 from translator.run_folder import RunError, RunFolder
+from translator.vocabulary import PAD_ID
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +70,7 @@ class Translator:
         if not run.model.is_file():
             raise RunError(f"{path} has no model yet: its training has not come to an end. `translator train` goes on")
         source, target = load_tokenizers(run)
-        require_model_of(config, source, target, run.model)
-        model = build_model(config, source, target)
-        weights = read_weights(run.model)
-        require_finite(weights, run.model)
-        set_weights(model.trainable_variables, weights, run.model)
+        model = load_model(config, source, target, run.model)
         search = config.search.model_copy(update={} if beam_size is None else {"beam_size": beam_size})
         return cls.of_model(model, source, target, config, search)
 
@@ -160,21 +157,3 @@ def open_graph(path: Path) -> Any:
         return tf.saved_model.load(str(path))
     except Exception as error:  # TensorFlow raises what it likes of a damaged one
         raise RunError(f"{path} cannot be read as an exported model: {error}") from error
-
-
-def build_model(config: Config, source: Tokenizer, target: Tokenizer, precision: str = "float32") -> Transformer:
-    """A Transformer with random weights, of the sizes that a run needs."""
-    return Transformer(*_sizes(config, source, target), precision)
-
-
-def require_model_of(config: Config, source: Tokenizer, target: Tokenizer, weights: Path) -> None:
-    """Raises a WeightsError unless a file has the weights of `build_model`, before memory is taken for any.
-
-    Configuration and weights may come from a stranger: it is the file's size that bounds the model's.
-    """
-    require_shapes(weight_shapes(*_sizes(config, source, target)), read_shapes(weights), weights)
-
-
-def _sizes(config: Config, source: Tokenizer, target: Tokenizer) -> tuple[ModelConfig, int, int, int]:
-    # BOS or EOS comes to the longest sentence, so that training reaches every row of learned positions.
-    return config.model, source.vocabulary_size, target.vocabulary_size, config.data.max_tokens + 1

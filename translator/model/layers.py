@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from translator.config import ModelConfig
+from translator.config.schema import ModelConfig
 from translator.model.attention import Attended, CrossAttention, KeysValues, SelfAttention
 from translator.model.dropout import Dropout
 from translator.model.linear import Linear, sum_rows

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from translator.config import ModelConfig
-from translator.data.tokenizer import PAD_ID
+from translator.config.schema import ModelConfig
 from translator.model.attention import KeysValues, causal_mask, padding_mask
 from translator.model.dropout import Dropout
 from translator.model.layers import Decoded, DecoderLayer, EncoderLayer, LayerNormalization, build_all
 from translator.model.positions import LearnedPositions, SinusoidalPositions
+from translator.vocabulary import PAD_ID
 
 
 class Encoded(NamedTuple):
@@ -32,6 +32,14 @@ class States(NamedTuple):
 
     output: tf.Tensor  # [B, T, D]; `Transformer.logits` takes any rows of it
     layers: tuple[Decoded, ...]  # with their attention weights and pasts
+
+
+class DecoderStep(NamedTuple):
+    """What the decoder says after one token more of each hypothesis."""
+
+    logits: tf.Tensor  # float32 [B · W, V], of the next token
+    cache: tuple[KeysValues, ...]  # of each decoder layer, with this token in it
+    attention: tuple[tf.Tensor, ...]  # of each decoder layer, over the source: [B, H, W, S]
 
 
 class Embedding(keras.layers.Layer):
@@ -141,33 +149,35 @@ class Transformer(keras.Model):
         return States(x if self.decoder_norm is None else self.decoder_norm(x), tuple(decoded))
 
     def decode_step(
-        self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, pasts: tuple[KeysValues, ...]
-    ) -> tuple[tf.Tensor, tuple[KeysValues, ...]]:
+        self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[KeysValues, ...]
+    ) -> DecoderStep:
         """Reads one token more of each hypothesis.
 
         Args:
             token_ids: int32 [B · W], the hypotheses of a sentence side by side.
             position: int32 scalar t, the same for all.
             encoded: the B sentences.
-            pasts: of each decoder layer, [B · W, H, t, K] twice; `empty_pasts` to begin with.
-
-        Returns:
-            Logits of the next token, float32 [B · W, V], and the pasts with this token in them.
+            cache: of each decoder layer, [B · W, H, t, K] twice; `empty_cache` to begin with.
         """
         x = self.target_embedding(token_ids[:, None]) + self.target_positions(position[None])
-        new_pasts = []
-        for layer, memory, past in zip(self.decoder_layers, encoded.memories, pasts, strict=True):
-            decoded = layer(x, memory=memory, source_mask=encoded.mask, past=past)
-            x = decoded.output
-            new_pasts.append(decoded.past)
+        decoded = []
+        for layer, memory, past in zip(self.decoder_layers, encoded.memories, cache, strict=True):
+            decoded.append(layer(x, memory=memory, source_mask=encoded.mask, past=past))
+            x = decoded[-1].output
         x = x if self.decoder_norm is None else self.decoder_norm(x)
-        return self.logits(x[:, 0]), tuple(new_pasts)
+        pasts, attention = tuple(d.past for d in decoded), tuple(d.cross_weights for d in decoded)
+        return DecoderStep(self.logits(x[:, 0]), pasts, attention)
 
-    def empty_pasts(self, hypotheses: tf.Tensor) -> tuple[KeysValues, ...]:
+    def empty_cache(self, hypotheses: tf.Tensor) -> tuple[KeysValues, ...]:
         """What `decode_step` begins with, for so many hypotheses."""
         config = self.config
         nothing = tf.zeros([hypotheses, config.num_heads, 0, config.d_model // config.num_heads], self.compute_dtype)
         return tuple(KeysValues(nothing, nothing) for _ in self.decoder_layers)
+
+    def cache_shapes(self) -> tuple[KeysValues, ...]:
+        """The shapes of a cache as it is at any step: None where it grows, or has as many rows as hypotheses."""
+        shape = tf.TensorShape([None, self.config.num_heads, None, self.config.d_model // self.config.num_heads])
+        return tuple(KeysValues(shape, shape) for _ in self.decoder_layers)
 
     def logits(self, states: tf.Tensor) -> tf.Tensor:
         """Scores of every subword: [N, D] in the compute dtype -> float32 [N, V]."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from translator.config import Config, TrainConfig
+from translator.config.schema import Config, TrainConfig
 from translator.training.checkpoints import TrainingState, Validation
 
 Figure = Literal["bleu", "loss"]

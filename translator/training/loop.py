@@ -16,16 +16,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from translator.config import Config
+from translator.config.schema import Config
 from translator.data.batches import Position, TrainingBatches
 from translator.data.prepare import read_all
 from translator.data.provenance import described, places
 from translator.data.sampling import Sampling
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
-from translator.decoding.translator import Translator, build_model, require_model_of
+from translator.decoding.translator import Translator
 from translator.errors import TranslatorError
 from translator.files import room_for
+from translator.model.build import build_model, require_model_of
 from translator.model.weights import write_weights
 from translator.run_folder import RunFolder
 from translator.training.checkpoints import Checkpoints, TrainingState, Validation

@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from translator.data.tokenizer import PAD_ID
+from translator.vocabulary import PAD_ID
 
 TINY = 1e-37  # the smallest power of ten that float32 and bfloat16 hold as a normal number: others count as 0
 

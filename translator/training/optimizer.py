@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from translator.config import TrainConfig
+from translator.config.schema import TrainConfig
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from translator.data.tokenizer import PAD_ID
 from translator.training.step import StepSums, Update
+from translator.vocabulary import PAD_ID
 
 
 class SplittingUpdate:

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from translator.config import TrainConfig
-from translator.data.tokenizer import PAD_ID
+from translator.config.schema import TrainConfig
 from translator.model.dropout import Dropout
 from translator.model.transformer import Transformer
 from translator.training.loss import cross_entropy
 from translator.training.optimizer import Adam
+from translator.vocabulary import PAD_ID
 
 
 class StepSums(NamedTuple):

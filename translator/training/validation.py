@@ -9,7 +9,7 @@ import tensorflow as tf
 from translator.data.batches import length_sorted, pad
 from translator.data.corpus import SentencePair
 from translator.decoding.translator import Translator
-from translator.evaluation import corpus_bleu
+from translator.evaluation.scores import corpus_bleu
 from translator.model.transformer import Transformer
 from translator.training.checkpoints import Validation
 from translator.training.step import loss_sums

@@ -3,10 +3,10 @@
 from functools import cache
 from typing import NamedTuple, Protocol
 
-from translator.data.grammar import adverbials, english, german, lexicon
-from translator.data.grammar.clauses import MODALS, Clause, Modal, Tense
-from translator.data.grammar.lexicon import Adjective, Verb
-from translator.data.grammar.nominals import (
+from translator.grammar import adverbials, english, german, lexicon
+from translator.grammar.clauses import MODALS, Clause, Modal, Tense
+from translator.grammar.lexicon import Adjective, Verb
+from translator.grammar.nominals import (
     is_person,
     is_quantified,
     recipient,
@@ -15,8 +15,8 @@ from translator.data.grammar.nominals import (
     takes_kein,
     verbal_object,
 )
-from translator.data.grammar.phrases import NOTHING, Nominal, Phrase
-from translator.data.grammar.splits import Chooser
+from translator.grammar.phrases import NOTHING, Nominal, Phrase
+from translator.grammar.splits import Chooser
 
 TENSES: dict[str, tuple[Tense | None, ...]] = {
     "activity": ("past", "past", "past", "progressive", "present", "present", "future", None),

@@ -3,8 +3,8 @@
 The main clause is built around the split's own kernel, the other clause around one of training or around none.
 """
 
-from translator.data.grammar import frames, lexicon
-from translator.data.grammar.clauses import (
+from translator.grammar import frames, lexicon
+from translator.grammar.clauses import (
     Clause,
     Tense,
     english_statement,
@@ -12,10 +12,10 @@ from translator.data.grammar.clauses import (
     german_main,
     german_subordinate,
 )
-from translator.data.grammar.lexicon import Verb
-from translator.data.grammar.nominals import PERSONAL_PRONOUNS, is_person, subject
-from translator.data.grammar.phrases import NOTHING, Nominal, Phrase, pronoun_for
-from translator.data.grammar.splits import Chooser
+from translator.grammar.lexicon import Verb
+from translator.grammar.nominals import PERSONAL_PRONOUNS, is_person, subject
+from translator.grammar.phrases import NOTHING, Nominal, Phrase, pronoun_for
+from translator.grammar.splits import Chooser
 
 BECAUSE = Phrase("because", "weil")
 ALTHOUGH = Phrase("although", "obwohl")

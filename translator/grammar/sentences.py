@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Iterator
 
-from translator.data.grammar import adverbials, frames, lexicon
-from translator.data.grammar.clauses import Clause, Tense, english_question, english_statement, finish, german_main
-from translator.data.grammar.compounds import (
+from translator.grammar import adverbials, frames, lexicon
+from translator.grammar.clauses import Clause, Tense, english_question, english_statement, finish, german_main
+from translator.grammar.compounds import (
     condition,
     contrast,
     doubt,
     reason,
     report,
 )
-from translator.data.grammar.nominals import ONLY_ONE, existing, is_quantified, subject
-from translator.data.grammar.phrases import (
+from translator.grammar.nominals import ONLY_ONE, existing, is_quantified, subject
+from translator.grammar.phrases import (
     HOW_MANY,
     NOTHING,
     WHICH,
@@ -23,8 +23,8 @@ from translator.data.grammar.phrases import (
     noun_phrase,
     pronoun_for,
 )
-from translator.data.grammar.relatives import with_relative_clause
-from translator.data.grammar.splits import SPLITS, Chooser
+from translator.grammar.relatives import with_relative_clause
+from translator.grammar.splits import SPLITS, Chooser
 
 WHO = Nominal("who", "wer", 2)
 WHEN, WHERE, WHY = Phrase("when", "wann"), Phrase("where", "wo"), Phrase("why", "warum")

@@ -1,9 +1,9 @@
 """Adverbials of time and place, in both languages."""
 
-from translator.data.grammar import english, german, lexicon
-from translator.data.grammar.lexicon import PLACES, Case, Place
-from translator.data.grammar.phrases import THE, Phrase, attribute, noun_phrase
-from translator.data.grammar.splits import Chooser
+from translator.grammar import english, german, lexicon
+from translator.grammar.lexicon import PLACES, Case, Place
+from translator.grammar.phrases import THE, Phrase, attribute, noun_phrase
+from translator.grammar.splits import Chooser
 
 PLACE_OF = {place.noun: place for place in PLACES}
 MINUTES = (0, 0, 5, 10, 15, 20, 30, 30, 30, 40, 45, 50, 55)

@@ -10,7 +10,7 @@ from typing import Any
 
 from translator.data.corpus import CorpusError, SentencePair, read_lines
 from translator.decoding.translator import Translator
-from translator.evaluation import Scores, require_tokenizer, score
+from translator.evaluation.scores import Scores, require_tokenizer, score
 from translator.files import write_file
 
 

@@ -16,14 +16,15 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from translator.config import DataConfig
+from translator.config.schema import DataConfig
 from translator.data.corpus import CorpusError, sentence_pairs
-from translator.data.tokenizer import EOS_ID, PAD_ID, Tokenizer
-from translator.decoding import graph_pieces
+from translator.data.tokenizer import Tokenizer
 from translator.decoding.search import Hypotheses
 from translator.decoding.translator import Translator, open_graph
 from translator.errors import TranslatorError
+from translator.export import graph_pieces
 from translator.run_folder import RunFolder
+from translator.vocabulary import EOS_ID, PAD_ID
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
 """Which noun phrases serve as subjects and objects: determiner, number and adjectives chosen to suit the noun."""
 
-from translator.data.grammar.german import Person
-from translator.data.grammar.lexicon import WITH_OWNER, Case, Gender, Noun, Verb, nouns
-from translator.data.grammar.phrases import (
+from translator.grammar.german import Person
+from translator.grammar.lexicon import WITH_OWNER, Case, Gender, Noun, Verb, nouns
+from translator.grammar.phrases import (
     BARE,
     EVERY,
     MANY,
@@ -21,7 +21,7 @@ from translator.data.grammar.phrases import (
     possessive_of,
     pronoun,
 )
-from translator.data.grammar.splits import Chooser
+from translator.grammar.splits import Chooser
 
 OWNERS = (MY, MY, YOUR, OUR)
 PERSONAL_PRONOUNS = (

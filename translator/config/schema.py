@@ -4,16 +4,12 @@ A configuration is a YAML file. `extends: other.yaml` starts from another file, 
 `key=value` overrides come last. Each attribute's docstring below is the reference that `translator config` prints.
 """
 
-import difflib
 import enum
-import os
-import re
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import pydantic
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -28,20 +24,10 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from translator.config_names import OTHER_NAMES
-from translator.config_yaml import MOST_NESTED, YamlError, dump_yaml, not_text, parse_yaml, shown
 from translator.errors import TranslatorError
-from translator.files import read_file, write_file
-from translator.text_files import what_else_it_is
 
-# What pydantic calls the branches of "a number or auto" in the places of its errors.
-NUMBER_BRANCH, AUTO_BRANCH = "constrained-int", "literal['auto']"
 Normalization = Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "keep"]
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
-
-# Past these a file is no configuration.
-MOST_BYTES = 2**16
-MOST_PARENTS = 32  # files that extend one another
 
 CORPORA = ("data.train", "data.validation", "data.test")
 
@@ -73,15 +59,15 @@ class Section(BaseModel):
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
         annotation = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, bool) and annotation is not bool and not {int, float}.isdisjoint(_types_in(annotation)):
+        if isinstance(value, bool) and annotation is not bool and not {int, float}.isdisjoint(types_in(annotation)):
             raise PydanticCustomError("number_type", "input should be a number")
         return value
 
 
-def _types_in(annotation: Any) -> Iterator[Any]:
+def types_in(annotation: Any) -> Iterator[Any]:
     yield annotation
     for argument in typing.get_args(annotation):
-        yield from _types_in(argument)
+        yield from types_in(argument)
 
 
 class CorpusConfig(Section):
@@ -124,13 +110,13 @@ class CorpusConfig(Section):
         return {key: value for key, value in serialize(self).items() if value is not None}
 
 
-def _as_corpora(value: Any) -> Any:
+def as_corpora(value: Any) -> Any:
     """Lets a corpus be written as a string or a mapping, and a single one without a list."""
     corpora = value if isinstance(value, list | tuple) else [value]
     return [{"files": corpus} if isinstance(corpus, str) else corpus for corpus in corpora]
 
 
-Corpora = Annotated[tuple[CorpusConfig, ...], BeforeValidator(_as_corpora), Field(min_length=1)]
+Corpora = Annotated[tuple[CorpusConfig, ...], BeforeValidator(as_corpora), Field(min_length=1)]
 
 
 class DataConfig(Section):
@@ -355,188 +341,12 @@ class Config(Section):
         return self
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
-    """Reads a YAML file, what it extends, and `key.path=value` overrides.
-
-    Raises:
-        ConfigError: naming every problem found, each with its key and the file it stands in.
-    """
-    tree, origins = _read_with_parents(path, ())
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        keys = key.split(".")
-        if not equals or not key:
-            raise ConfigError(f"--set {override}: expected key=value, as in train.max_steps=1000")
-        if len(keys) > MOST_NESTED:
-            raise ConfigError(f"--set {override}: unknown key; none has as many as {len(keys)} parts")
-        hint = f'; for the shell the whole goes in another pair of quotes: --set "{key}=…"'
-        _override(tree, keys, _parsed(text, f"--set {override}", hint), origins, f"--set {override}")
-    return _validated(tree, origins, str(path))
-
-
-def save_config(config: Config, path: Path) -> None:
-    """Writes the resolved configuration; `load_config` gives an equal one back."""
-    write_file(path, dump_config(config).encode())
-
-
-def dump_config(config: Config) -> str:
-    """The resolved configuration as YAML, every key present."""
-    return dump_yaml(config.model_dump(mode="json"))
-
-
-def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Reads a file over the one that it extends; `origins` tells which file each key comes from."""
-    try:
-        resolved = Path(os.path.realpath(path))
-        if resolved in children:
-            raise ConfigError(f"{path} extends itself, by way of {' → '.join(str(child) for child in children)}")
-        if len(children) > MOST_PARENTS:
-            raise ConfigError(f"{children[0]} extends more than {MOST_PARENTS} files, by way of {children[1]}")
-        content = read_file(path, MOST_BYTES)
-        if what := what_else_it_is(content, path):
-            raise ConfigError(f"{path} {what}")
-        text = content.decode("utf-8")
-    except FileNotFoundError:
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], 1)
-        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
-        raise ConfigError(f"there is no configuration {path}{hint}") from None
-    except UnicodeDecodeError as error:
-        byte = f"byte {error.start + 1}, 0x{error.object[error.start]:02x}"
-        raise ConfigError(f"{path} cannot be read: {byte}, is not UTF-8; save the file in UTF-8") from None
-    except (OSError, ValueError) as error:  # or no name for a file
-        raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    own = _parsed(text, str(path))
-    if not isinstance(own, dict):
-        raise ConfigError(
-            f"{path} must hold keys and values, as in `train: {{max_steps: 1000}}`; found {shown(own):.80}"
-        )
-    parent = own.pop("extends", None)
-    if parent is not None and not isinstance(parent, str):
-        raise ConfigError(f"{path}: extends names one file; found {shown(parent):.80}")
-    tree, origins = _read_with_parents(path.parent / parent, (*children, resolved)) if parent else ({}, {})
-    _merge(tree, own, origins, str(path))
-    return tree, origins
-
-
-def _parsed(text: str, where: str, hint: str = "") -> Any:
-    try:
-        return parse_yaml(text)
-    except YamlError as error:
-        raise ConfigError(f"{where}: {error}{hint}") from error
-
-
-def _override(tree: dict[str, Any], keys: Sequence[str], value: Any, origins: dict[str, str], origin: str) -> None:
-    """Lays a value upon the place in `tree` that its keys lead to, be it inside of a corpus."""
-    for depth, key in enumerate(keys[:-1], 1):
-        path = ".".join(keys[:depth])
-        origins[path] = origin
-        inner = tree.get(key)
-        if path in CORPORA and len(_as_corpora(inner)) == 1:
-            (inner,) = _as_corpora(inner)
-        if not isinstance(inner, dict | None):
-            raise ConfigError(f"{origin}: {path} is {shown(inner)}, which has no keys; set {path} as a whole")
-        tree[key] = inner or {}
-        tree = tree[key]
-    _merge(tree, {keys[-1]: value}, origins, origin, "".join(f"{key}." for key in keys[:-1]))
-
-
-def _merge(tree: dict[str, Any], over: dict[str, Any], origins: dict[str, str], origin: str, prefix: str = "") -> None:
-    """Lays `over` upon `tree`, in place: mappings key by key, anything else whole, and so a corpus."""
-    for key, value in over.items():
-        path = f"{prefix}{key}"
-        both = isinstance(value, dict) and isinstance(tree.get(key), dict)
-        if path in CORPORA or not both:
-            tree[key] = {} if isinstance(value, dict) else value
-            for replaced in [name for name in origins if name.startswith(f"{path}.")]:
-                del origins[replaced]
-        origins[path] = origin
-        if isinstance(value, dict):
-            _merge(tree[key], value, origins, origin, f"{path}.")
-
-
-def _validated(tree: dict[str, Any], origins: dict[str, str], path: str) -> Config:
-    try:
-        return Config.model_validate(tree)
-    except pydantic.ValidationError as error:
-        problems = [
-            _problem(details, origins, path) for details in error.errors() if details["loc"][-1:] != (AUTO_BRANCH,)
-        ]
-        raise ConfigError(*dict.fromkeys(problems)) from None
-
-
-def _problem(details: Any, origins: dict[str, str], path: str) -> str:
-    """One line for one of pydantic's errors: file, key, what was expected and found."""
-    location = [part for part in details["loc"] if part != NUMBER_BRANCH and not str(part).startswith("function-")]
-    key = ".".join(str(part) for part in location)
-    # A corpus has its number in a place of pydantic's, but not in a file where it is the only one.
-    places = (location[:length] for length in range(len(location), 0, -1))
-    known = (".".join(map(str, parts)) for place in places for parts in (place, _names(place)))
-    where = next((origins[name] for name in known if name in origins), path)
-    if details["type"] == "extra_forbidden":
-        return f"{where}: unknown key {key}; {_known_key(location)}"
-    if details["type"] == "missing":
-        return f"{where}: {key} is missing"
-    return f"{where}: {key + ': ' if key else ''}{_said(details, location, where)}"
-
-
-def _said(details: Any, location: Sequence[Any], where: str) -> str:
-    """What one of pydantic's errors says is wrong with a value, and what was found."""
-    kind, value = details["type"], details["input"]
-    key = ".".join(map(str, location))
-    message = details["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    if kind == "value_error":
-        return message
-    if kind in ("string_type", "path_type"):
-        by_override = where.startswith(f"--set {key}=") and not isinstance(value, dict)
-        how = f'--set "{key}={{}}"' if by_override else f"{location[-1]}: {{}}"
-        return not_text(value, how if isinstance(location[-1], str) else "{}")
-    if kind in ("model_type", "model_attributes_type"):
-        message = "expected keys and values, with a space after each colon"
-    return f"{message}; found {shown(value):.80}{_how_to_leave_out(location, value)}"
-
-
-def _how_to_leave_out(location: Sequence[Any], value: Any) -> str:
-    """A hint for who means null, in a setting that takes it."""
-    field = _section_around(location).model_fields.get(".".join(map(str, location[-1:])))
-    is_meant = value is False or str(value).lower() in ("none", "no", "off", "false")
-    return "; null leaves it out" if is_meant and field and type(None) in _types_in(field.annotation) else ""
-
-
-def _known_key(location: Sequence[Any]) -> str:
-    """The key that an unknown one was meant for: by another tool's name, in another section, or misspelled."""
-    name = str(location[-1])
-    if missing_space := re.fullmatch(r"([\w.]+):(.+)", name):
-        return f"a colon needs a space after it: `{missing_space[1]}: {missing_space[2]}`"
-    plain = name.lower().replace("-", "_")
-    siblings = list(_section_around(location).model_fields)
-    elsewhere = [key for key in _keys(Config) if key.endswith(f".{plain}")]
-    if plain not in siblings and (ours := OTHER_NAMES.get(plain) or " or ".join(elsewhere)):
-        section = ".".join(_names(location[:-1]))
-        return "did you mean {}?".format(re.sub(rf"(?<![\w.]){re.escape(section)}[.](?=\w+\b(?!\.))", "", ours))
-    near = difflib.get_close_matches(plain, siblings, 1, 0.5)
-    return f"did you mean {near[0]}?" if near else f"known here: {', '.join(siblings)}"
-
-
-def _names(location: Sequence[Any]) -> list[str]:
-    return [part for part in location if isinstance(part, str)]
-
-
-def _section_around(location: Sequence[Any]) -> type[Section]:
-    """The section in which the last part of a key's path stands."""
-    section: type[Section] = Config
-    for part in location[:-1]:
-        if isinstance(part, str) and part in section.model_fields:
-            section = section_of(section.model_fields[part].annotation) or section
-    return section
-
-
-def _keys(section: type[Section], prefix: str = "") -> Iterator[str]:
+def keys_of(section: type[Section], prefix: str = "") -> Iterator[str]:
     """Every key of a section and of those in it, with dots."""
     for name, field in section.model_fields.items():
         yield f"{prefix}{name}"
         if inner := section_of(field.annotation):
-            yield from _keys(inner, f"{prefix}{name}.")
+            yield from keys_of(inner, f"{prefix}{name}.")
 
 
 def may_change(field: FieldInfo, around: MayChange) -> MayChange:

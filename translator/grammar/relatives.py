@@ -2,13 +2,13 @@
 
 from functools import cache
 
-from translator.data.grammar import german, lexicon
-from translator.data.grammar.clauses import Clause, Tense, english_statement, german_subordinate
-from translator.data.grammar.frames import motion, predicative, transitive
-from translator.data.grammar.lexicon import Case, Noun, Verb
-from translator.data.grammar.nominals import is_owned, subject
-from translator.data.grammar.phrases import Nominal, Phrase, adjectives_seen
-from translator.data.grammar.splits import Chooser, split_of
+from translator.grammar import german, lexicon
+from translator.grammar.clauses import Clause, Tense, english_statement, german_subordinate
+from translator.grammar.frames import motion, predicative, transitive
+from translator.grammar.lexicon import Case, Noun, Verb
+from translator.grammar.nominals import is_owned, subject
+from translator.grammar.phrases import Nominal, Phrase, adjectives_seen
+from translator.grammar.splits import Chooser, split_of
 
 
 @cache

@@ -8,10 +8,10 @@ subordinate clause has it at the end of the right bracket, and a yes/no question
 from functools import cache
 from typing import Literal, NamedTuple
 
-from translator.data.grammar import english, german
-from translator.data.grammar.german import Person
-from translator.data.grammar.lexicon import Verb
-from translator.data.grammar.phrases import NOTHING, Nominal, Phrase
+from translator.grammar import english, german
+from translator.grammar.german import Person
+from translator.grammar.lexicon import Verb
+from translator.grammar.phrases import NOTHING, Nominal, Phrase
 
 Tense = Literal["present", "progressive", "past", "future"]
 """German has one present for two of English. Its past is the Perfekt, but *war*, *hatte* and the modals' Präteritum."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TypeVar
 
-from translator.data.grammar.lexicon import Adjective, Noun, Verb
+from translator.grammar.lexicon import Adjective, Noun, Verb
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT_SHARE = 20

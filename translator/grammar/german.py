@@ -6,7 +6,7 @@ Paradigms are laid out as in a school grammar. What no rule gives stands in `lex
 from functools import cache
 from typing import Literal
 
-from translator.data.grammar.lexicon import Adjective, Case, Noun, Verb, words
+from translator.grammar.lexicon import Adjective, Case, Noun, Verb, words
 
 Form = Literal["m", "f", "n", "p"]
 """What articles and adjectives agree with: a gender in the singular, or the plural, which has none."""

@@ -5,7 +5,7 @@ Rules and not a dictionary: they hold for the words of `lexicon`, which lists wh
 
 from functools import cache
 
-from translator.data.grammar.lexicon import Verb, words
+from translator.grammar.lexicon import Verb, words
 
 VOWELS = "aeiou"
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal, NamedTuple
 
-from translator.data.grammar import english, german
-from translator.data.grammar.german import Form, Person
-from translator.data.grammar.lexicon import ADJECTIVES, PREDICATIVE, Adjective, Case, Gender, Noun
-from translator.data.grammar.splits import Chooser, split_of
+from translator.grammar import english, german
+from translator.grammar.german import Form, Person
+from translator.grammar.lexicon import ADJECTIVES, PREDICATIVE, Adjective, Case, Gender, Noun
+from translator.grammar.splits import Chooser, split_of
 
 
 class Phrase(NamedTuple):

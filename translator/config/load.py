@@ -1,0 +1,128 @@
+"""Reads configurations: YAML files, what they extend, and `key=value` overrides; every problem is told at once."""
+
+import difflib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from translator.config.problems import AUTO_BRANCH, problem
+from translator.config.schema import CORPORA, Config, ConfigError, as_corpora
+from translator.config.yaml_text import MOST_NESTED, YamlError, dump_yaml, parse_yaml, shown
+from translator.files import read_file, write_file
+from translator.text_files import what_else_it_is
+
+# Past these a file is no configuration.
+MOST_BYTES = 2**16
+MOST_PARENTS = 32  # files that extend one another
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Reads a YAML file, what it extends, and `key.path=value` overrides.
+
+    Raises:
+        ConfigError: naming every problem found, each with its key and the file it stands in.
+    """
+    tree, origins = _read_with_parents(path, ())
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        keys = key.split(".")
+        if not equals or not key:
+            raise ConfigError(f"--set {override}: expected key=value, as in train.max_steps=1000")
+        if len(keys) > MOST_NESTED:
+            raise ConfigError(f"--set {override}: unknown key; none has as many as {len(keys)} parts")
+        hint = f'; for the shell the whole goes in another pair of quotes: --set "{key}=…"'
+        _override(tree, keys, _parsed(text, f"--set {override}", hint), origins, f"--set {override}")
+    return _validated(tree, origins, str(path))
+
+
+def save_config(config: Config, path: Path) -> None:
+    """Writes the resolved configuration; `load_config` gives an equal one back."""
+    write_file(path, dump_config(config).encode())
+
+
+def dump_config(config: Config) -> str:
+    """The resolved configuration as YAML, every key present."""
+    return dump_yaml(config.model_dump(mode="json"))
+
+
+def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Reads a file over the one that it extends; `origins` tells which file each key comes from."""
+    try:
+        resolved = Path(os.path.realpath(path))
+        if resolved in children:
+            raise ConfigError(f"{path} extends itself, by way of {' → '.join(str(child) for child in children)}")
+        if len(children) > MOST_PARENTS:
+            raise ConfigError(f"{children[0]} extends more than {MOST_PARENTS} files, by way of {children[1]}")
+        content = read_file(path, MOST_BYTES)
+        if what := what_else_it_is(content, path):
+            raise ConfigError(f"{path} {what}")
+        text = content.decode("utf-8")
+    except FileNotFoundError:
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], 1)
+        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
+        raise ConfigError(f"there is no configuration {path}{hint}") from None
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.start + 1}, 0x{error.object[error.start]:02x}"
+        raise ConfigError(f"{path} cannot be read: {byte}, is not UTF-8; save the file in UTF-8") from None
+    except (OSError, ValueError) as error:  # or no name for a file
+        raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    own = _parsed(text, str(path))
+    if not isinstance(own, dict):
+        raise ConfigError(
+            f"{path} must hold keys and values, as in `train: {{max_steps: 1000}}`; found {shown(own):.80}"
+        )
+    parent = own.pop("extends", None)
+    if parent is not None and not isinstance(parent, str):
+        raise ConfigError(f"{path}: extends names one file; found {shown(parent):.80}")
+    tree, origins = _read_with_parents(path.parent / parent, (*children, resolved)) if parent else ({}, {})
+    _merge(tree, own, origins, str(path))
+    return tree, origins
+
+
+def _parsed(text: str, where: str, hint: str = "") -> Any:
+    try:
+        return parse_yaml(text)
+    except YamlError as error:
+        raise ConfigError(f"{where}: {error}{hint}") from error
+
+
+def _override(tree: dict[str, Any], keys: Sequence[str], value: Any, origins: dict[str, str], origin: str) -> None:
+    """Lays a value upon the place in `tree` that its keys lead to, be it inside of a corpus."""
+    for depth, key in enumerate(keys[:-1], 1):
+        path = ".".join(keys[:depth])
+        origins[path] = origin
+        inner = tree.get(key)
+        if path in CORPORA and len(as_corpora(inner)) == 1:
+            (inner,) = as_corpora(inner)
+        if not isinstance(inner, dict | None):
+            raise ConfigError(f"{origin}: {path} is {shown(inner)}, which has no keys; set {path} as a whole")
+        tree[key] = inner or {}
+        tree = tree[key]
+    _merge(tree, {keys[-1]: value}, origins, origin, "".join(f"{key}." for key in keys[:-1]))
+
+
+def _merge(tree: dict[str, Any], over: dict[str, Any], origins: dict[str, str], origin: str, prefix: str = "") -> None:
+    """Lays `over` upon `tree`, in place: mappings key by key, anything else whole, and so a corpus."""
+    for key, value in over.items():
+        path = f"{prefix}{key}"
+        both = isinstance(value, dict) and isinstance(tree.get(key), dict)
+        if path in CORPORA or not both:
+            tree[key] = {} if isinstance(value, dict) else value
+            for replaced in [name for name in origins if name.startswith(f"{path}.")]:
+                del origins[replaced]
+        origins[path] = origin
+        if isinstance(value, dict):
+            _merge(tree[key], value, origins, origin, f"{path}.")
+
+
+def _validated(tree: dict[str, Any], origins: dict[str, str], path: str) -> Config:
+    try:
+        return Config.model_validate(tree)
+    except pydantic.ValidationError as error:
+        problems = [
+            problem(details, origins, path) for details in error.errors() if details["loc"][-1:] != (AUTO_BRANCH,)
+        ]
+        raise ConfigError(*dict.fromkeys(problems)) from None

@@ -1,0 +1,40 @@
+"""A run's model: built with random weights, or with those of a file."""
+
+from pathlib import Path
+
+from translator.config.schema import Config, ModelConfig
+from translator.data.tokenizer import Tokenizer
+from translator.model.transformer import Transformer, weight_shapes
+from translator.model.weights import read_shapes, read_weights, require_finite, require_shapes, set_weights
+
+
+def build_model(config: Config, source: Tokenizer, target: Tokenizer, precision: str = "float32") -> Transformer:
+    """A Transformer with random weights, of the sizes that a run needs."""
+    return Transformer(*_sizes(config, source, target), precision)
+
+
+def load_model(config: Config, source: Tokenizer, target: Tokenizer, weights: Path) -> Transformer:
+    """A Transformer with the weights of a file, which are looked at before memory is taken for any.
+
+    Raises:
+        WeightsError: the file is not of `build_model`'s model, or holds NaN or infinite numbers.
+    """
+    require_model_of(config, source, target, weights)
+    model = build_model(config, source, target)
+    arrays = read_weights(weights)
+    require_finite(arrays, weights)
+    set_weights(model.trainable_variables, arrays, weights)
+    return model
+
+
+def require_model_of(config: Config, source: Tokenizer, target: Tokenizer, weights: Path) -> None:
+    """Raises a WeightsError unless a file has the weights of `build_model`, before memory is taken for any.
+
+    Configuration and weights may come from a stranger: it is the file's size that bounds the model's.
+    """
+    require_shapes(weight_shapes(*_sizes(config, source, target)), read_shapes(weights), weights)
+
+
+def _sizes(config: Config, source: Tokenizer, target: Tokenizer) -> tuple[ModelConfig, int, int, int]:
+    # BOS or EOS comes to the longest sentence, so that training reaches every row of learned positions.
+    return config.model, source.vocabulary_size, target.vocabulary_size, config.data.max_tokens + 1
