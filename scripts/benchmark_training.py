@@ -278,7 +278,7 @@ def measure_validation(config: str, overrides: list[str], run: str, steps: int) 
     trainer = _Trainer(config, overrides, run, None)
     for batch in trainer.first_batches(steps):
         trainer.update(*batch).tokens.numpy()
-    from translator.data.prepare import read_all
+    from translator.data.corpora.formats import read_all
     from translator.decoding.translator import Translator
     from translator.model.build import build_model
     from translator.training.validation import Validator

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from tests.hostile import BYTES, DAMAGE, LONG_TEXT, SENTENCES, TEXT, VOCABULARY, Damage, budget, clear_errors, contents
 from translator.config.schema import Config, DataConfig
 from translator.data.batches import Position, TrainingBatches
-from translator.data.corpus import MOST_LINE_BYTES, CorpusError, SentencePair, read_lines, sentence_pairs
+from translator.data.corpora.base import CorpusError, SentencePair
+from translator.data.corpora.formats import open_corpus
+from translator.data.corpora.lines import MOST_LINE_BYTES, read_lines
 from translator.data.prepare import prepare
 from translator.data.sampling import Sampling
 from translator.errors import TranslatorError
@@ -41,7 +43,7 @@ def pairs_or_error(data: DataConfig) -> list[SentencePair] | str:
     """What comes of reading a corpus in `root`, which reading must not change."""
     before, pairs = contents(data.root), []
     with clear_errors(CorpusError, data.root) as lines:
-        pairs = list(sentence_pairs(data.train[0], data))
+        pairs = list(open_corpus(data.train[0], data).pairs())
     assert contents(data.root) == before
     return lines[0] if lines else pairs
 
@@ -89,7 +91,7 @@ def test_a_damaged_archive_is_pairs_or_one_line_that_names_it(lines: int, damage
     damage(path)
     data = data_of(path.parent, {"tsv": path.name})
     with clear_errors(CorpusError, path):
-        pairs = list(sentence_pairs(data.train[0], data))
+        pairs = list(open_corpus(data.train[0], data).pairs())
         assert pairs[:lines] == [(str(i), str(i * i)) for i in range(lines)] or path.stat().st_size == 0
 
 
@@ -108,13 +110,13 @@ def test_a_pipe_or_a_device_is_no_corpus(tmp_path: Path, corpus: dict[str, str])
     with pytest.raises(
         CorpusError, match=r"(pipe\w*|/dev/zero) is a pipe or a device; a corpus .* is read more than once"
     ):
-        next(sentence_pairs(data.train[0], data))
+        next(open_corpus(data.train[0], data).pairs())
 
 
 @pytest.mark.parametrize("name", ["huggingface:evil", "kaggle:evil", "someone:evil"])
 def test_a_data_set_of_a_namespace_is_code_from_elsewhere_and_not_run(tmp_path: Path, name: str):
     message = pairs_or_error(data_of(tmp_path, {"tfds": name}))
-    assert "a name with a namespace stands for code from elsewhere, which is not run" in message
+    assert "a name with a namespace stands for third-party code, which is not run" in message
 
 
 @pytest.mark.parametrize("feature", [{"type": "evil.Text", "content": {}}, {"pythonClassName": "evil.Text"}])
@@ -126,7 +128,7 @@ def test_a_prepared_data_set_imports_no_module_that_it_names(
     (tmp_path / "dataset_info.json").write_text('{"name": "mine", "version": "1.0.0", "fileFormat": "tfrecord"}')
     (tmp_path / "features.json").write_text(json.dumps(feature))
     message = pairs_or_error(data_of(tmp_path, {"tfds": "."}))
-    assert "features.json names the class evil.Text, which is code from elsewhere and not run" in message
+    assert "features.json names the class evil.Text, which is third-party code and not run" in message
 
 
 # Lines without end

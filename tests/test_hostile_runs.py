@@ -23,7 +23,8 @@ from tests.hostile import BYTES, DAMAGE, SENTENCES, TEXT, VOCABULARY, Damage, an
 from translator.cli import main
 from translator.config.load import load_config, save_config
 from translator.config.schema import Config
-from translator.data.prepare import Input, prepare
+from translator.data.inputs import Input
+from translator.data.prepare import prepare
 from translator.data.store import open_store
 from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.decoding.search import Hypotheses

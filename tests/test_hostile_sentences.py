@@ -16,7 +16,8 @@ from tests.tokenizers import tokenizer_of
 from translator import cli
 from translator.cli import LINES_TOGETHER
 from translator.config.schema import Config, TokenizerConfig
-from translator.data.corpus import MOST_LINE_BYTES, SentencePair
+from translator.data.corpora.base import SentencePair
+from translator.data.corpora.lines import MOST_LINE_BYTES
 from translator.decoding.search import Hypotheses
 from translator.decoding.translator import Translator
 from translator.evaluation.scores import score

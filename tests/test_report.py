@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.toy_language import written
-from translator.data.corpus import CorpusError, SentencePair
+from translator.data.corpora.base import CorpusError, SentencePair
 from translator.evaluation.scores import EvaluationError
 from translator.evaluation.test_set import evaluate, read_test_files
 

@@ -395,7 +395,7 @@ def test_eval_takes_a_test_set_from_where_it_is_now_and_keeps_the_report_that_wa
         (tmp_path / f"test.{language}").write_bytes((folder / f"test.{language}").read_bytes())
     before = (trained / "report" / "scores.json").read_bytes()
     shown = fails(monkeypatch, capsys, "eval", str(trained), "--set", "data.root=/nowhere")
-    assert "there is no file /nowhere/test.en, which data.test.files leads to" in shown
+    assert "there is no file /nowhere/test.en, which data.test.files names" in shown
     monkeypatch.setattr(sys, "argv", ["translator", "eval", str(trained), "--set", f"data.root={tmp_path}", "--json"])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -443,7 +443,7 @@ def test_a_corpus_that_is_missing_is_named_with_its_key(
         "--set",
         "data.train=trian.{lang}",
     ]
-    assert f"there is no file {folder}/trian.en, which data.train.files leads to; near it: train.en" in fails(
+    assert f"there is no file {folder}/trian.en, which data.train.files names; similar names: train.en" in fails(
         monkeypatch, capsys, *arguments
     )
 
@@ -454,7 +454,7 @@ def test_a_test_set_that_is_missing_is_named_before_anything_is_prepared(
 ):
     run = tmp_path / "run"
     arguments = [command, str(folder / "numbers.yaml"), "--run", str(run), "--set", "data.test=tset.{lang}"]
-    assert f"there is no file {folder}/tset.en, which data.test.files leads to; near it: test.en" in fails(
+    assert f"there is no file {folder}/tset.en, which data.test.files names; similar names: test.en" in fails(
         monkeypatch, capsys, *arguments
     )
     assert not (run / "config.yaml").exists()

@@ -36,7 +36,7 @@ from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
 
 if TYPE_CHECKING:
-    from translator.data.corpus import SentencePair
+    from translator.data.corpora.base import SentencePair
     from translator.evaluation.test_set import Report
 
 LINES_TOGETHER = 4096  # lines, at the most, that `translate` reads before it writes their translations
@@ -106,7 +106,8 @@ def train(
     """Train a model, or go on training it; then score it on the test set."""
     resolved, folder = _asked_for(config, overrides, settings, run)
     start_tensorflow(cpu_devices=sum(name.startswith("CPU") for name in resolved.train.devices or []))
-    from translator.data.prepare import open_prepared, prepare, require_evaluation_corpora
+    from translator.data.preflight import require_evaluation_corpora
+    from translator.data.prepare import open_prepared, prepare
     from translator.training.loop import Training
     from translator.training.progress import TrainingProgress
     from translator.training.workers import Workers
@@ -151,7 +152,8 @@ def prepare(
 ) -> None:
     """Learn the vocabulary and encode the training corpus ahead of `train`, which does it by itself when needed."""
     resolved, folder = _asked_for(config, overrides, settings, run)
-    from translator.data.prepare import prepare, require_evaluation_corpora
+    from translator.data.preflight import require_evaluation_corpora
+    from translator.data.prepare import prepare
 
     began = time.monotonic()
     require_evaluation_corpora(resolved.data)
@@ -300,7 +302,7 @@ def _evaluate_run(
 ) -> "Report":
     """Scores the test set of a configuration; the report stays in the run folder if it is to be kept."""
     start_tensorflow()
-    from translator.data.prepare import read_all
+    from translator.data.corpora.formats import read_all
 
     if not config.data.test:
         raise RunError(f"{folder.config} names no data.test; give --source and --reference")

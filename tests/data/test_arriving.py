@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.hostile import BYTES, budget, standard_input
 from translator.data.arriving import READ_BYTES, arriving_lines
-from translator.data.corpus import MOST_LINE_BYTES, CorpusError, read_lines
+from translator.data.corpora.base import CorpusError
+from translator.data.corpora.lines import MOST_LINE_BYTES, read_lines
 
 
 class Pipe:

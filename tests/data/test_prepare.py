@@ -12,9 +12,12 @@ from tests.hostile import contents
 from tests.tokenizers import tokenizer_of
 from translator.config.load import load_config
 from translator.config.schema import Config, CorpusConfig, DataConfig
+from translator.data import inputs as inputs_module
 from translator.data import prepare as prepare_module
-from translator.data.corpus import CorpusError
-from translator.data.prepare import prepare, prepare_tokenizers, read_all, require_evaluation_corpora
+from translator.data.corpora.base import CorpusError
+from translator.data.corpora.formats import read_all
+from translator.data.preflight import require_evaluation_corpora
+from translator.data.prepare import prepare, prepare_tokenizers
 from translator.data.store import open_store
 from translator.data.tokenizer import TokenizerError
 from translator.run_folder import RunError, RunFolder
@@ -203,7 +206,7 @@ def test_a_file_that_was_touched_but_not_changed_is_not_encoded_again(
 
 def test_a_file_that_is_as_it_was_is_not_read_again(root: Path, run: RunFolder, monkeypatch: pytest.MonkeyPatch):
     prepare(config_of(root), run)
-    monkeypatch.setattr(prepare_module, "sha256", None)
+    monkeypatch.setattr(inputs_module, "sha256", None)
     _, store = prepare(config_of(root), run)
     assert len(store) == 32
 
@@ -255,7 +258,7 @@ def test_an_empty_evaluation_corpus_is_an_error_that_names_it(root: Path):
     write(root / "val.en", [])
     write(root / "val.de", [])
     config = config_of(root)
-    with pytest.raises(CorpusError, match=r"val\.\{lang\}.*no sentence in it"):
+    with pytest.raises(CorpusError, match=r"val\.en and .*val\.de: there is no sentence pair"):
         read_all(config.data.validation, config.data)
 
 
@@ -285,7 +288,7 @@ def test_a_corpus_that_changed_under_a_trained_run_is_refused_unless_agreed_to(
     with pytest.raises(RunError) as caught:
         prepare(config_of(root), trained)
     assert str(caught.value).startswith(
-        f"{trained.path} was trained on other data: {root / 'train.de'} has changed. Put back"
+        f"{trained.path} was trained on other data: {root / 'train.de'} has changed. Restore the files"
     )
     assert "by --set data.on_change=continue" in str(caught.value)
     assert contents(trained.path) == before
@@ -313,17 +316,17 @@ def test_a_corpus_that_is_gone_is_missed_only_where_it_is_read(
     _, store = prepare(config_of(root), trained)
     assert len(store) == 32
     assert [record.getMessage() for record in caplog.records] == [
-        f"{root / name} is gone; going on with what was encoded of it" for name in ("train.en", "train.de")
+        f"{root / name} is gone; continuing with the encoded copy of it" for name in ("train.en", "train.de")
     ]
     prepare(config_of(root), trained)
     shutil.rmtree(trained.data)
-    with pytest.raises(CorpusError, match=rf"there is no file {root / 'train.en'}, which data.train.files leads to"):
+    with pytest.raises(CorpusError, match=rf"there is no file {root / 'train.en'}, which data.train.files names"):
         prepare(config_of(root), trained)
 
 
 def test_half_of_a_corpus_that_is_gone_is_a_change(root: Path, trained: RunFolder):
     (root / "train.de").unlink()
-    with pytest.raises(RunError, match=rf"trained on other data: {root / 'train.de'} is gone\. Put back"):
+    with pytest.raises(RunError, match=rf"trained on other data: {root / 'train.de'} is gone\. Restore the files"):
         prepare(config_of(root), trained)
 
 
@@ -344,7 +347,7 @@ def test_a_tfds_folder_that_changes_under_a_trained_run_is_refused(root: Path, r
     prepare(config, run)
     path = next(path for path in sorted(folder.iterdir()) if path.suffix != ".json")
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    with pytest.raises(RunError, match=f"trained on other data: {path} has changed\\. Put back"):
+    with pytest.raises(RunError, match=f"trained on other data: {path} has changed\\. Restore the files"):
         prepare(config, run)
 
 
@@ -385,7 +388,7 @@ def numbers_translate() -> Any:
 def test_of_many_files_that_changed_some_are_named_and_the_rest_counted(root: Path, trained: RunFolder):
     inputs = json.loads(trained.inputs.read_text())
     trained.inputs.write_text(json.dumps(inputs + [inputs[0] | {"name": f"{i}", "path": f"{i}.rec"} for i in range(7)]))
-    with pytest.raises(RunError, match=r"other data: 0.rec is gone; .*; 4.rec is gone and 2 more\. Put back"):
+    with pytest.raises(RunError, match=r"other data: 0.rec is gone; .*; 4.rec is gone and 2 more\. Restore the files"):
         prepare(config_of(root), trained)
 
 
@@ -400,7 +403,7 @@ def test_other_weights_of_corpora_need_no_encoding(root: Path, run: RunFolder, m
 def test_a_vocabulary_that_is_gone_is_not_learned_anew_under_a_trained_run(root: Path, trained: RunFolder):
     path = trained.tokenizer("target")
     path.unlink()
-    with pytest.raises(RunError, match=f"^{path} is gone, which {trained.path} was trained with; put it back"):
+    with pytest.raises(RunError, match=f"^{path} is gone, which {trained.path} was trained with; restore it"):
         prepare(config_of(root), trained)
 
 
@@ -415,7 +418,7 @@ def evaluation_of(root: Path, **corpora: Any) -> DataConfig:
 @pytest.mark.parametrize(
     ("corpus", "message"),
     [
-        ("nowhere.{lang}", r"there is no file .*nowhere.en, which data.\w+.1.files leads to"),
+        ("nowhere.{lang}", r"there is no file .*nowhere.en, which data.\w+.1.files names"),
         ("uneven.{lang}", r"uneven.en has 1 lines but .*uneven.de has 2"),
         ("late.tsv", r"late.tsv:3: a line is source, tab, target"),
     ],
@@ -432,7 +435,7 @@ def test_a_fault_in_an_evaluation_corpus_is_found_before_training(root: Path, se
 
 def test_a_test_corpus_without_a_pair_is_found_before_training(root: Path):
     write(root / "empty.tsv", [])
-    with pytest.raises(CorpusError, match=r"empty\.tsv.*no sentence in it"):
+    with pytest.raises(CorpusError, match=r"empty\.tsv: there is no sentence pair"):
         require_evaluation_corpora(evaluation_of(root, test={"tsv": "empty.tsv"}))
 
 

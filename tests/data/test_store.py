@@ -9,7 +9,7 @@ import pytest
 from tests.tokenizers import tokenizer_of
 from translator.config.schema import TokenizerConfig
 from translator.data import store as store_module
-from translator.data.corpus import CorpusError, SentencePair
+from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.store import Counts, Sequences, TokenStore, open_store, write_store
 from translator.data.tokenizer import Tokenizer
 

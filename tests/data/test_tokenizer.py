@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.tokenizers import tokenizer_of
 from translator.config.schema import Normalization, TokenizerConfig
 from translator.data import tokenizer as tokenizer_module
-from translator.data.corpus import read_lines
+from translator.data.corpora.lines import read_lines
 from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 

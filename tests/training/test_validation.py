@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.tokenizers import tokenizer_of
 from translator.config.schema import DataConfig, ModelConfig, TokenizerConfig
-from translator.data.prepare import read_all
+from translator.data.corpora.formats import open_corpora, read_all
 from translator.data.provenance import places
 from translator.decoding.search import Hypotheses
 from translator.decoding.translator import Translator
@@ -42,7 +42,7 @@ def test_a_long_validation_source_is_named_once_with_file_line_and_length(
     translator = Translator(tokenizer, tokenizer, silent, most, 8)
     validator = Validator(Transformer(sizes, size, size, 99), translator, read_all(data.validation, data), "de", 0.1)
     with caplog.at_level(logging.WARNING):
-        validator.warn_of_pieces(places(data.validation, data))
+        validator.warn_of_pieces(places(open_corpora(data.validation, data)))
         for step in (1, 2):
             validator.validate(step)
     expected = f"{len(ids)} tokens, more than data.max_tokens {most}: validation translates it in pieces"

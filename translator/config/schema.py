@@ -30,6 +30,7 @@ Normalization = Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "keep"]
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 CORPORA = ("data.train", "data.validation", "data.test")
+CORPUS_FORMATS = ("files", "tsv", "tfds", "grammar")  # keys of a corpus, exactly one of which it has
 
 
 class MayChange(enum.IntEnum):
@@ -92,9 +93,14 @@ class CorpusConfig(Section):
     weight: UntilCheckpoint[float] = Field(1.0, gt=0.0, le=1000.0)
     """How often a training epoch goes through this corpus: 2 is twice, 0.5 another random half in each epoch."""
 
+    @property
+    def format(self) -> str:
+        """Which of `CORPUS_FORMATS` this corpus has."""
+        return next(key for key in CORPUS_FORMATS if getattr(self, key) is not None)
+
     @model_validator(mode="after")
     def _is_one_corpus(self) -> "CorpusConfig":
-        given = [kind for kind in ("files", "tsv", "tfds", "grammar") if getattr(self, kind) is not None]
+        given = [key for key in CORPUS_FORMATS if getattr(self, key) is not None]
         if len(given) != 1:
             whole = ", and replaces another as a whole" if self.model_fields_set and not given else ""
             found = " and ".join(given) or "none"

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Generator
 from pathlib import Path
 
-from translator.data.corpus import MOST_LINE_BYTES, read_lines
+from translator.data.corpora.lines import MOST_LINE_BYTES, read_lines
 
 STANDARD_INPUT = 0  # its descriptor
 READ_BYTES = 2**16

@@ -16,7 +16,7 @@ import numpy as np
 import pydantic
 import tensorflow as tf
 
-from translator.data.corpus import CorpusError
+from translator.data.corpora.base import CorpusError
 from translator.data.sampling import Sampling
 from translator.data.store import Sequences, TokenStore
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID

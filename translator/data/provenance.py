@@ -1,9 +1,8 @@
-"""From what training saw back to the corpus: which line of which file it was, and what it says."""
+"""From a row of the store back to the corpus: the file and line of a pair, and its text."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from translator.config.schema import CorpusConfig, DataConfig
-from translator.data.corpus import sentence_pairs
+from translator.data.corpora.base import Corpus
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
 
@@ -11,29 +10,29 @@ SHOWN_CHARACTERS = 200
 
 
 def described(
-    rows: Iterable[int], store: TokenStore, data: DataConfig, tokenizers: tuple[Tokenizer, Tokenizer]
+    rows: Iterable[int], store: TokenStore, corpora: Sequence[Corpus], tokenizers: tuple[Tokenizer, Tokenizer]
 ) -> Iterator[str]:
-    """A line for each of some rows of the store: `data/train.en.gz:17: A man …  |  Ein Mann …`."""
+    """A line for each of some rows of the store: `data/train.en.gz:17: A man …  |  Ein Mann …`.
+
+    Args:
+        rows: Row numbers.
+        store: The encoded corpora.
+        corpora: Those that the store was written from, in the same order.
+        tokenizers: Of the source and of the target.
+    """
     for row in rows:
         texts = (
             tokenizer.decode([sequences[row].tolist()])[0][:SHOWN_CHARACTERS]
             for tokenizer, sequences in zip(tokenizers, (store.source, store.target), strict=True)
         )
-        corpora = zip(data.train, store.corpora, strict=True)
-        # As Python's own number: a range looks for NumPy's one by one.
-        corpus = next(corpus for corpus, its_rows in corpora if int(row) in its_rows)
-        yield f"{place_of(corpus, data, int(store.numbers[row]))}: {'  |  '.join(texts)}"
+        of_corpora = zip(corpora, store.corpora, strict=True)
+        # As Python's own integer: a range searches for one of NumPy's element by element.
+        corpus = next(corpus for corpus, its_rows in of_corpora if int(row) in its_rows)
+        yield f"{corpus.place(int(store.numbers[row]))}: {'  |  '.join(texts)}"
 
 
-def places(corpora: Iterable[CorpusConfig], data: DataConfig) -> Iterator[str]:
-    """Where each pair of evaluation corpora stands, in the order of `read_all`, which leaves none out."""
+def places(corpora: Iterable[Corpus]) -> Iterator[str]:
+    """Where each pair of evaluation corpora stands, in the order of `read_all`."""
     for corpus in corpora:
-        for number, _ in enumerate(sentence_pairs(corpus, data), 1):
-            yield place_of(corpus, data, number)
-
-
-def place_of(corpus: CorpusConfig, data: DataConfig, number: int) -> str:
-    """Where the pair of that number, counted from 1, stands in a corpus."""
-    if name := corpus.files or corpus.tsv:
-        return f"{data.root / name.replace('{lang}', data.source)}:{number}"
-    return f"{corpus.tfds or f'grammar {corpus.grammar}'}, pair {number}"
+        for number, _ in enumerate(corpus.pairs(), 1):
+            yield corpus.place(number)

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pydantic
 
-from translator.data.corpus import CorpusError, SentencePair
+from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.tokenizer import Tokenizer
 from translator.files import read_file, write_file
 

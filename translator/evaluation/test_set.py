@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from translator.data.corpus import CorpusError, SentencePair, read_lines
+from translator.data.corpora.base import CorpusError, SentencePair
+from translator.data.corpora.lines import read_lines
 from translator.decoding.translator import Translator
 from translator.evaluation.scores import Scores, require_tokenizer, score
 from translator.files import write_file

@@ -17,7 +17,8 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from translator.config.schema import DataConfig
-from translator.data.corpus import CorpusError, sentence_pairs
+from translator.data.corpora.base import CorpusError
+from translator.data.corpora.formats import open_corpus
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.search import Hypotheses
 from translator.decoding.translator import Translator, open_graph
@@ -149,7 +150,7 @@ def _write(module: SavedTranslator, folder: Path) -> None:
 def _validation_sentences(data: DataConfig) -> list[str]:
     """The first few sentences that the run is validated on; none if the corpus has gone since."""
     try:
-        with contextlib.closing(sentence_pairs(data.validation[0], data)) as pairs:
+        with contextlib.closing(open_corpus(data.validation[0], data).pairs()) as pairs:
             return [pair.source for pair in itertools.islice(pairs, CHECKED_SENTENCES)]
     except CorpusError as error:
         log.warning("the export is checked on made-up sentences alone: %s", error)

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from translator.config.schema import Config
 from translator.data.batches import Position, TrainingBatches
-from translator.data.prepare import read_all
+from translator.data.corpora.formats import open_corpora, read_all
 from translator.data.provenance import described, places
 from translator.data.sampling import Sampling
 from translator.data.store import TokenStore
@@ -142,7 +142,8 @@ class Training:
             self.room = Room(self.checkpoints, self.progress.say, signals)
             self._open_logs()
             if self.workers.chief:
-                self.validator.warn_of_pieces(places(self.config.data.validation, self.config.data))
+                data = self.config.data
+                self.validator.warn_of_pieces(places(open_corpora(data.validation, data)))
             if self.endings and not self._is_validated:
                 self._end_where_it_stopped()
             if not self.endings:
@@ -382,7 +383,8 @@ class Training:
                 "among them"
             )
             if self.workers.chief:
-                for line in described(rows[:SHOWN_PAIRS], self.batches.store, self.config.data, self.tokenizers):
+                corpora = open_corpora(self.config.data.train, self.config.data)
+                for line in described(rows[:SHOWN_PAIRS], self.batches.store, corpora, self.tokenizers):
                     self.progress.say(f"    {line}")
 
     def _after_step(self, *, stopping: bool) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from translator.data.batches import length_sorted, pad
-from translator.data.corpus import SentencePair
+from translator.data.corpora.base import SentencePair
 from translator.decoding.translator import Translator
 from translator.evaluation.scores import corpus_bleu
 from translator.model.transformer import Transformer

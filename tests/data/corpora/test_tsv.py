@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+
+from tests.corpora import error_of, pairs_of, write_sides
+
+
+def test_a_tsv_line_is_source_tab_target(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_bytes(b"a b\tA\r\n\tB\n")
+    assert list(pairs_of({"tsv": "t.tsv"}, tmp_path)) == [("a b", "A"), ("", "B")]
+
+
+def test_a_tsv_is_read_as_a_pair_of_files_is(tmp_path: Path) -> None:
+    lines = [("a", "A"), ("", ""), (' "a', '"A ""B""" '), ("", "B"), ("c", "")]
+    for end in ("\n", "\r\n"):
+        write_sides(tmp_path, *("\ufeff" + "".join(line + end for line in side) for side in zip(*lines, strict=True)))
+        tsv = "\ufeff" + "".join((f"{source}\t{target}" if source or target else "") + end for source, target in lines)
+        (tmp_path / "t.tsv").write_bytes(tsv.encode())
+        assert list(pairs_of({"tsv": "t.tsv"}, tmp_path)) == list(pairs_of("t.{lang}", tmp_path)) == lines
+
+
+@pytest.mark.parametrize("line", ["", " ", "\t", " \t ", "\t\t\t", "\u3000"])
+def test_a_blank_tsv_line_is_a_pair_of_empty_sentences(tmp_path: Path, line: str) -> None:
+    (tmp_path / "t.tsv").write_text(f"a\tA\n{line}\nb\tB\n", encoding="utf-8")
+    source, blank, target = pairs_of({"tsv": "t.tsv"}, tmp_path)
+    assert (source, target) == (("a", "A"), ("b", "B"))
+    assert not "".join(blank).strip()
+
+
+def test_a_tsv_line_without_a_tab_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("a\tA\na b\n")
+    assert error_of(pairs_of({"tsv": "t.tsv"}, tmp_path)) == (
+        f"{tmp_path / 't.tsv'}:2: a line is source, tab, target; found 0 tabs in 'a b'"
+    )
+
+
+@pytest.mark.parametrize(("line", "tabs"), [("a\tA\t0.9", 2), ("a\tA\t", 2), ("7\ta\t8\tA", 3), ('"a\tb"\tA', 2)])
+def test_a_tsv_line_of_more_columns_is_named_for_only_the_user_knows_which_are_meant(
+    tmp_path: Path, line: str, tabs: int
+) -> None:
+    (tmp_path / "t.tsv").write_text(f"a\tA\n{line}\n")
+    assert error_of(pairs_of({"tsv": "t.tsv"}, tmp_path)) == (
+        f"{tmp_path / 't.tsv'}:2: a line is source, tab, target; found {tabs} tabs in {line!r}; "
+        "keep two of the columns, as `cut -f 1,2` does the first two"
+    )

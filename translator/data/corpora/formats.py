@@ -1,0 +1,56 @@
+"""From a configuration's corpora to their classes."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from translator.config.schema import CorpusConfig, DataConfig
+from translator.data.corpora.base import Corpus, CorpusError, FirstPairs, SentencePair
+from translator.data.corpora.files import FilesCorpus
+from translator.data.corpora.grammar import GrammarCorpus
+from translator.data.corpora.tfds import TfdsCorpus
+from translator.data.corpora.tsv import TsvCorpus
+
+# By the key of a corpus in a configuration: makes the corpus, given its section, the data section around it, and the
+# dotted key, such as `data.train.files`, that messages name.
+FORMATS: Mapping[str, Callable[[CorpusConfig, DataConfig, str], Corpus]] = MappingProxyType(
+    {"files": FilesCorpus.of, "tsv": TsvCorpus.of, "tfds": TfdsCorpus.of, "grammar": GrammarCorpus.of}
+)
+
+
+def open_corpus(corpus: CorpusConfig, data: DataConfig) -> Corpus:
+    """The corpus that a section of the configuration describes; nothing is read yet.
+
+    Args:
+        corpus: One of `data`'s corpora.
+        data: The languages, and the folder that relative paths start from.
+    """
+    opened = FORMATS[corpus.format](corpus, data, _key(corpus, data))
+    return opened if corpus.pairs is None else FirstPairs(opened, corpus.pairs)
+
+
+def open_corpora(corpora: Iterable[CorpusConfig], data: DataConfig) -> tuple[Corpus, ...]:
+    """Some of `data`'s corpora, in their order."""
+    return tuple(open_corpus(corpus, data) for corpus in corpora)
+
+
+def read_all(corpora: Sequence[CorpusConfig], data: DataConfig) -> list[SentencePair]:
+    """Every pair of evaluation corpora, in order; nothing is left out.
+
+    Raises:
+        CorpusError: A corpus cannot be read, or there is no pair in any of them.
+    """
+    opened = open_corpora(corpora, data)
+    pairs = [pair for corpus in opened for pair in corpus.pairs()]
+    if not pairs:
+        raise CorpusError(f"{', '.join(corpus.description for corpus in opened)}: there is no sentence pair")
+    return pairs
+
+
+def _key(corpus: CorpusConfig, data: DataConfig) -> str:
+    """The key of a corpus: `data.train.files`, or `data.train.1.files` in a list of several."""
+    for section in ("train", "validation", "test"):
+        corpora = getattr(data, section) or ()
+        for index, candidate in enumerate(corpora):
+            if candidate is corpus:
+                return ".".join(["data", section, *[str(index)] * (len(corpora) > 1), corpus.format])
+    return corpus.format

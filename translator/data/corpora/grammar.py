@@ -1,0 +1,48 @@
+"""The built-in grammar as a corpus."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from translator import grammar
+from translator.config.schema import CorpusConfig, DataConfig
+from translator.data.corpora.base import CorpusError, InputFile, SentencePair
+
+
+@dataclass(frozen=True)
+class GrammarCorpus:
+    """A split of the built-in grammar, English to German or German to English; endless.
+
+    Attributes:
+        split: One of `translator.grammar.SPLITS`.
+        source: The source language, `en` or `de`.
+        target: The other of the two.
+        key: The setting that names the split, for messages.
+    """
+
+    split: str
+    source: str
+    target: str
+    key: str
+
+    @classmethod
+    def of(cls, corpus: CorpusConfig, data: DataConfig, key: str) -> "GrammarCorpus":
+        return cls(str(corpus.grammar), data.source, data.target, key)
+
+    @property
+    def description(self) -> str:
+        return f"grammar {self.split}"
+
+    def pairs(self) -> Generator[SentencePair, None, None]:
+        if {self.source, self.target} != {"en", "de"}:
+            raise CorpusError(
+                f"{self.key}: the built-in grammar writes English and German, so data.source and data.target must be "
+                f"en and de or de and en; found {self.source} and {self.target}"
+            )
+        for english, german in grammar.sentence_pairs(self.split):
+            yield SentencePair(english, german) if self.source == "en" else SentencePair(german, english)
+
+    def inputs(self) -> list[InputFile]:
+        return []
+
+    def place(self, number: int) -> str:
+        return f"{self.description}, pair {number}"

@@ -1,0 +1,131 @@
+"""Lines of text files, plain or compressed, with each problem named by file and line."""
+
+import codecs
+import contextlib
+import difflib
+import functools
+import gzip
+import io
+import zlib
+from collections.abc import Generator
+from pathlib import Path
+from typing import Protocol
+
+from translator.data.corpora.base import CorpusError
+from translator.errors import shell_quoted
+from translator.text_files import GZIP_START, what_else_it_is
+
+# Of a line, its end included. A longer line is not a sentence, and one without an end would fill the memory.
+MOST_LINE_BYTES = 2**20
+
+
+class ByteLines(Protocol):
+    """The part of a binary file that `read_lines` uses: the next line with its end, at most `size` bytes of it."""
+
+    def readline(self, size: int, /) -> bytes: ...
+
+
+def read_lines(path: Path, stream: ByteLines | None = None) -> Generator[str, None, None]:
+    r"""Streams the lines of a UTF-8 text file without their ends; `.gz` is unzipped.
+
+    A line ends at "\n" or "\r\n" and nowhere else. U+2028, U+0085, form feeds and lone carriage returns are text, as
+    they are for `wc` and `paste`, so that line n of one file stays aligned with line n of the other. A byte order
+    mark at the start is dropped.
+
+    Args:
+        path: The file; with `stream`, only a name for messages.
+        stream: What to read in the file's place. It is left open.
+
+    Raises:
+        CorpusError: For a missing file, a broken archive, an endless line or a byte that is not UTF-8.
+    """
+    number = 0
+    try:
+        with _opened(path) if stream is None else contextlib.nullcontext(stream) as file:
+            for number, line in enumerate(iter(functools.partial(file.readline, MOST_LINE_BYTES + 1), b""), 1):
+                if number == 1 and (what := _what_else(line, path, stream is None)):
+                    raise CorpusError(f"{path} {what}")
+                if len(line) > MOST_LINE_BYTES:
+                    raise CorpusError(
+                        f"{path}:{number}: the line has more than {MOST_LINE_BYTES:,} bytes; write one sentence a line"
+                    )
+                if number == 1 and line == codecs.BOM_UTF8:
+                    continue  # some editors write an empty file so
+                if line.endswith(b"\n"):
+                    line = line[:-1].removesuffix(b"\r")
+                text = decoded(line, path, number)
+                yield text.removeprefix("\ufeff") if number == 1 else text
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (OSError, EOFError, zlib.error) as error:
+        if isinstance(error, gzip.BadGzipFile) and (what := _instead_of_gzip(path)):
+            raise CorpusError(f"{path}, despite its name, {what}") from None
+        reached = f"past line {number}" if number else "at all"
+        raise CorpusError(f"{path} cannot be read {reached}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def require_file(path: Path, key: str) -> None:
+    """Raises a CorpusError unless there is something at the path that can be read more than once.
+
+    Args:
+        path: What a corpus is to be read from.
+        key: The setting that names it.
+    """
+    require_lasting(path)
+    if not path.exists():
+        raise _missing(path, key)
+
+
+def require_lasting(path: Path) -> None:
+    """Raises a CorpusError for a pipe or a device.
+
+    The vocabulary, the store and each start of a run read a corpus again.
+    """
+    try:
+        if path.is_file() or path.is_dir() or not path.exists():
+            return
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}") from error
+    raise CorpusError(f"{path} is a pipe or a device; a corpus of a configuration is read more than once: name a file")
+
+
+def decoded(line: bytes, path: Path | str, number: int) -> str:
+    """A line of UTF-8 as text; a CorpusError names its file, its number and the first wrong byte."""
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{path}:{number}: byte {error.start + 1} of the line, 0x{line[error.start]:02x}, is not UTF-8; "
+            "convert the file to UTF-8, as `iconv -f LATIN1 -t UTF-8` does for Latin-1"
+        ) from None
+
+
+def _opened(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _what_else(first_line: bytes, path: Path, is_file: bool) -> str | None:
+    unpacked_by = "gunzip -c" if path.suffix == ".gz" else ""
+    return what_else_it_is(first_line, path if is_file else None, unpacked_by)
+
+
+def _instead_of_gzip(path: Path) -> str | None:
+    with path.open("rb") as file:
+        start = file.read(512)
+    if start.startswith(GZIP_START):
+        return None
+    return what_else_it_is(start, path) or (
+        "is not compressed with gzip; if it is text, rename it: "
+        f"mv {shell_quoted(path)} {shell_quoted(path.with_suffix(''))}"
+    )
+
+
+def _missing(path: Path, key: str | None = None) -> CorpusError:
+    """The error for a file that does not exist, with similar names in its folder."""
+    named_by = f", which {key} names" if key else ""
+    if not path.parent.is_dir():
+        return CorpusError(f"there is no file {path}{named_by}; there is no folder {path.parent}")
+    names = [neighbour.name for neighbour in path.parent.iterdir()]
+    twin = path.name.removesuffix(".gz") if path.suffix == ".gz" else f"{path.name}.gz"
+    near = dict.fromkeys([twin] * (twin in names) + difflib.get_close_matches(path.name, names))
+    return CorpusError(f"there is no file {path}{named_by}" + (f"; similar names: {', '.join(near)}" if near else ""))
