@@ -26,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from translator.config.changes import changes
+from translator.config.json_schema import json_schema
 from translator.config.load import dump_config, load_config
 from translator.config.reference import describe_settings
 from translator.config.schema import Config
@@ -261,8 +262,14 @@ def show_config(
     config: Annotated[Path | None, typer.Argument(help="A YAML file; none lists every setting.")] = None,
     overrides: Overrides = None,
     settings: Settings = None,
+    as_json_schema: Annotated[
+        bool, typer.Option("--json-schema", help="Print the JSON schema from which editors complete configurations.")
+    ] = False,
 ) -> None:
     """Print a configuration as it resolves, or, without one, every setting with its unit and default."""
+    if as_json_schema:
+        print(json.dumps(json_schema(), indent=1, ensure_ascii=False))
+        return
     if config:
         print(dump_config(load_config(config, [*(settings or []), *(overrides or [])])), end="")
         return

@@ -122,7 +122,13 @@ def as_corpora(value: Any) -> Any:
     return [{"files": corpus} if isinstance(corpus, str) else corpus for corpus in corpora]
 
 
-Corpora = Annotated[tuple[CorpusConfig, ...], BeforeValidator(as_corpora), Field(min_length=1)]
+# What `as_corpora` takes, for the JSON schema.
+CorporaInput = str | CorpusConfig | Annotated[list[str | CorpusConfig], Field(min_length=1)]
+Corpora = Annotated[
+    tuple[CorpusConfig, ...],
+    BeforeValidator(as_corpora, json_schema_input_type=CorporaInput),
+    Field(min_length=1),
+]
 
 
 class DataConfig(Section):
