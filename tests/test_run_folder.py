@@ -189,6 +189,21 @@ def test_a_folder_with_what_a_killed_first_command_left_can_be_claimed(run: RunF
     assert run.load_config() == config_of()
 
 
+def test_claiming_deletes_old_files_that_killed_processes_left_unfinished_and_no_others(run: RunFolder):
+    prepared(run, config_of())
+    run.report.mkdir()
+    old, young = run.report / "scores.json.0123abcd.partial", run.path / "inputs.json.4567cdef.partial"
+    kept = [young, run.report / "mine.partial", run.report / "notes.0123abcd.txt"]
+    for path in (old, *kept):
+        path.touch()
+        if path != young:
+            os.utime(path, (0, 0))
+    (run.path / "a.0123abcd.partial").mkdir()
+    run.claim(config_of())
+    assert not old.exists()
+    assert all(path.exists() for path in (*kept, run.path / "a.0123abcd.partial"))
+
+
 def test_a_folder_that_is_neither_empty_nor_a_run_is_refused(tmp_path: Path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunError, match=f"{tmp_path} is neither empty nor a run"):

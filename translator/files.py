@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import BinaryIO
 from translator.errors import TranslatorError
 
 STANDARD_OUTPUT = 1  # its descriptor
+PARTIAL_NAME = re.compile(r"\.[0-9a-f]{8}\.partial$")  # how the name of a file ends that `replacing` has not finished
 
 
 class NoRoomError(TranslatorError):

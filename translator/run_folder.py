@@ -3,6 +3,7 @@
 import contextlib
 import os
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,10 @@ from translator.config.changes import changes
 from translator.config.load import load_config, save_config
 from translator.config.schema import Config, MayChange
 from translator.errors import TranslatorError
+from translator.files import PARTIAL_NAME
 from translator.lock import LOCK, locked
+
+PARTIAL_SECONDS = 24 * 60 * 60  # after which an unfinished file is nobody's any more
 
 
 class RunError(TranslatorError):
@@ -125,6 +129,7 @@ class RunFolder:
             self._require_same(before, config, stage)
         self.require_own_files()
         self.path.mkdir(parents=True, exist_ok=True)
+        self._delete_partial_files()
         save_config(config, self.config)
         return config
 
@@ -139,6 +144,14 @@ class RunFolder:
                 )
             if not (stat.S_ISLNK(mode) or stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
                 raise RunError(f"{path} is neither a file nor a folder; delete it")
+
+    def _delete_partial_files(self) -> None:
+        """Deletes files that killed processes left unfinished; a recent one may be another command's, at work."""
+        oldest = time.time() - PARTIAL_SECONDS
+        for path in self.path.rglob("*.partial"):
+            state = path.lstat()
+            if PARTIAL_NAME.search(path.name) and stat.S_ISREG(state.st_mode) and state.st_mtime < oldest:
+                path.unlink()
 
     def _stage(self) -> MayChange | None:
         """What the run has come to: the settings that may change until then may change no more."""
