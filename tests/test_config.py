@@ -110,7 +110,7 @@ def test_an_override_without_key_or_value_is_an_error_that_shows_it(minimal: Pat
         ("tokenizer.vocab_size=400", "unknown key tokenizer.vocab_size; did you mean vocabulary_size?"),
         ("data.train={files: 'a.{lang}', wieght: 2}", "unknown key data.train.0.wieght; did you mean weight?"),
         ("data.test=[{file: 'a.{lang}'}]", "unknown key data.test.0.file; did you mean files?"),
-        ("search.xyz=1", "unknown key search.xyz; known here: beam_size, length_penalty, "),
+        ("search.xyz=1", "unknown key search.xyz; known keys here: beam_size, length_penalty, "),
     ],
 )
 def test_an_unknown_key_names_the_nearest_known_one(minimal: Path, wrong: str, near: str):
@@ -200,9 +200,9 @@ def test_all_problems_are_told_together_each_with_its_file_and_key(tmp_path: Pat
         ("train.seed=true", "train.seed: input should be a number; found true"),
         ("train.learning_rate=false", "train.learning_rate: input should be a number; found false"),
         ("train.batch_tokens=true", "train.batch_tokens: input should be a number; found true"),
-        ("train.clip_norm=off", "train.clip_norm: .*; found 'off'; null leaves it out"),
-        ("train.clip_norm=false", "train.clip_norm: .*; found false; null leaves it out"),
-        ("train.early_stopping=None", "train.early_stopping: .*; found 'None'; null leaves it out"),
+        ("train.clip_norm=off", "train.clip_norm: .*; found 'off'; use null to leave it out"),
+        ("train.clip_norm=false", "train.clip_norm: .*; found false; use null to leave it out"),
+        ("train.early_stopping=None", "train.early_stopping: .*; found 'None'; use null to leave it out"),
         ("train.learning_rate=None", "train.learning_rate: .*; found 'None'"),
     ],
 )
@@ -322,8 +322,8 @@ def test_a_key_of_several_corpora_is_refused(minimal: Path):
 def test_a_corpus_of_keys_alone_is_told_that_it_replaces_the_other(parent: Path):
     child = written(parent.parent / "child.yaml", {"extends": "parent.yaml", "data": {"train": {"pairs": 10}}})
     assert problems(child) == [
-        f"{child}: data.train.0: a corpus is one of files, tsv, tfds and grammar, and replaces another as a whole; "
-        "found none"
+        f"{child}: data.train.0: a corpus is one of files, tsv, tfds and grammar, "
+        "and replaces the inherited one as a whole; found none"
     ]
 
 
@@ -357,7 +357,7 @@ def test_a_problem_in_a_corpus_names_where_its_key_comes_from(parent: Path):
         (["train.max_steps=null"], "train: training has no end: set max_steps, max_epochs or max_minutes"),
         (
             ["train.schedule=cosine", "train.max_minutes=3", "train.max_steps=null"],
-            "train: the cosine schedule needs to know the last step: set max_steps or max_epochs",
+            "train: the cosine schedule depends on the last step: set max_steps or max_epochs",
         ),
         (["data.source=de"], "data: source and target are both 'de'; a parallel corpus needs two languages"),
     ],
@@ -412,14 +412,14 @@ def test_what_is_not_one_corpus_is_an_error(minimal: Path, corpus: str, message:
 
 def test_a_syntax_error_names_file_line_and_column(tmp_path: Path):
     path = written(tmp_path / "broken.yaml", "train:\n  schedule: @x\n")
-    assert problems(path) == [f"{path}: line 2, column 13, 'schedule: @x': a text that starts with @ goes in quotes"]
+    assert problems(path) == [f"{path}: line 2, column 13, 'schedule: @x': put a text that starts with @ in quotes"]
 
 
 def test_a_syntax_error_in_an_override_says_how_to_quote_it_for_the_shell(minimal: Path):
     override = "data.train={files: t.{lang}, weight: 2}"
     assert problems(minimal, override) == [
-        f"--set {override}: column 11: a text that has braces goes in quotes: 't.{{lang}}'; "
-        'for the shell the whole goes in another pair of quotes: --set "data.train=…"'
+        f"--set {override}: column 11: put a text with braces in quotes: 't.{{lang}}'; "
+        'in the shell, put the whole argument in quotes as well: --set "data.train=…"'
     ]
 
 
@@ -427,14 +427,14 @@ def test_a_syntax_error_in_an_override_says_how_to_quote_it_for_the_shell(minima
 def test_a_file_without_keys_is_an_error_that_names_it(tmp_path: Path, text: str):
     path = written(tmp_path / "empty.yaml", text)
     (found,) = problems(path)
-    assert found.startswith(f"{path} must hold keys and values")
+    assert found.startswith(f"{path} must consist of keys and values")
 
 
 def test_aliases_are_refused(tmp_path: Path):
     path = written(tmp_path / "alias.yaml", "model: &big {d_model: 512}\ntrain: *big\n")
     (found,) = problems(path)
     assert found.startswith(f"{path}: line 1, column 8, ")
-    assert "YAML anchors (&name) and aliases (*name) are not taken; use `extends:` to share settings" in found
+    assert "YAML anchors (&name) and aliases (*name) are not supported; use `extends:` to share settings" in found
 
 
 def test_bytes_that_are_not_utf8_name_the_file(tmp_path: Path):

@@ -144,7 +144,9 @@ def test_the_translator_opens_it_where_it_is_named_as_a_graph(exported, of_the_r
 
 
 def test_a_graph_is_not_opened_as_a_run(exported, graphs_closed):
-    with pytest.raises(RunError, match=r"exported is no run but an exported model: a graph.*add --engine saved_model"):
+    with pytest.raises(
+        RunError, match=r"exported is not a run but an exported model: a graph.*add --engine saved_model"
+    ):
         Translator.load(exported.folder)
 
 

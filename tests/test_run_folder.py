@@ -39,7 +39,7 @@ def trained(run: RunFolder, config: Config) -> None:
     (run.checkpoints / "step-00000000").mkdir(parents=True)
 
 
-REFUSED = r" holds a run of another configuration: {}\. Name another folder with --run"
+REFUSED = r" has a run of another configuration: {}\. Name another folder with --run"
 
 
 def test_claiming_makes_the_folder_with_the_whole_configuration(run: RunFolder):
@@ -85,7 +85,7 @@ def test_another_model_or_corpus_is_refused_with_key_and_both_values(
     trained(run, config_of())
     with pytest.raises(RunError) as caught:
         run.claim(changed(config_of(max_steps=6000), section, **{key: value}))
-    assert f"{run.path} holds a run of another configuration: {message}. Name another folder" in str(caught.value)
+    assert f"{run.path} has a run of another configuration: {message}. Name another folder" in str(caught.value)
     assert run.load_config() == config_of(), "a refused claim changes nothing"
 
 
@@ -178,7 +178,7 @@ def test_the_end_of_a_cosine_stays_where_it_was_when_training_began(run: RunFold
         with pytest.raises(RunError) as caught:
             run.claim(of(value))
         assert f"{run.path}: train.{limit} was 40 and is {value}, but with train.schedule cosine" in str(caught.value)
-        assert "the schedule is over there. Train anew in another folder (--run)" in str(caught.value)
+        assert "where the schedule ends. Start a new run in another folder (--run)" in str(caught.value)
         assert run.load_config() == of(40, max_minutes=1)
 
 

@@ -47,7 +47,7 @@ def test_the_command_for_another_encoding_makes_text_in_utf8(tmp_path: Path, tex
 def test_a_big_endian_mark_is_known(mark: bytes):
     encoding = "utf-16-be" if len(mark) == 2 else "utf-32-be"
     what = what_else_it_is(mark + "a".encode(encoding), None)
-    assert what == f"is not UTF-8 but {encoding[:6].upper()}; send it through: iconv -f {encoding[:6].upper()} -t UTF-8"
+    assert what == f"is not UTF-8 but {encoding[:6].upper()}; pipe it through: iconv -f {encoding[:6].upper()} -t UTF-8"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Files that can be trusted: what they hold, that they are whole, and that they are on the disk."""
+"""Reading regular files only, and writing files whole or not at all."""
 
 import contextlib
 import errno
@@ -18,14 +18,14 @@ PARTIAL_NAME = re.compile(r"\.[0-9a-f]{8}\.partial$")  # how the name of a file 
 
 
 class NoRoomError(TranslatorError):
-    """The disk is full, or a quota is; what was there before is what it was."""
+    """The disk, or a quota, is full; existing files are unchanged."""
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Opens a regular file for reading: a pipe would keep one waiting, and a device may have no end.
+    """Opens a regular file for reading: a pipe may block, and a device may be endless.
 
     Raises:
-        OSError: it cannot be opened, or is no regular file.
+        OSError: It cannot be opened, or is not a regular file.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "Not a regular file", str(path))
@@ -33,7 +33,7 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def read_file(path: Path, most_bytes: int = 2**26) -> bytes:
-    """The content of a regular file; an OSError if it is none, or has more bytes."""
+    """The content of a regular file; an OSError if it is not one, or has more bytes."""
     with open_file(path) as file:
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
@@ -52,13 +52,13 @@ def sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a place to write to, a neighbour that becomes `path` at the end of the block: whole, or not at all.
+    """Gives a temporary file in the same folder, which becomes `path` at the end of the block: whole or not at all.
 
-    After an error or an interrupt `path` is what it was, and the neighbour is gone. Where `path` is a link, the file
-    that it leads to is replaced; its owner and permissions stay. A pipe or a device is written to as it is.
+    After an error or an interrupt `path` is unchanged and the temporary file is deleted. If `path` is a symbolic link,
+    its target is replaced; owner and permissions are kept. A pipe or a device is written to directly.
 
     Raises:
-        OSError: `path`, which it names, cannot be written.
+        OSError: `path`, which the error names, cannot be written.
     """
     try:
         before = path.stat()
@@ -70,7 +70,7 @@ def replacing(path: Path) -> Iterator[Path]:
     if before and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     target = Path(os.path.realpath(path))
-    # A name that nobody else has, and no longer than a name may be.
+    # A name that no other process has, within the length that a file name may have.
     partial = target.with_name(f"{target.name[:40]}.{secrets.token_hex(4)}.partial")
     try:
         partial.touch(exist_ok=False)
@@ -90,7 +90,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def is_standard_output(path: Path) -> bool:
-    """Whether a path leads to where standard output goes, as `/dev/stdout` does: it is not to be replaced or cut."""
+    """Whether a path is standard output, as `/dev/stdout` is, which must not be replaced or truncated."""
     try:
         return os.path.samestat(path.stat(), os.fstat(STANDARD_OUTPUT))
     except OSError:
@@ -98,13 +98,13 @@ def is_standard_output(path: Path) -> bool:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all, as `replacing` has it."""
+    """Writes a file whole or not at all, as `replacing` does."""
     with replacing(path) as place:
         place.write_bytes(content)
 
 
 def flush_to_disk(path: Path) -> None:
-    """Returns when a file, or the list of files in a folder, would outlive a power cut."""
+    """Returns when a file, or the entries of a folder, would survive a power failure."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -114,7 +114,7 @@ def flush_to_disk(path: Path) -> None:
 
 @contextlib.contextmanager
 def room_for(what: str, path: Path) -> Iterator[None]:
-    """Where writing to the path finds no room, raises a NoRoomError that says for what."""
+    """Turns an OSError for a full disk into a NoRoomError that says what was to be written."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Where everything of a run lies."""
+"""The files of a run, and when a folder may be used for one."""
 
 import contextlib
 import os
@@ -15,16 +15,16 @@ from translator.errors import TranslatorError
 from translator.files import PARTIAL_NAME
 from translator.lock import LOCK, locked
 
-PARTIAL_SECONDS = 24 * 60 * 60  # after which an unfinished file is nobody's any more
+PARTIAL_SECONDS = 24 * 60 * 60  # after which no process is writing an unfinished file any more
 
 
 class RunError(TranslatorError):
-    """A run folder that is not there, or not what a command needs."""
+    """A run folder that is missing, or not in the state that a command needs."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run: its whole story, and all that later commands need."""
+    """The folder of a run, which has everything that later commands need."""
 
     path: Path
 
@@ -35,27 +35,27 @@ class RunFolder:
 
     @property
     def data(self) -> Path:
-        """The training corpus as token ids; can be deleted and is then written anew."""
+        """The training corpus as token ids; may be deleted, and is then written again."""
         return self.path / "data"
 
     @property
     def inputs(self) -> Path:
-        """The files of the training corpus, with their checksums, as they were when they were encoded."""
+        """The files of the training corpus with the checksums that they had when they were encoded."""
         return self.path / "inputs.json"
 
     @property
     def metrics(self) -> Path:
-        """One JSON object a row, each with its `step`."""
+        """One JSON object per line, each with its `step`."""
         return self.path / "metrics.jsonl"
 
     @property
     def checkpoints(self) -> Path:
-        """What training resumes from and averages."""
+        """Checkpoints, which training resumes from and averages."""
         return self.path / "checkpoints"
 
     @property
     def model(self) -> Path:
-        """The weights to translate with."""
+        """The final weights, for translation."""
         return self.path / "model" / "weights.safetensors"
 
     @property
@@ -69,29 +69,29 @@ class RunFolder:
         return self.path / "tensorboard"
 
     def tokenizer(self, side: str) -> Path:
-        """The SentencePiece model of the "source" or "target" side; earlier versions wrote one for both."""
+        """The SentencePiece model of the "source" or "target" side; runs of earlier versions have one for both."""
         both = self.path / "tokenizer.model"
         return both if both.exists() else self.path / f"tokenizer.{side}.model"
 
     @property
     def is_claimed(self) -> bool:
-        """Whether a run has begun here, if only to end at once, for a mistake in its configuration."""
+        """Whether a run was started here, even if it ended at once because of an error in its configuration."""
         return self._stage() is not None or (self.config.is_file() and (self.path / LOCK).exists())
 
     @property
     def is_trained(self) -> bool:
-        """Whether there is a checkpoint, or a model that was made of one."""
+        """Whether there is a checkpoint, or a model made from checkpoints."""
         return self.model.exists() or any(path.suffix != ".partial" for path in self.checkpoints.glob("step-*"))
 
     def load_config(self) -> Config:
         """The run's configuration.
 
         Raises:
-            RunError: this is no run folder.
+            RunError: This is not a run folder.
         """
         if not self.config.is_file() and (self.path / "saved_model.pb").is_file():
             raise RunError(
-                f"{self.path} is no run but an exported model: a graph, that is a program, which may read and write "
+                f"{self.path} is not a run but an exported model: a graph, that is a program, which may read and write "
                 "files. If you trust it, add --engine saved_model to `translator translate`, or use "
                 "Translator.load_exported in Python"
             )
@@ -101,11 +101,11 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Makes the folder if need be, and keeps other processes from preparing or training in it.
+        """Creates the folder if it does not exist, and locks it against other processes that prepare or train.
 
         Raises:
-            RunError: it is neither empty nor a run.
-            LockedError: another process works in it.
+            RunError: It is neither empty nor a run.
+            LockedError: Another process has locked it.
         """
         self._require_run_or_free()
         self.path.mkdir(parents=True, exist_ok=True)
@@ -113,13 +113,13 @@ class RunFolder:
             yield
 
     def claim(self, config: Config) -> Config:
-        """Makes the folder for a run, or checks that the run in it is the same but for what may change on the way.
+        """Creates the folder of a run, or checks that the run in it differs only in settings that may change.
 
         Returns:
-            The configuration, with what the run has found out for itself (`batch_tokens: auto`).
+            The configuration, with the value that the run has found for `batch_tokens: auto`.
 
         Raises:
-            RunError: the folder holds another run; names the keys that differ.
+            RunError: The folder has a run of another configuration; names the keys that differ.
         """
         self._require_run_or_free()
         if stage := self._stage():
@@ -134,13 +134,13 @@ class RunFolder:
         return config
 
     def require_own_files(self) -> None:
-        """Raises a RunError for what would lead out of the folder when it is written to, or have no end when read."""
+        """Raises a RunError for links out of the folder, and for pipes and devices in it."""
         folder = os.path.realpath(self.path)
         for path in self.path.rglob("*"):
             mode = path.lstat().st_mode
             if stat.S_ISLNK(mode) and not Path(os.path.realpath(path)).is_relative_to(folder):
                 raise RunError(
-                    f"{path} is a link out of the run folder, where nothing is written; move what it leads to"
+                    f"{path} is a link out of the run folder, where nothing is written; move its target into the folder"
                 )
             if not (stat.S_ISLNK(mode) or stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
                 raise RunError(f"{path} is neither a file nor a folder; delete it")
@@ -154,7 +154,7 @@ class RunFolder:
                 path.unlink()
 
     def _stage(self) -> MayChange | None:
-        """What the run has come to: the settings that may change until then may change no more."""
+        """The stage of the run: settings that may change only until then are fixed; None before it starts."""
         if not self.config.is_file():
             return None
         if self.is_trained:
@@ -167,23 +167,23 @@ class RunFolder:
         refused = [change for change in changed if change.may_change <= stage and change.before != "auto"]
         if refused:
             raise RunError(
-                f"{self.path} holds a run of another configuration: {'; '.join(map(str, refused))}. "
-                "Name another folder with --run, or delete this one to start afresh"
+                f"{self.path} has a run of another configuration: {'; '.join(map(str, refused))}. "
+                "Name another folder with --run, or delete this one to start again"
             )
         moved = [change for change in changed if change.key in ("train.max_steps", "train.max_epochs")]
         if moved and stage == MayChange.UNTIL_CHECKPOINT and now.train.schedule == "cosine":
             raise RunError(
                 f"{self.path}: {'; '.join(map(str, moved))}, but with train.schedule cosine the learning rate falls to "
-                "zero at the last step as it was set when the run began, and the schedule is over there. Train anew in "
-                "another folder (--run), with the other limit or with train.schedule inverse_sqrt or constant, whose "
+                "zero at the last step that was set when the run started, where the schedule ends. Start a new run in "
+                "another folder (--run), with the new limit or with train.schedule inverse_sqrt or constant, whose "
                 "limits may change. To end this run earlier, set train.max_minutes"
             )
 
     def _require_run_or_free(self) -> None:
-        """Raises a RunError for a folder that holds other things than a run, begun or not."""
+        """Raises a RunError for a folder with files that are not a run's."""
         if not self.path.exists() or self._stage():
             return
-        # Beside a configuration may lie what is left of one that was killed while it was written.
+        # A process that was killed while it wrote the configuration leaves a partial file.
         others = (
             [path for path in self.path.iterdir() if path.name not in (self.config.name, LOCK)]
             if self.path.is_dir()

@@ -1,4 +1,4 @@
-"""Files that should be text in UTF-8 and are not: what they are, and the command that makes such text of them."""
+"""Detects files that are not UTF-8 text, and gives the command that converts them."""
 
 import contextlib
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from translator.errors import shell_quoted
 
 GZIP_START = b"\x1f\x8b"
-# How a file starts, what it is, and the command that makes text of it; of two that start alike, the longer first.
+# First bytes, what such a file is, and the command that converts it; of two with a common prefix, the longer first.
 _STARTS = (
     (b"\xff\xfe\0\0", "not UTF-8 but UTF-32", "iconv -f UTF-32 -t UTF-8"),
     (b"\0\0\xfe\xff", "not UTF-8 but UTF-32", "iconv -f UTF-32 -t UTF-8"),
@@ -21,12 +21,12 @@ _TAR_MARK = 257  # bytes from the start of a tar archive to its "ustar"
 
 
 def what_else_it_is(start: bytes, path: Path | None, unpacked_by: str = "") -> str | None:
-    """Says what a file is that is no text in UTF-8, and the command that makes it so; None if it may well be such text.
+    """Says what a file is that is not UTF-8 text, with the command that converts it; None if it may be such text.
 
     Args:
-        start: its first line, or more.
-        path: the file, for the command; None for a stream.
-        unpacked_by: the command that gives `start` for the start of the file, where it is not what the file holds.
+        start: Its first line, or more.
+        path: The file, for the command; None for a stream.
+        unpacked_by: The command that decompresses the file, if `start` has been decompressed; "" if not.
     """
     name = shell_quoted(path or "-")
     if start.startswith(b"PK\3\4") or start[_TAR_MARK:].startswith(b"ustar"):
@@ -39,15 +39,15 @@ def what_else_it_is(start: bytes, path: Path | None, unpacked_by: str = "") -> s
         return None
     kind, command = found
     if path is None:
-        return f"is {kind}; send it through: {command}"
+        return f"is {kind}; pipe it through: {command}"
     commands = f"{unpacked_by} < {name} | {command}" if unpacked_by else f"{command} < {name}"
     return f"is {kind}; convert it: {commands} > {shell_quoted(f'{path}.txt')}"
 
 
 def _unmarked_encoding(start: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a byte order mark, told by characters before U+0900.
+    """UTF-16 or UTF-32 without a byte order mark, recognized by characters below U+0900.
 
-    One of their bytes is below 9, and text in UTF-8 has hardly any such byte.
+    The high byte of each is below 9. UTF-8 text has hardly any such byte.
     """
     for encoding, width in (("UTF-32LE", 4), ("UTF-32BE", 4), ("UTF-16LE", 2), ("UTF-16BE", 2)):
         with contextlib.suppress(UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""In what two configurations differ, setting by setting."""
+"""The differences between two configurations, setting by setting."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ MOST_SHOWN = 60  # characters of a value
 
 
 class Change(NamedTuple):
-    """A setting that had another value; as a string: `train.seed was 1 and is 2`."""
+    """A setting whose value has changed; as a string: `train.seed was 1 and is 2`."""
 
     key: str
     before: Any
@@ -24,13 +24,13 @@ class Change(NamedTuple):
 
 
 def changes(before: Any, now: Any, key: str = "", until: MayChange = MayChange.UNTIL_VOCABULARY) -> Iterator[Change]:
-    """Yields the settings that differ, in reading order; of corpora, each setting of each.
+    """Yields the settings that differ, in reading order; corpora are compared setting by setting.
 
     Args:
-        before: a configuration, or the value of one of its settings.
-        now: the same as it is now.
-        key: of the setting; "" for a configuration.
-        until: when it may change.
+        before: A configuration, or the value of one of its settings.
+        now: Its present state.
+        key: The setting's dotted key; "" for a configuration.
+        until: Until when it may change.
     """
     if isinstance(before, Section) and isinstance(now, Section):
         for name, field in type(before).model_fields.items():
@@ -44,13 +44,13 @@ def changes(before: Any, now: Any, key: str = "", until: MayChange = MayChange.U
 
 
 def _plain(value: Any) -> Any:
-    """The value as a configuration has it, without what is not set."""
+    """The value as a configuration file has it, without unset keys."""
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     return value.model_dump(mode="json", exclude_defaults=True) if isinstance(value, Section) else value
 
 
-def _around(place: int, text: str) -> str:
-    """So much of a text as is shown, with what stands at that place in it."""
-    start = max(0, min(place, len(text)) - MOST_SHOWN // 2) if len(text) > MOST_SHOWN else 0
+def _around(position: int, text: str) -> str:
+    """The part of a text around a position, at most `MOST_SHOWN` characters."""
+    start = max(0, min(position, len(text)) - MOST_SHOWN // 2) if len(text) > MOST_SHOWN else 0
     return "…" * (start > 0) + text[start : start + MOST_SHOWN] + "…" * (len(text) > start + MOST_SHOWN)

@@ -1,4 +1,4 @@
-"""Reads configurations: YAML files, what they extend, and `key=value` overrides; every problem is told at once."""
+"""Reads configurations: YAML files, what they extend, and `key=value` overrides; all problems are reported together."""
 
 import difflib
 import os
@@ -14,7 +14,7 @@ from translator.config.yaml_text import MOST_NESTED, YamlError, dump_yaml, parse
 from translator.files import read_file, write_file
 from translator.text_files import what_else_it_is
 
-# Past these a file is no configuration.
+# A file beyond these limits is not a configuration.
 MOST_BYTES = 2**16
 MOST_PARENTS = 32  # files that extend one another
 
@@ -23,7 +23,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Reads a YAML file, what it extends, and `key.path=value` overrides.
 
     Raises:
-        ConfigError: naming every problem found, each with its key and the file it stands in.
+        ConfigError: Lists every problem, each with its key and the file or override that it comes from.
     """
     tree, origins = _read_with_parents(path, ())
     for override in overrides:
@@ -32,8 +32,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         if not equals or not key:
             raise ConfigError(f"--set {override}: expected key=value, as in train.max_steps=1000")
         if len(keys) > MOST_NESTED:
-            raise ConfigError(f"--set {override}: unknown key; none has as many as {len(keys)} parts")
-        hint = f'; for the shell the whole goes in another pair of quotes: --set "{key}=…"'
+            raise ConfigError(f"--set {override}: unknown key; no key has {len(keys)} parts")
+        hint = f'; in the shell, put the whole argument in quotes as well: --set "{key}=…"'
         _override(tree, keys, _parsed(text, f"--set {override}", hint), origins, f"--set {override}")
     return _validated(tree, origins, str(path))
 
@@ -49,13 +49,13 @@ def dump_config(config: Config) -> str:
 
 
 def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Reads a file over the one that it extends; `origins` tells which file each key comes from."""
+    """Reads a file and merges it into the one that it extends; `origins` maps each key to its file."""
     try:
         resolved = Path(os.path.realpath(path))
         if resolved in children:
-            raise ConfigError(f"{path} extends itself, by way of {' → '.join(str(child) for child in children)}")
+            raise ConfigError(f"{path} extends itself, through {' → '.join(str(child) for child in children)}")
         if len(children) > MOST_PARENTS:
-            raise ConfigError(f"{children[0]} extends more than {MOST_PARENTS} files, by way of {children[1]}")
+            raise ConfigError(f"{children[0]} extends more than {MOST_PARENTS} files, through {children[1]}")
         content = read_file(path, MOST_BYTES)
         if what := what_else_it_is(content, path):
             raise ConfigError(f"{path} {what}")
@@ -67,12 +67,12 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str
     except UnicodeDecodeError as error:
         byte = f"byte {error.start + 1}, 0x{error.object[error.start]:02x}"
         raise ConfigError(f"{path} cannot be read: {byte}, is not UTF-8; save the file in UTF-8") from None
-    except (OSError, ValueError) as error:  # or no name for a file
+    except (OSError, ValueError) as error:  # ValueError: not a valid file name
         raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     own = _parsed(text, str(path))
     if not isinstance(own, dict):
         raise ConfigError(
-            f"{path} must hold keys and values, as in `train: {{max_steps: 1000}}`; found {shown(own):.80}"
+            f"{path} must consist of keys and values, as in `train: {{max_steps: 1000}}`; found {shown(own):.80}"
         )
     parent = own.pop("extends", None)
     if parent is not None and not isinstance(parent, str):
@@ -90,7 +90,7 @@ def _parsed(text: str, where: str, hint: str = "") -> Any:
 
 
 def _override(tree: dict[str, Any], keys: Sequence[str], value: Any, origins: dict[str, str], origin: str) -> None:
-    """Lays a value upon the place in `tree` that its keys lead to, be it inside of a corpus."""
+    """Sets a value in `tree` at the path given by its keys, which may lead into a corpus."""
     for depth, key in enumerate(keys[:-1], 1):
         path = ".".join(keys[:depth])
         origins[path] = origin
@@ -105,7 +105,7 @@ def _override(tree: dict[str, Any], keys: Sequence[str], value: Any, origins: di
 
 
 def _merge(tree: dict[str, Any], over: dict[str, Any], origins: dict[str, str], origin: str, prefix: str = "") -> None:
-    """Lays `over` upon `tree`, in place: mappings key by key, anything else whole, and so a corpus."""
+    """Merges `over` into `tree`: mappings key by key; anything else, including a corpus, is replaced as a whole."""
     for key, value in over.items():
         path = f"{prefix}{key}"
         both = isinstance(value, dict) and isinstance(tree.get(key), dict)

@@ -1,6 +1,6 @@
-"""What other tools call the settings, so that a key of theirs leads to ours."""
+"""Names of settings in other tools, so that an unknown key can be answered with ours."""
 
-# Ours, with what there is to know about it; and its names in fairseq, OpenNMT, Marian, JoeyNMT and Hugging Face.
+# Our name, with a note where one is needed, and the names in fairseq, OpenNMT, Marian, JoeyNMT and Hugging Face.
 _NAMES = {
     "extends": "<< base defaults include",
     "data": "dataset datasets",

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, a line for each problem: the file, the key, what was expected and found."""
+"""Problems of a configuration, one line each: the file, the key, what was expected and what was found."""
 
 import difflib
 import re
@@ -9,15 +9,15 @@ from translator.config.names import OTHER_NAMES
 from translator.config.schema import Config, Section, keys_of, section_of, types_in
 from translator.config.yaml_text import not_text, shown
 
-# What pydantic calls the branches of "a number or auto" in the locations of its errors.
+# Pydantic's names for the branches of "a number or auto" in the locations of its errors.
 NUMBER_BRANCH, AUTO_BRANCH = "constrained-int", "literal['auto']"
 
 
 def problem(details: Any, origins: dict[str, str], path: str) -> str:
-    """One line for one of pydantic's errors: file, key, what was expected and found."""
+    """One line for one of pydantic's errors: file, key, what was expected and what was found."""
     location = [part for part in details["loc"] if part != NUMBER_BRANCH and not str(part).startswith("function-")]
     key = ".".join(str(part) for part in location)
-    # A corpus has its number in a place of pydantic's, but not in a file where it is the only one.
+    # Pydantic's location of a corpus has an index, but a file with a single corpus has none.
     places = (location[:length] for length in range(len(location), 0, -1))
     known = (".".join(map(str, parts)) for place in places for parts in (place, _names(place)))
     where = next((origins[name] for name in known if name in origins), path)
@@ -29,7 +29,7 @@ def problem(details: Any, origins: dict[str, str], path: str) -> str:
 
 
 def _said(details: Any, location: Sequence[Any], where: str) -> str:
-    """What one of pydantic's errors says is wrong with a value, and what was found."""
+    """The message of one of pydantic's errors, and the value that was found."""
     kind, value = details["type"], details["input"]
     key = ".".join(map(str, location))
     message = details["msg"].removeprefix("Value error, ")
@@ -46,14 +46,14 @@ def _said(details: Any, location: Sequence[Any], where: str) -> str:
 
 
 def _how_to_leave_out(location: Sequence[Any], value: Any) -> str:
-    """A hint for who means null, in a setting that takes it."""
+    """A hint for values that probably mean null, where a setting allows null."""
     field = _section_around(location).model_fields.get(".".join(map(str, location[-1:])))
     is_meant = value is False or str(value).lower() in ("none", "no", "off", "false")
-    return "; null leaves it out" if is_meant and field and type(None) in types_in(field.annotation) else ""
+    return "; use null to leave it out" if is_meant and field and type(None) in types_in(field.annotation) else ""
 
 
 def _known_key(location: Sequence[Any]) -> str:
-    """The key that an unknown one was meant for: by another tool's name, in another section, or misspelled."""
+    """The key that an unknown one probably stands for: another tool's name, another section, or a misspelling."""
     name = str(location[-1])
     if missing_space := re.fullmatch(r"([\w.]+):(.+)", name):
         return f"a colon needs a space after it: `{missing_space[1]}: {missing_space[2]}`"
@@ -64,7 +64,7 @@ def _known_key(location: Sequence[Any]) -> str:
         section = ".".join(_names(location[:-1]))
         return "did you mean {}?".format(re.sub(rf"(?<![\w.]){re.escape(section)}[.](?=\w+\b(?!\.))", "", ours))
     near = difflib.get_close_matches(plain, siblings, 1, 0.5)
-    return f"did you mean {near[0]}?" if near else f"known here: {', '.join(siblings)}"
+    return f"did you mean {near[0]}?" if near else f"known keys here: {', '.join(siblings)}"
 
 
 def _names(location: Sequence[Any]) -> list[str]:
@@ -72,7 +72,7 @@ def _names(location: Sequence[Any]) -> list[str]:
 
 
 def _section_around(location: Sequence[Any]) -> type[Section]:
-    """The section in which the last part of a key's path stands."""
+    """The section that contains the last part of a key."""
     section: type[Section] = Config
     for part in location[:-1]:
         if isinstance(part, str) and part in section.model_fields:

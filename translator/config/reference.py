@@ -1,4 +1,4 @@
-"""The reference of all settings, read off their types and docstrings."""
+"""The reference of all settings, made from their types and docstrings."""
 
 import typing
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ def describe_settings(
 ) -> Iterator[tuple[str, str, str, str, str]]:
     """Yields (key, type, default, documentation, until when it may change) of every setting, in reading order.
 
-    `until` is when the settings of the section may change.
+    `until` says until when the settings of the section may change.
     """
     for name, field in section.model_fields.items():
         inner, its_until = section_of(field.annotation), may_change(field, until)
-        # The keys of a corpus are told once, though there are three places for one.
+        # A corpus may stand in three places; its keys are described once.
         if inner is not None and (inner is not CorpusConfig or name == "train"):
             yield from describe_settings(inner, f"{prefix}{name}.", its_until)
         if inner is not None and inner is not CorpusConfig:

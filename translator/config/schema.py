@@ -1,7 +1,8 @@
-"""Every setting, typed, documented with its unit, and checked before anything is loaded.
+"""All settings: types, units, defaults and checks.
 
-A configuration is a YAML file. `extends: other.yaml` starts from another file, so that a file lists only what differs;
-`key=value` overrides come last. Each attribute's docstring below is the reference that `translator config` prints.
+A configuration is a YAML file. `extends: other.yaml` starts from another file, so a file lists only what differs.
+`key=value` overrides are applied last. `translator config` prints the docstrings of the attributes below as a
+reference; the JSON schema shows them in editors.
 """
 
 import enum
@@ -34,31 +35,31 @@ CORPUS_FORMATS = ("files", "tsv", "tfds", "grammar")  # keys of a corpus, exactl
 
 
 class MayChange(enum.IntEnum):
-    """Until when a setting may change in the folder of a run, which gets first a vocabulary, then checkpoints."""
+    """Until when a setting may change in the folder of a run, which first gets a vocabulary and then checkpoints."""
 
     UNTIL_VOCABULARY = 1
     UNTIL_CHECKPOINT = 2
     ALWAYS = 3
 
 
-# A setting may change for as long as it, or a section that it is in, says; until the vocabulary where none does.
+# The later of the marks on a setting and on the sections around it counts; without a mark, until the vocabulary.
 Setting = TypeVar("Setting")
 UntilCheckpoint = Annotated[Setting, MayChange.UNTIL_CHECKPOINT]
 Always = Annotated[Setting, MayChange.ALWAYS]
 
 
 class ConfigError(TranslatorError):
-    """A configuration that cannot be read or contradicts itself; lists every problem found."""
+    """A configuration that cannot be read or is invalid; lists every problem found."""
 
 
 class Section(BaseModel):
-    """A frozen group of settings that refuses unknown keys."""
+    """A frozen group of settings; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+    def _booleans_are_not_numbers(cls, value: Any, info: ValidationInfo) -> Any:
         annotation = cls.model_fields[str(info.field_name)].annotation
         if isinstance(value, bool) and annotation is not bool and not {int, float}.isdisjoint(types_in(annotation)):
             raise PydanticCustomError("number_type", "input should be a number")
@@ -66,32 +67,34 @@ class Section(BaseModel):
 
 
 def types_in(annotation: Any) -> Iterator[Any]:
+    """The annotation and all annotations inside it."""
     yield annotation
     for argument in typing.get_args(annotation):
         yield from types_in(argument)
 
 
 class CorpusConfig(Section):
-    """Where sentence pairs come from: exactly one of `files`, `tsv`, `tfds` and `grammar`.
+    """A parallel corpus in one of four formats: `files`, `tsv`, `tfds` or `grammar`.
 
-    A bare string stands for `files`.
+    A string alone is short for `files`.
     """
 
     files: str | None = None
-    """A pair of text files, one sentence a line; `{lang}` stands for the language, as in `train.{lang}.gz`. `.gz` is
-    unzipped."""
+    """Two text files, one sentence per line; `{lang}` is replaced by the language, as in `train.{lang}`. Files that end
+    in `.gz` are decompressed."""
     tsv: str | None = None
-    """One file of tab-separated lines: source, target, and no more; quotes are text. `.gz` is unzipped."""
+    """One file with a source and a target per line, separated by a tab; quotes have no meaning. A file that ends in
+    `.gz` is decompressed."""
     tfds: str | None = None
-    """A TensorFlow Datasets name (`wmt14_translate/de-en`) or the folder of a prepared data set."""
+    """A data set of TensorFlow Datasets, by name (`wmt14_translate/de-en`) or as the folder of a prepared one."""
     grammar: Literal["train", "validation", "test"] | None = None
     """A split of the built-in English–German corpus."""
     split: str = "train"
-    """The split of a `tfds` corpus, slices included: `train[:10%]`."""
+    """The split of a `tfds` corpus; may be a slice such as `train[:10%]`."""
     pairs: int | None = Field(None, ge=1)
-    """Sentence pairs to take from the front; all of them when unset. The endless `grammar` needs it."""
+    """Use only the first so many sentence pairs; null uses all. Required for `grammar`, which is endless."""
     weight: UntilCheckpoint[float] = Field(1.0, gt=0.0, le=1000.0)
-    """How often a training epoch goes through this corpus: 2 is twice, 0.5 another random half in each epoch."""
+    """How often each training epoch passes over this corpus: 2 is twice, 0.5 a different random half per epoch."""
 
     @property
     def format(self) -> str:
@@ -102,7 +105,7 @@ class CorpusConfig(Section):
     def _is_one_corpus(self) -> "CorpusConfig":
         given = [key for key in CORPUS_FORMATS if getattr(self, key) is not None]
         if len(given) != 1:
-            whole = ", and replaces another as a whole" if self.model_fields_set and not given else ""
+            whole = ", and replaces the inherited one as a whole" if self.model_fields_set and not given else ""
             found = " and ".join(given) or "none"
             raise ValueError(f"a corpus is one of files, tsv, tfds and grammar{whole}; found {found}")
         if self.grammar and self.pairs is None:
@@ -117,7 +120,7 @@ class CorpusConfig(Section):
 
 
 def as_corpora(value: Any) -> Any:
-    """Lets a corpus be written as a string or a mapping, and a single one without a list."""
+    """A list of corpora from a single one or a list, each written as a mapping or as a string."""
     corpora = value if isinstance(value, list | tuple) else [value]
     return [{"files": corpus} if isinstance(corpus, str) else corpus for corpus in corpora]
 
@@ -132,27 +135,27 @@ Corpora = Annotated[
 
 
 class DataConfig(Section):
-    """The parallel corpus."""
+    """The corpora for training, validation and test."""
 
     root: Always[Path] = Path()
-    """The folder that relative `files`, `tsv` and `tfds` paths start from; itself relative to the working folder."""
+    """The folder that `files`, `tsv` and `tfds` paths are relative to; itself relative to the working directory."""
     source: str = "en"
-    """The language translated from, as it stands for `{lang}` in file names and names a TFDS feature."""
+    """The source language: replaces `{lang}` in file names, and is the name of the feature in a TFDS data set."""
     target: str = "de"
-    """The language translated into."""
+    """The target language, used likewise."""
     train: Corpora
-    """What the model and the vocabulary learn from: a corpus or a list of them."""
+    """The training corpus, or a list of several; the vocabulary is learned from it too."""
     validation: UntilCheckpoint[Corpora]
-    """What the best checkpoint and early stopping are chosen by."""
+    """The validation corpus, or a list of several; used to select checkpoints and for early stopping."""
     test: Always[Corpora | None] = None
-    """What `translator eval` scores; read before training, for errors in it to be told then, but nothing is chosen by
-    it."""
+    """The test corpus, or a list of several, scored at the end of training and by `translator eval`. It is read before
+    training only to report errors in it early; nothing is selected by it."""
     on_change: Always[Literal["refuse", "continue"]] = "refuse"
-    """What to do when files of `train` are no longer what a run with checkpoints was trained on: refuse to go on, or
-    continue with what is there now, from the start of the epoch that training is in."""
+    """What to do when the training files of a run with checkpoints have changed: refuse to resume, or continue with the
+    changed files from the start of the current epoch."""
     max_tokens: UntilCheckpoint[int] = Field(128, ge=2, le=2**20)
-    """Subword tokens on either side past which a *training* pair is left out. Longer sentences are translated in
-    pieces."""
+    """Maximum length of a training pair in subword tokens, on either side; longer pairs are left out. In translation,
+    longer sentences are split into pieces."""
 
     @model_validator(mode="after")
     def _languages_differ(self) -> "DataConfig":
@@ -162,35 +165,35 @@ class DataConfig(Section):
 
 
 class TokenizerConfig(Section):
-    """The SentencePiece vocabulary (Kudo and Richardson, 2018), trained on the training corpus alone."""
+    """The SentencePiece vocabulary (Kudo and Richardson, 2018), learned from the training corpus only."""
 
     kind: Literal["unigram", "bpe"] = "unigram"
-    """The segmentation: unigram language model (Kudo, 2018) or byte-pair encoding (Sennrich et al., 2016)."""
+    """Segmentation algorithm: unigram language model (Kudo, 2018) or byte-pair encoding (Sennrich et al., 2016)."""
     vocabulary_size: int = Field(8000, ge=16, le=2**24)
-    """Subwords, the four special ones included, of each vocabulary."""
+    """Number of subwords in each vocabulary, including the four special ones (padding, begin, end, unknown)."""
     joint: bool = True
-    """One vocabulary for both languages; false trains one for each."""
+    """One vocabulary shared by both languages; false learns a separate one for each."""
     character_coverage: float = Field(1.0, ge=0.98, le=1.0)
-    """Share of the text's characters that get a subword of their own; 0.9995 suits Japanese or Chinese."""
+    """Fraction of the characters in the text that the vocabulary must cover; use 0.9995 for Japanese or Chinese."""
     training_sentences: int = Field(500_000, ge=1)
-    """Sentences, drawn at random from the training corpus, that the vocabulary is trained on at most."""
+    """Maximum number of sentences that the vocabulary is learned from, drawn at random from the training corpus."""
     seed: int = Field(1, ge=0, lt=2**32)
-    """Decides which sentences those are, where the corpus has more; runs of one value share a vocabulary."""
+    """Random seed for drawing these sentences. Runs that differ in `train.seed` only have the same vocabulary."""
     model: Path | None = None
-    """An existing SentencePiece model to use instead of training one, from the working folder; with `joint: false`,
-    `{lang}` in it stands for the language. It decides kind and vocabulary_size."""
+    """An existing SentencePiece model to use instead of learning one, relative to the working directory. It determines
+    kind and vocabulary_size. With `joint: false`, `{lang}` is replaced by the language."""
     source_normalization: Normalization | None = None
-    """What is done to source text first. SentencePiece's rules make compatibility characters plain (nfkc), also odd
-    spaces and control characters (nmt_nfkc), also capitals small (…_cf); keep leaves characters as they are. null is
-    nmt_nfkc, or what `model` does."""
+    """Unicode normalization of source text, named as in SentencePiece: nfkc is NFKC; nmt_nfkc also normalizes spaces
+    and control characters; …_cf also case-folds; keep changes only spaces and control characters. null is nmt_nfkc, or
+    that of `model`."""
     target_normalization: Normalization | None = None
-    """The same for target text, which the model then learns to write. null is keep, or what `model` does."""
+    """The same for target text, and so for translations. null is keep, or that of `model`."""
     byte_fallback: bool = False
-    """Spells characters outside the vocabulary in UTF-8 bytes, for which 256 subwords are set aside."""
+    """Encode characters outside the vocabulary as UTF-8 bytes, for which 256 of the subwords are reserved."""
     sampling_alpha: UntilCheckpoint[float] = Field(0.0, ge=0.0, lt=1.0)
-    """Another segmentation of each training sentence in each epoch, against overfitting: the smoothing α of subword
-    regularization over the 64 likeliest (unigram; Kudo, 2018, §3) or the dropout of BPE-dropout (Provilkov et al.,
-    2020). 0 is off."""
+    """Sample a new segmentation of each training sentence in each epoch, to reduce overfitting. For unigram, the
+    smoothing α of subword regularization with the 64 best segmentations (Kudo, 2018, §3); for bpe, the dropout rate of
+    BPE-dropout (Provilkov et al., 2020). 0 is off."""
 
     @model_validator(mode="after")
     def _model_serves_both_sides(self) -> "TokenizerConfig":
@@ -241,63 +244,66 @@ class ModelConfig(Section):
 
 
 class TrainConfig(Section):
-    """Optimization, its limits, and what is kept of it. Training ends at whichever limit comes first."""
+    """Optimization, checkpoints and limits. Training ends at the first of its limits that is reached."""
 
     seed: int = Field(1, ge=0, lt=2**32)
-    """Decides the initial weights, the order of the batches, dropout and subword sampling; not the vocabulary."""
+    """Random seed for initial weights, order of batches, dropout and subword sampling; not for the vocabulary."""
     max_steps: Always[int | None] = Field(None, ge=1)
-    """Updates of the weights."""
+    """Maximum number of updates."""
     max_epochs: Always[int | None] = Field(None, ge=1)
-    """Passes over the training corpus."""
+    """Maximum number of passes over the training corpus."""
     max_minutes: Always[float | None] = Field(None, gt=0.0)
-    """Minutes of training, validation included, over all the starts of a run."""
+    """Maximum training time in minutes, including validation, summed over all starts of the run."""
     batch_tokens: Annotated[int, Field(ge=8, le=2**24)] | Literal["auto"] = 4096
-    """Tokens of one update on its longer side, padding included, over all devices and micro-batches; auto finds, at the
-    start of a run, the most that fit into memory, which is what the run's own configuration then says."""
+    """Batch size in tokens per update: positions including padding on the longer side, over all devices and
+    micro-batches. auto finds the largest that fits into memory when a run starts, and writes it into the run's own
+    configuration."""
     micro_batches: int = Field(1, ge=1, le=1024)
-    """Parts that a device works through one after the other for one update, to save memory (gradient accumulation)."""
+    """Gradient accumulation: number of parts that each device processes in turn for one update, to save memory."""
     label_smoothing: Probability = 0.1
-    """ε of label smoothing (Szegedy et al., 2016)."""
+    """The ε of label smoothing (Szegedy et al., 2016)."""
     optimizer_betas: tuple[Probability, Probability] = (0.9, 0.98)
-    """Decay rates β₁, β₂ of Adam's two moments (Kingma and Ba, 2015)."""
+    """Adam's decay rates β₁ and β₂ (Kingma and Ba, 2015)."""
     optimizer_epsilon: float = Field(1e-9, gt=0.0)
-    """ε of Adam."""
+    """The ε of Adam."""
     schedule: Literal["inverse_sqrt", "cosine", "constant"] = "inverse_sqrt"
-    """The learning rate after warm-up: falling with 1/√step (the paper's §5.3), with a cosine to zero at the last step
-    (which max_steps and max_epochs can then not move once there is a checkpoint), or constant."""
+    """Learning rate after warm-up: decays with 1/√step (Vaswani et al., 2017, §5.3), decays with a cosine to zero at
+    the last step, or stays constant. With cosine, max_steps and max_epochs cannot change once there is a checkpoint."""
     learning_rate: float = Field(1e-3, gt=0.0)
-    """The peak, reached at the end of the warm-up."""
+    """Peak learning rate, reached at the end of warm-up."""
     warmup_steps: int = Field(1000, ge=0)
-    """Steps over which the learning rate rises linearly from zero."""
+    """Number of updates in which the learning rate rises linearly from zero."""
     clip_norm: float | None = Field(1.0, gt=0.0)
-    """Global gradient norm past which gradients are scaled down to it; null never does."""
+    """Gradient clipping: gradients with a larger global norm are scaled down to this norm; null is no clipping."""
     max_skipped_steps: Always[int] = Field(3, ge=0)
-    """Updates in a row that may be skipped because their loss or gradient is not a number. Past them, training goes
-    back to its newest checkpoint and on with half the learning rate."""
+    """Maximum number of consecutive updates that are skipped because the loss or the gradient is NaN or infinite. After
+    one more, training restarts from its newest checkpoint with half the learning rate."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
-    """Arithmetic of the matrix products; weights and their updates are always float32."""
+    """Number format of matrix products; weights and optimizer state are always float32."""
     xla: bool = False
-    """Compile each shape of batch with XLA, for GPUs and TPUs: batches then come in few shapes, with more padding."""
+    """Compile with XLA, for GPUs and TPUs. Batches then have few different shapes, with more padding."""
     devices: Always[list[str] | None] = None
-    """Devices to train on together, as `["GPU:0", "GPU:1"]`; null takes every GPU, or else the CPU."""
+    """Devices for data-parallel training, such as `["GPU:0", "GPU:1"]`; null uses all GPUs, or the CPU if there are
+    none."""
     log_every_steps: Always[int] = Field(50, ge=1)
-    """Steps between two rows of metrics."""
+    """Number of updates between rows of metrics."""
     validate_every_steps: Always[int] = Field(500, ge=1)
-    """Steps between two validations, each followed by a checkpoint."""
+    """Number of updates between validations, each of which is followed by a checkpoint."""
     validation_beam: Always[int] = Field(1, ge=1, le=1000)
     """Beam size in validation; 1 is greedy search."""
     save_every_steps: Always[int | None] = Field(None, ge=1)
-    """Steps between two checkpoints beside those of the validations."""
+    """Number of updates between additional checkpoints, without validation; null saves none."""
     keep_checkpoints: Always[int] = Field(2, ge=1)
-    """Newest checkpoints kept whole, to resume from. Those to be averaged are kept besides, as weights alone."""
+    """Number of newest checkpoints kept in full, to resume from. Checkpoints to be averaged are kept too, as weights
+    only."""
     average_checkpoints: Always[int] = Field(1, ge=1)
-    """Validated checkpoints whose mean weights become the run's model; 1 takes a single one."""
+    """Number of validated checkpoints whose weights are averaged for the final model; 1 uses a single checkpoint."""
     average_by: Always[Literal["last", "bleu", "loss"]] = "last"
-    """Which checkpoints are averaged: the last ones, or the best by validation BLEU or by validation loss."""
+    """Which checkpoints are averaged: the last, or the best by validation BLEU or validation loss."""
     early_stopping: Always[Literal["bleu", "loss"] | None] = None
-    """The validation figure that must go on improving for training to go on; null trains to the limit."""
+    """Stop training when this validation metric no longer improves; null trains until a limit is reached."""
     patience: Always[int] = Field(10, ge=1)
-    """Validations without improvement after which early stopping ends the training."""
+    """Early stopping: number of validations without improvement after which training stops."""
 
     @model_validator(mode="after")
     def _limits_make_sense(self) -> "TrainConfig":
@@ -306,27 +312,27 @@ class TrainConfig(Section):
         if self.max_steps is not None and self.warmup_steps >= self.max_steps:
             raise ValueError(f"warmup_steps {self.warmup_steps} is not below max_steps {self.max_steps}")
         if self.schedule == "cosine" and self.max_steps is None and self.max_epochs is None:
-            raise ValueError("the cosine schedule needs to know the last step: set max_steps or max_epochs")
+            raise ValueError("the cosine schedule depends on the last step: set max_steps or max_epochs")
         return self
 
 
 class SearchConfig(Section):
-    """How translations are searched for."""
+    """Decoding: beam search and its limits."""
 
     beam_size: int = Field(5, ge=1, le=1000)
-    """Hypotheses kept at each step; 1 is greedy search."""
+    """Number of hypotheses kept at each step; 1 is greedy search."""
     length_penalty: float = Field(1.0, ge=0.0)
-    """α of the length normalization: log-probabilities are divided by lengthᵅ. 0 leaves them as they are."""
+    """The α of length normalization: the score of a hypothesis is its log-probability divided by lengthᵅ; 0 is none."""
     max_length_factor: float = Field(2.0, ge=0.0, le=1000.0)
-    """A translation ends at the latest at max_length_factor × source tokens + max_length_margin tokens."""
+    """The maximum length of a translation in tokens is max_length_factor × source tokens + max_length_margin."""
     max_length_margin: int = Field(20, ge=1, le=2**20)
-    """See max_length_factor; in tokens."""
+    """Added to the maximum length of a translation, in tokens; see max_length_factor."""
     batch_sentences: int = Field(64, ge=1)
-    """Sentences translated together."""
+    """Number of sentences translated in one batch."""
 
 
 class Config(Section):
-    """A whole run, from corpus to score."""
+    """The configuration of a run."""
 
     data: DataConfig
     tokenizer: TokenizerConfig = TokenizerConfig()
@@ -335,7 +341,7 @@ class Config(Section):
     search: Always[SearchConfig] = SearchConfig()
 
     def with_batch_tokens(self, batch_tokens: int | Literal["auto"]) -> "Config":
-        """The same but for `train.batch_tokens`, as that is found out."""
+        """This configuration with another value of `train.batch_tokens`."""
         return self.model_copy(update={"train": self.train.model_copy(update={"batch_tokens": batch_tokens})})
 
     @model_validator(mode="after")
@@ -348,13 +354,13 @@ class Config(Section):
         if self.train.batch_tokens != "auto" and self.data.max_tokens >= self.train.batch_tokens:
             raise ValueError(
                 f"data.max_tokens {self.data.max_tokens} is not below train.batch_tokens {self.train.batch_tokens}; "
-                "one sentence and its end would not fit into a batch"
+                "a sentence of that length plus EOS would not fit into a batch"
             )
         return self
 
 
 def keys_of(section: type[Section], prefix: str = "") -> Iterator[str]:
-    """Every key of a section and of those in it, with dots."""
+    """The dotted key of every setting in a section and its subsections."""
     for name, field in section.model_fields.items():
         yield f"{prefix}{name}"
         if inner := section_of(field.annotation):
@@ -362,12 +368,12 @@ def keys_of(section: type[Section], prefix: str = "") -> Iterator[str]:
 
 
 def may_change(field: FieldInfo, around: MayChange) -> MayChange:
-    """Until when a setting may change that is in a section which may change until `around`."""
+    """Until when a setting may change; `around` says it for the section that the setting is in."""
     return max([around, *(mark for mark in field.metadata if isinstance(mark, MayChange))])
 
 
 def section_of(annotation: Any) -> type[Section] | None:
-    """The section that an annotation holds, through optionals and tuples."""
+    """The section inside an annotation such as `tuple[Section, ...] | None`; None if there is none."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
     return next(filter(None, map(section_of, typing.get_args(annotation))), None)

@@ -108,7 +108,7 @@ def test_a_file_of_utf16_is_named_with_the_command_that_converts_it(tmp_path: Pa
 def test_a_stream_of_utf16_is_named_with_the_command_that_converts_it() -> None:
     stream = io.BytesIO("Zwei Hunde\n".encode("utf-16"))
     assert error_of(read_lines(Path("standard input"), stream)) == (
-        "standard input is not UTF-8 but UTF-16; send it through: iconv -f UTF-16 -t UTF-8"
+        "standard input is not UTF-8 but UTF-16; pipe it through: iconv -f UTF-16 -t UTF-8"
     )
 
 
