@@ -96,7 +96,10 @@ def test_what_is_written_reads_the_same_in_either_version_of_yaml(value: Any):
         ('x: "a', "column 4: this quote is not closed"),
         ("x: [a, b", "column 4: this bracket or brace is not closed"),
         ("{tsv:", "column 6: this bracket or brace is not closed"),
-        ('x: "C:\\data"', "column 8: a backslash in double quotes starts an escape sequence; put the text in single quotes"),
+        (
+            'x: "C:\\data"',
+            "column 8: a backslash in double quotes starts an escape sequence; put the text in single quotes",
+        ),
         ("a: b: c", "column 5: a colon where no key is allowed; "),
         ("a: t.{lang}: c", "column 12: a colon where no key is allowed; "),
         ("x: - a", "column 4: start a list on a line of its own"),

@@ -14,7 +14,7 @@ def _phrases(*tables: dict[str, str]) -> tuple[Phrase, ...]:
     return tuple(Phrase(*item) for table in tables for item in table.items())
 
 
-# For each tense: the days, which a time of the clock may follow, and the spans, which it may not.
+# For each tense: days, which a clock time may follow, and longer spans, which it may not.
 DAYS = {
     "past": _phrases(lexicon.PAST_DAYS, lexicon.DAYS),
     "future": _phrases(lexicon.FUTURE_DAYS, lexicon.DAYS),
@@ -31,7 +31,7 @@ UNITS = _phrases(lexicon.UNITS)
 
 
 def clock_time(chooser: Chooser, day: Phrase) -> Phrase:
-    """Says a time of the clock, *at half past three*, that suits the part of the day."""
+    """Says a clock time, *at half past three*, that suits the part of the day."""
     earliest, latest = (6, 11) if day.english.endswith(("morning", "evening")) else (1, 12)
     hour, minute = chooser.number(earliest, latest), chooser.pick(MINUTES)
     return Phrase(english.clock(hour, minute), german.clock(hour, minute))
@@ -55,7 +55,7 @@ def distance(chooser: Chooser, tense: str) -> Phrase:
 
 
 def time(chooser: Chooser, tense: str, spans: bool = True) -> Phrase:
-    """Says when, so that it goes with the tense; what recurs ("present") has no dates."""
+    """Says when, as the tense allows; a habit ("present") has no dates."""
     if tense == "progressive":
         return chooser.pick(NOW)
     kind = chooser.number(1, 10)

@@ -21,10 +21,10 @@ class Modal(NamedTuple):
     """A modal verb.
 
     Attributes:
-        auxiliary: What English inverts and negates; empty if that takes *do*.
+        auxiliary: The English word that is inverted and negated; empty if *do* is.
         english: The rest, in the forms for *I*, for *he* and after *do*.
         german: The key of its forms in `german.IRREGULAR`.
-        tense: Which times go with it, besides those of the future.
+        tense: Which expressions of time go with it.
     """
 
     auxiliary: str
@@ -132,14 +132,14 @@ def join(*words: str) -> str:
 
 
 def with_relative(nominal: Nominal) -> Phrase:
-    """Puts the relative clause behind its noun; German sets commas around it."""
+    """Puts the relative clause after its noun; German sets commas around it."""
     if nominal.relative is NOTHING:
         return Phrase(nominal.english, nominal.german)
     return Phrase(f"{nominal.english} {nominal.relative.english}", f"{nominal.german}, {nominal.relative.german},")
 
 
 def _english_predicate(clause: Clause, main_verb: str) -> list[str]:
-    """Everything behind the auxiliary and *not*."""
+    """Everything after the auxiliary and *not*."""
     objects = [with_relative(nominal).english for nominal in clause.objects]
     return [
         clause.adverb.english,
@@ -168,7 +168,7 @@ def english_question(clause: Clause, asked: str = "") -> str:
 
 
 def _mittelfeld(clause: Clause) -> list[str]:
-    """Orders what stands between the brackets, behind the subject: pronouns first, what is negated last."""
+    """Orders the words between the brackets after the subject: pronouns first, the negated part last."""
     pronouns = [nominal.german for nominal in clause.objects if nominal.noun is None]
     others = [nominal.german for nominal in clause.objects if nominal.noun is not None]
     adverb = "" if clause.negator else clause.adverb.german
@@ -211,7 +211,7 @@ def german_subordinate(clause: Clause) -> str:
 
 
 def finish(english_words: str, german_words: str, mark: str) -> tuple[str, str]:
-    """Sets the capital and the mark; the comma that closes a relative clause gives way to a stronger one."""
+    """Sets the capital letter and the final mark, and removes the comma of a relative clause before another mark."""
     return (
         english_words[0].upper() + english_words[1:] + mark,
         german_words[0].upper() + german_words[1:].rstrip(",").replace(",,", ",") + mark,

@@ -35,14 +35,14 @@ WEATHER = {
 
 
 def subordinate(conjunction: Phrase, clause: Clause) -> Phrase:
-    """Puts a conjunction before a clause, and so the German verb at its end."""
+    """Puts a conjunction before a clause, with the German verb at its end."""
     return Phrase(
         f"{conjunction.english} {english_statement(clause)}", f"{conjunction.german} {german_subordinate(clause)}"
     )
 
 
 def _behind_or_before(chooser: Chooser, main: Clause, second: Phrase, before: float) -> tuple[str, str]:
-    """Sets a subordinate clause behind the main clause, or into its Vorfeld: *Weil es kalt war, hat er geschlafen*."""
+    """Puts a subordinate clause after the main clause, or into its Vorfeld: *Weil es kalt war, hat er geschlafen*."""
     main = main._replace(fronted=NOTHING)
     if chooser.chance(before):
         english_words = f"{second.english}, {english_statement(main)}"
@@ -75,7 +75,7 @@ def _liking(chooser: Chooser, main: Clause) -> Phrase | None:
 
 
 def _mood(chooser: Chooser, main: Clause) -> Phrase:
-    """*because she was tired*; what weather it was, where the subject can't be referred to."""
+    """*because she was tired*; the weather, where no pronoun can refer to the subject."""
     agent = _again(main)
     if agent is None or not is_person(main.subject):
         return _circumstance(chooser)
@@ -134,7 +134,7 @@ def doubt(chooser: Chooser) -> tuple[str, str]:
 
 
 def _embed(matrix: Clause, conjunction: Phrase, clause: Clause) -> tuple[str, str]:
-    """Makes a clause the object of another: behind it, and in German after a comma."""
+    """Makes a clause the object of another: after it, in German with a comma."""
     if clause.fronted is not NOTHING:
         clause = clause._replace(fronted=NOTHING, time=NOTHING if clause.negated else clause.fronted)
     second = subordinate(conjunction, clause)

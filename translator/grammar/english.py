@@ -1,6 +1,6 @@
-"""English morphology: the forms of nouns, verbs and numbers that the tables leave to rule.
+"""English morphology: regular forms of nouns, verbs and numbers.
 
-Rules and not a dictionary: they hold for the words of `lexicon`, which lists what is irregular.
+The rules hold for the words of `lexicon`, which lists irregular forms.
 """
 
 from functools import cache

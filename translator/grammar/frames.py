@@ -24,7 +24,7 @@ TENSES: dict[str, tuple[Tense | None, ...]] = {
     "event": ("past",),
     "state": ("present", "present", "present", "past"),
 }
-"""Which tenses an aspect allows, as often as they are listed; None stands for a modal verb."""
+"""The tenses that an aspect allows, each repeated by its weight; None stands for a modal verb."""
 
 NEVER = Phrase("never", "nie")
 
@@ -46,9 +46,9 @@ def setting(chooser: Chooser, verb: Verb, agent: Nominal, tense: Tense | None, b
     Args:
         chooser: Makes the choices.
         verb: Its aspect limits the tenses.
-        agent: The subject: only persons have modal verbs, and after *every* nothing is denied.
-        tense: Given where the sentence asks for one, as when the other clause has it too.
-        bare: Whether to leave out negation and everything that says when.
+        agent: The subject: only persons have modal verbs, and *every* excludes negation.
+        tense: Fixed where the sentence requires one, such as that of another clause.
+        bare: Whether to leave out negation and all expressions of time.
     """
     modal = None
     if tense is None:
@@ -65,7 +65,7 @@ def setting(chooser: Chooser, verb: Verb, agent: Nominal, tense: Tense | None, b
         return Setting(tense, negated=deniable and chooser.chance(0.2))
     if tense == "present":
         return _habit(chooser)
-    # Where one could not tell what is denied, the time stands in front: *Gestern hat er das Buch nicht gelesen.*
+    # With a negation the time is fronted, to keep its scope unambiguous: *Gestern hat er das Buch nicht gelesen.*
     negated = deniable and chooser.chance(0.15)
     if not chooser.chance(0.3 if tense == "progressive" or modal else 0.6):
         return Setting(tense, modal, negated)
@@ -86,7 +86,7 @@ def _habit(chooser: Chooser) -> Setting:
 
 
 def _place(chooser: Chooser, verb: Verb, chosen: Setting, bare: bool) -> Phrase:
-    """Says where, if the verb has places and nothing is denied of them."""
+    """Says where, if the verb has places and the clause is not negated."""
     places = lexicon.LOCATIONS.get(verb.english)
     if places is None or bare or chosen.negated or chosen.adverb is NEVER or not chooser.chance(0.4):
         return NOTHING
@@ -101,7 +101,7 @@ def _clause(
     complement: Phrase = NOTHING,
     place: Phrase = NOTHING,
 ) -> Clause:
-    """Puts a clause together, and denies with *nicht* what no *kein* denies."""
+    """Puts a clause together; it is negated with *nicht* unless an object has *kein*."""
     if chosen.adverb is NEVER:
         negator = NEVER.german
     elif chosen.negated and not any(takes_kein(nominal) for nominal in objects):
@@ -114,7 +114,7 @@ def _clause(
 
 @cache
 def _heads(verbs: tuple[Verb, ...], tense: Tense | None) -> tuple[Verb, ...]:
-    """Leaves out the verbs that are not told in a tense that the sentence asks for."""
+    """Leaves out verbs whose aspect excludes a tense that the sentence requires."""
     aspects = {None: ("activity", "once", "event", "state"), "past": ("activity", "once", "event")}
     return tuple(verb for verb in verbs if verb.aspect in aspects.get(tense, ("activity", "once")))
 
@@ -208,7 +208,7 @@ def motion(
 def copular(
     chooser: Chooser, split: str, agent: Nominal | None = None, tense: Tense | None = None, bare: bool = False
 ) -> Clause:
-    """Something is somehow: *Der Tisch ist sehr alt.* The adjective has no ending."""
+    """Something has a property: *Der Tisch ist sehr alt.* The adjective has no ending."""
     adjective, noun = chooser.kernel(lexicon.ADJECTIVES, split)
     agent = agent or subject(chooser, (), noun, described=True)
     tense = tense or ("past" if chooser.chance(0.25) else "present")
@@ -217,7 +217,7 @@ def copular(
 
 
 def predicative(chooser: Chooser, adjective: Adjective) -> Phrase:
-    """Says an adjective of the subject, sometimes with its degree."""
+    """Makes a predicate of an adjective, sometimes with its degree."""
     if adjective.english in lexicon.UNGRADED or chooser.chance(0.7):
         return Phrase(adjective.english, adjective.german)
     return Phrase(f"very {adjective.english}", f"sehr {adjective.german}")
@@ -238,7 +238,7 @@ def measure(
 
 
 class Frame(Protocol):
-    """What builds a clause."""
+    """A function that builds a clause."""
 
     def __call__(
         self, chooser: Chooser, split: str, agent: Nominal | None = None, tense: Tense | None = None, bare: bool = False
@@ -254,7 +254,7 @@ ALL: tuple[Frame, ...] = (
     *[location] * 1,
     *[motion] * 2,
 )
-"""The frames of verbs, as often as they are listed."""
+"""The frames of verbs, each repeated by its weight."""
 WITH_FREE_AGENT: tuple[Frame, ...] = (
     *[transitive] * 6,
     *[ditransitive] * 2,
@@ -262,4 +262,4 @@ WITH_FREE_AGENT: tuple[Frame, ...] = (
     prepositional,
     motion,
 )
-"""The frames whose kernel leaves the subject free, so that it may be asked for."""
+"""The frames whose kernel does not include the subject, so that a question may ask for it."""

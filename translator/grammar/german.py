@@ -1,6 +1,6 @@
 """German morphology: declension, conjugation, numbers, dates and times.
 
-Paradigms are laid out as in a school grammar. What no rule gives stands in `lexicon`.
+Paradigms are laid out as in a school grammar. Irregular forms stand in `lexicon`.
 """
 
 from functools import cache
@@ -9,7 +9,7 @@ from typing import Literal
 from translator.grammar.lexicon import Adjective, Case, Noun, Verb, words
 
 Form = Literal["m", "f", "n", "p"]
-"""What articles and adjectives agree with: a gender in the singular, or the plural, which has none."""
+"""What articles and adjectives agree with: a gender in the singular, or the plural."""
 Person = Literal[0, 1, 2, 3, 4]
 """ich, du, er/sie/es, wir, sie."""
 
@@ -19,7 +19,7 @@ DER_WORD = {
     "acc": {"m": "en", "f": "e", "n": "es", "p": "e"},
     "dat": {"m": "em", "f": "er", "n": "em", "p": "en"},
 }
-# The ein-words (ein, kein, mein, ...) have no ending in three places.
+# The ein-words (ein, kein, mein, ...) have no ending in three forms.
 EIN_WORD = {
     "nom": {**DER_WORD["nom"], "m": "", "n": ""},
     "acc": {**DER_WORD["acc"], "n": ""},
@@ -30,7 +30,7 @@ DEFINITE = {
     "acc": {"m": "den", "f": "die", "n": "das", "p": "die"},
     "dat": {"m": "dem", "f": "der", "n": "dem", "p": "den"},
 }
-# The relative pronoun is the definite article but for one place.
+# The relative pronoun differs from the definite article in one form.
 RELATIVE = {**DEFINITE, "dat": {**DEFINITE["dat"], "p": "denen"}}
 
 # Adjective endings: weak after der-words, mixed after ein-words, strong after none, numbers and viele.

@@ -1,8 +1,8 @@
 """The words: one readable table for each class, English on the left and German on the right.
 
-Two or more spaces separate the columns of a row. What is regular is left out of the tables and made by rule in
-`english` and `german`; what is irregular stands here. Every word has one translation within its construction, so that
-the translation of a sentence is a function of the sentence.
+Two or more spaces separate the columns of a row. Regular forms are made by rule in `english` and `german`; irregular
+ones stand here. Every word has one translation within its construction, so that the translation of a sentence is a
+function of the sentence.
 """
 
 import re
@@ -22,7 +22,7 @@ class Noun:
     Attributes:
         english_plural: Empty for a mass noun, such as *milk*, which has neither plural nor indefinite article.
         weak: Adds -(e)n in every case of the singular but the nominative (der Student, den Studenten).
-        sex: How English refers back: "m" he, "f" she, "n" it; None where one cannot tell (*the child*).
+        sex: The English pronoun that refers back: "m" he, "f" she, "n" it; None where it is not known (*the child*).
         noun_class: What selects it: "person", "food", ...
     """
 

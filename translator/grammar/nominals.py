@@ -33,7 +33,7 @@ PERSONAL_PRONOUNS = (
     pronoun(4, "nom"),
 )
 
-# (determiner, whether plural, numeral): each list is as likely as its entries are many.
+# (determiner, whether plural, whether counted). In the lists below a shape is repeated by its weight.
 Shape = tuple[Determiner, bool, bool]
 SINGULAR_THE: Shape = (THE, False, False)
 SINGULAR_A: Shape = (A, False, False)
@@ -86,12 +86,12 @@ COUPLES = (
 
 
 def is_person(nominal: Nominal) -> bool:
-    """Whether it can want and be allowed something: a personal pronoun or a noun for a person."""
+    """Whether it may be the subject of a modal verb: a personal pronoun or a noun for a person."""
     return nominal.noun is None or nominal.noun.noun_class in ("person", "kin")
 
 
 def _kin(chooser: Chooser, noun: Noun, case: Case, owner: Determiner, adjective: float) -> Nominal:
-    """A relative is always somebody's."""
+    """A kinship noun always has an owner."""
     plural = noun not in ONLY_ONE and chooser.chance(0.15)
     return noun_phrase(noun, owner, case, plural, attribute(chooser, noun, adjective))
 
@@ -121,7 +121,7 @@ def subject(
         chooser: Makes the choices.
         candidates: What the verb selects; persons may be named by a pronoun, and relatives in pairs.
         noun: The head, where the kernel has already chosen it.
-        other: A noun that the clause has already, and that is not said twice.
+        other: A noun that the clause has already, and that is not repeated.
         described: Whether the predicate is an adjective: the subject has none then, and is a definite one.
     """
     if noun is None:

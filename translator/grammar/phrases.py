@@ -27,7 +27,7 @@ class Nominal(NamedTuple):
     Attributes:
         person: What the verb agrees with.
         noun: The head; None for a pronoun.
-        relative: The relative clause. German puts that of an object behind the verb, so that it is kept apart.
+        relative: The relative clause, kept apart because German puts that of an object after the verb.
     """
 
     english: str
@@ -40,7 +40,7 @@ class Nominal(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Determiner:
-    """An article or what stands in its place.
+    """An article or another determiner.
 
     Attributes:
         german: The stem; empty for none. The definite article is spelled out in `german.DEFINITE`.

@@ -18,7 +18,7 @@ def _verbs_taking(noun: Noun, verbs: tuple[Verb, ...]) -> tuple[Verb, ...]:
 
 
 def with_relative_clause(chooser: Chooser, antecedent: Nominal, main_verb: Verb) -> Nominal:
-    """Adds a relative clause, in which the noun is the subject, the object or the dative; seldom with no result."""
+    """Adds a relative clause, in which the noun is the subject, the object or the dative; rarely, none fits."""
     noun = antecedent.noun
     if noun is None or is_owned(antecedent):
         return antecedent

@@ -43,7 +43,7 @@ def statement(chooser: Chooser) -> tuple[str, str]:
 
 
 def description(chooser: Chooser) -> tuple[str, str]:
-    """*The table is old* -- *Der Tisch ist alt*, with a relative clause now and then."""
+    """*The table is old* -- *Der Tisch ist alt*, sometimes with a relative clause."""
     frame = frames.measure if chooser.chance(0.4) else frames.copular
     clause = frame(chooser, chooser.split)
     if chooser.chance(0.25):
@@ -54,7 +54,7 @@ def description(chooser: Chooser) -> tuple[str, str]:
 def anaphora(chooser: Chooser) -> tuple[str, str]:
     """*The table is old, but it is beautiful* -- *Der Tisch ist alt, aber er ist schön*.
 
-    English *it* alone doesn't say which of er, sie and es it is: one has to look back.
+    English *it* does not determine whether German has er, sie or es; the antecedent does.
     """
     first, noun = chooser.kernel(lexicon.ADJECTIVES, chooser.split)
     agent = subject(chooser, (), noun, described=True)
@@ -97,7 +97,7 @@ def yes_no_question(chooser: Chooser) -> tuple[str, str]:
 
 
 def _unfronted(clause: Clause) -> Clause:
-    """Makes a clause fit for a question, whose front is taken: the time goes to its other place."""
+    """Moves a fronted time to the end of the clause, because the question word or the verb comes first."""
     if clause.fronted is NOTHING:
         return clause
     return clause._replace(fronted=NOTHING, time=NOTHING if clause.negated else clause.fronted)
@@ -153,29 +153,29 @@ RULES: tuple[tuple[Callable[[Chooser], tuple[str, str]], int], ...] = (
     (doubt, 3),
     (contrast, 6),
 )
-"""Every type of sentence, with its share in percent or nearly so."""
+"""Every type of sentence with its weight, which is roughly its percentage."""
 
 
 def sentence_pairs(split: str, seed: int = 0) -> Iterator[tuple[str, str]]:
-    """Endless (English, German) pairs of one split. Same seed, same text.
+    """Streams (English, German) pairs of one split without end.
 
-    The same in every process, on every platform and for every Python that this package runs on.
+    A seed gives the same text in every process, on every platform and in every Python version that is supported.
 
     The splits are disjoint for all seeds, by construction. Each sentence is built around a main clause, and that
     around a *kernel*: a predicate and the noun nearest to it, such as *read* and *newspaper* (see `splits`). A
     twentieth of the kernels is held out for validation and another for test. A test sentence has one of the latter,
-    while training sentences have none in any clause; but every word by itself is seen in training. So the test asks
-    for composition, not for memory. (A pronoun in the place of the noun makes no kernel, and neither does an adjective
-    before its noun.)
+    while training sentences have none in any clause; but every single word occurs in training. So the test set
+    measures compositional generalization, not memorization. (A pronoun in place of the noun does not form a kernel, and
+    neither does an adjective before its noun.)
 
     Some 99 % of the first 40,000 training pairs are distinct.
 
     Args:
         split: One of `SPLITS`.
-        seed: Another seed, other sentences of the same split.
+        seed: Another seed gives other sentences of the same split.
 
     Raises:
-        ValueError: for a split that there isn't.
+        ValueError: There is no such split.
     """
     if split not in SPLITS:
         raise ValueError(f"the splits of the grammar are {', '.join(SPLITS)}; found {split!r}")

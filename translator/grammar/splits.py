@@ -1,4 +1,4 @@
-"""Which sentences may stand in which split, and the random choices that keep to it.
+"""Which sentences belong to which split, and the random choices that respect it.
 
 A clause is built around one *kernel*: its predicate and the noun that goes with it most closely, which is the object of
 a verb that has one, the goal of a verb of motion, and the subject of other verbs and of adjectives. A digest of the
@@ -15,7 +15,7 @@ from translator.grammar.lexicon import Adjective, Noun, Verb
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT_SHARE = 20
-"""One kernel in so many is held out of training for validation, and as many for test."""
+"""One kernel in this many is held out for validation, and another for test."""
 
 Choice = TypeVar("Choice")
 Head = TypeVar("Head", bound=Verb | Adjective)
@@ -38,8 +38,8 @@ def partners(head: Verb | Adjective) -> tuple[Noun, ...]:
 def kernels(heads: tuple[Head, ...], split: str) -> tuple[tuple[Head, tuple[Noun, ...]], ...]:
     """Lists the heads that have kernels in a split, each with its nouns there.
 
-    In training each stands once, so that verbs of few objects are learnt too. Held out, each stands as often as it has
-    nouns, so that no kernel is tested more than another.
+    In training each head is listed once, so that verbs with few objects are learned too. In the other splits each is
+    listed once for each of its nouns, so that all kernels are tested equally often.
     """
     found = []
     for head in heads:
@@ -52,7 +52,7 @@ def kernels(heads: tuple[Head, ...], split: str) -> tuple[tuple[Head, tuple[Noun
 class Chooser:
     """Makes every random choice of one stream of sentences.
 
-    Only `random.Random.random` is used, whose sequence Python promises to keep for a seed.
+    Only `random.Random.random` is used: Python guarantees its sequence for a seed.
 
     Attributes:
         split: The split whose kernels main clauses are built around. All other clauses take those of training.
