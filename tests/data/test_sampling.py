@@ -183,5 +183,5 @@ def test_subwords_with_a_space_inside_make_a_sentence_one_word(tmp_path: Path):
 
 def test_models_of_two_kinds_are_refused(unigram: Tokenizer):
     bpe = tokenizer_of(SENTENCES, TokenizerConfig(kind="bpe", vocabulary_size=50))
-    with pytest.raises(TokenizerError, match=r"^tokenizer\.sampling_alpha means one thing for a unigram model and"):
+    with pytest.raises(TokenizerError, match=r"^tokenizer\.sampling_alpha has different meanings for unigram and BPE"):
         Sampling((unigram, bpe), 0.1)

@@ -265,7 +265,7 @@ def test_a_model_with_other_special_ids_is_refused(tmp_path: Path) -> None:
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(SENTENCES), model_prefix=str(tmp_path / "other"), vocab_size=SIZE, minloglevel=2
     )
-    with pytest.raises(TokenizerError, match=r"has the ids \[-1, 1, 2, 0\] .* needed are \[0, 1, 2, 3\]"):
+    with pytest.raises(TokenizerError, match=r"has the ids \[-1, 1, 2, 0\] .* expected \[0, 1, 2, 3\]"):
         Tokenizer.load(tmp_path / "other.model")
 
 
@@ -342,7 +342,7 @@ def test_too_large_a_vocabulary_is_told_with_the_largest_that_works(kind: Kind) 
     largest = int(message.rpartition("set it to ")[2].removesuffix(" or less"))
     assert message == (
         "tokenizer.vocabulary_size 8000 is too large for this training corpus, "
-        f"which has {largest} subwords to give; set it to {largest} or less"
+        f"which gives at most {largest} subwords; set it to {largest} or less"
     )
     assert tokenizer_of(SENTENCES, config_of(kind, largest)).vocabulary_size == largest
     with pytest.raises(TokenizerError, match=rf"vocabulary_size {largest + 1} is too large"):

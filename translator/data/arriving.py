@@ -1,4 +1,4 @@
-"""Lines as they arrive: those of a file in large groups, those of a pipe or a terminal as soon as they are there."""
+"""Lines as they arrive: from a file in large groups, from a pipe or a terminal as soon as they can be read."""
 
 import contextlib
 import os
@@ -14,16 +14,16 @@ READ_BYTES = 2**16
 
 
 def arriving_lines(path: Path | None, most: int) -> Generator[list[str], None, None]:
-    """Streams lines as `read_lines` does, in groups of as many, `most` at the most, as are there without waiting.
+    """Streams lines as `read_lines` does, in groups of all lines, but at most `most`, that can be read without waiting.
 
-    From a regular file that is `most` lines each but for the last.
+    A regular file gives groups of `most` lines; only the last may be smaller.
 
     Args:
-        path: a file, a pipe or a device; None for standard input.
-        most: lines of a group.
+        path: A file, a pipe or a device; None for standard input.
+        most: Lines in a group.
 
     Raises:
-        CorpusError: as `read_lines`.
+        CorpusError: As `read_lines`.
     """
     with contextlib.ExitStack() as stack:
         if path is None:
@@ -43,7 +43,7 @@ def arriving_lines(path: Path | None, most: int) -> Generator[list[str], None, N
 
 
 def _is_a_file(path: Path) -> bool:
-    """Whether it is read like a file; so is what is not there, whose error is then a file's."""
+    """Whether to read the path as a file. A missing path is one, so that the error is that of a missing file."""
     try:
         return not stat.S_ISFIFO(mode := path.stat().st_mode) and not stat.S_ISCHR(mode)
     except OSError:
@@ -51,7 +51,7 @@ def _is_a_file(path: Path) -> bool:
 
 
 class _Arriving:
-    """What a descriptor gives, line by line; a buffered file would not tell whether it holds a line."""
+    """The lines of a descriptor. Python's buffered files do not tell whether a whole line is buffered."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor, self._held, self._looked_at, self._ended = descriptor, bytearray(), 0, False
@@ -59,7 +59,7 @@ class _Arriving:
         self._poll.register(descriptor, select.POLLIN)
 
     def readline(self, size: int, /) -> bytes:
-        """The next line with its end, or its first `size` bytes; waits for it. Nothing is left where it is empty."""
+        """Waits for the next line; returns it with its end, or its first `size` bytes; empty at the end."""
         while not self._holds_line(size) and not self._ended:
             self._poll.poll()
             self._read()
@@ -70,8 +70,8 @@ class _Arriving:
         return line
 
     def ready(self) -> bool:
-        """Whether `readline` need not wait, be it for a line, the end or an error."""
-        with contextlib.suppress(OSError):  # `readline` meets it again
+        """Whether `readline` returns, or raises, without waiting."""
+        with contextlib.suppress(OSError):  # `readline` raises it again
             while not self._holds_line(MOST_LINE_BYTES + 1) and not self._ended:
                 if not self._poll.poll(0):
                     return False

@@ -1,10 +1,10 @@
-"""Another segmentation of each training sentence in each epoch: subword regularization and BPE-dropout.
+"""A new segmentation of each training sentence in each epoch: subword regularization and BPE-dropout.
 
 SentencePiece's own sampling cannot be used: its draws differ between processes, whatever the seed, and its n-best lists
-are twenty times too slow. Subwords do not cross spaces, so that a sentence's segmentations are combinations of its
-words' segmentations, and words recur: each is segmented once and remembered.
+are twenty times too slow. Subwords do not cross spaces, so the segmentations of a sentence are combinations of those of
+its words. Words recur, so each is segmented once and cached.
 
-Letters: R sentences, W words of all of them, N segmentations of a sentence, A segmentations of a word.
+Letters: R sentences, W words in all of them, N segmentations of a sentence, A segmentations of a word.
 """
 
 import itertools
@@ -19,22 +19,22 @@ from translator.data.store import Sequences
 from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.vocabulary import WORD_START
 
-NBEST = 64  # likeliest segmentations that a sentence's is drawn from (l of Kudo, 2018, §3.1)
-DROPOUT_DRAWS = 32  # segmentations of a word by BPE-dropout that its own is drawn from
-ATTEMPTS = 4  # draws of a sentence that must fit into its batch, before it takes its plain segmentation
-# Words remembered, and subwords of their segmentations; past either all are forgotten. At most some 300 MB.
+NBEST = 64  # best segmentations that a sentence's is sampled from (l in Kudo, 2018, §3.1)
+DROPOUT_DRAWS = 32  # segmentations by BPE-dropout that a word's is sampled from
+ATTEMPTS = 4  # draws of a sentence that are tried for one that fits into its batch, before the plain segmentation
+# Limits of the cache: words, and subwords of their segmentations. It is emptied at either; about 300 MB at most.
 MOST_WORDS, MOST_SUBWORDS = 2**18, 2**25
 
-# Sums of gaps are whole numbers of 19 bits, so fine that rounding hardly ever changes which are the smallest. The ranks
-# that a sum is of stand in the bits behind it, so that one addition and one sort of 32 bits do.
+# Sums of gaps are integers of 19 bits, precise enough that rounding hardly ever changes which are the smallest. The two
+# ranks that a sum is made of are in the bits below it, so one addition and one sort of 32-bit integers suffice.
 RANK_BITS = 6
 TOO_LARGE = 2**19 - 1
-# Blocks of ranks i, j in two ascending lists that hold all whose sum may be among the NBEST smallest of all sums, as
-# those with (i + 1)(j + 1) ≤ NBEST are: i below the first number, j from the second to the third.
+# Blocks of ranks i, j in two ascending lists that cover all sums which may be among the NBEST smallest, namely those
+# with (i + 1)(j + 1) ≤ NBEST: i below the first number, j from the second up to the third.
 _BLOCKS = [(NBEST >> k, 2**k - 1, 2 ** (k + 1) - 1) for k in range(RANK_BITS + 1)]
 FEW = 7  # segmentations of a word; more of them seldom matter
 _RANKS = np.arange(NBEST, dtype=np.uint32)
-_I_ENDS = 2 ** np.arange(RANK_BITS)  # where the ranks i that a block holds end
+_I_ENDS = 2 ** np.arange(RANK_BITS)  # where the ranks i of a block end
 
 
 class Drawn(NamedTuple):
@@ -42,20 +42,20 @@ class Drawn(NamedTuple):
 
     source: Sequences
     target: Sequences
-    plain: int  # sentences that took their plain segmentation, because no draw fitted
+    plain: int  # sentences that got their plain segmentation because no draw fitted
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Draws segmentations: a pure function of the seed, the epoch and the row, whatever else is in the batch.
+    """Samples segmentations: a pure function of seed, epoch and row, whatever else is in the batch.
 
-    With a unigram model a sentence takes one x of its `NBEST` likeliest segmentations, with a probability ∝ P(x)^alpha
-    (subword regularization; Kudo, 2018, §3): small values give more, and shorter, subwords. With a BPE model each merge
-    is skipped with probability alpha (BPE-dropout; Provilkov et al., 2020), so there large values do; a word takes one
-    of `DROPOUT_DRAWS` such segmentations. Words with characters that the vocabulary lacks stay as they are.
+    With a unigram model, one x of the `NBEST` best segmentations of a sentence is drawn with probability ∝ P(x)^alpha
+    (subword regularization; Kudo, 2018, §3): small values give more and shorter subwords. With a BPE model, each merge
+    is skipped with probability alpha (BPE-dropout; Provilkov et al., 2020): large values give more and shorter
+    subwords; each word gets one of `DROPOUT_DRAWS` such segmentations. Words with unknown characters keep theirs.
 
     Raises:
-        TokenizerError: one side's model is unigram and the other's BPE, for which alpha means different things.
+        TokenizerError: One side's model is unigram and the other's BPE, for which alpha means different things.
     """
 
     tokenizers: tuple[Tokenizer, Tokenizer]  # of the source and of the target
@@ -65,21 +65,21 @@ class Sampling:
     def __post_init__(self) -> None:
         if len({tokenizer.is_unigram for tokenizer in self.tokenizers}) > 1:
             raise TokenizerError(
-                "tokenizer.sampling_alpha means one thing for a unigram model and another for BPE; set it to 0, or "
-                "give both sides models of one kind"
+                "tokenizer.sampling_alpha has different meanings for unigram and BPE models; set it to 0, or give both "
+                "sides models of the same kind"
             )
         object.__setattr__(self, "_words", Words(self.tokenizers, self.alpha))
 
     def draw(
         self, plain: tuple[Sequences, Sequences], seeds: tuple[int, int], rows: np.ndarray, most: tuple[int, int]
     ) -> Drawn:
-        """Segments sentence pairs anew.
+        """Samples a segmentation of each sentence pair.
 
         Args:
-            plain: their plain segmentations, source and target, none empty.
-            seeds: the run's seed and the epoch.
-            rows: int64, the number of each pair in the store.
-            most: tokens of a source and of a target that no draw passes, nor a plain segmentation.
+            plain: Their plain segmentations, source and target, none of them empty.
+            seeds: The run's seed and the epoch.
+            rows: int64 [R / 2], the row of each pair in the store.
+            most: Maximum number of tokens of a source and of a target. No plain segmentation has more.
         """
         words, bounds = self._words.of(plain)
         sizes = np.diff(bounds)
@@ -100,7 +100,7 @@ class Sampling:
 
 
 class Words:
-    """The words that have been met, with their segmentations; the plain one comes first."""
+    """A cache of words with their segmentations; the plain one comes first."""
 
     def __init__(self, tokenizers: tuple[Tokenizer, Tokenizer], alpha: float) -> None:
         self._tokenizers, self._alpha = tokenizers, alpha
@@ -116,7 +116,7 @@ class Words:
         self._ids, self._used = np.empty([0], np.int32), 0
 
     def of(self, plain: tuple[Sequences, Sequences]) -> tuple[np.ndarray, np.ndarray]:
-        """The words of all sources, then of all targets: int64 [W]; and where sentences begin and end: [R + 1]."""
+        """The words of all sources, then of all targets: int64 [W]; and the bounds of sentences in them: [R + 1]."""
         if len(self._keys) > MOST_WORDS or self._used > MOST_SUBWORDS:
             self._forget()
         source, target = (self._of_side(side, sequences) for side, sequences in enumerate(plain))
@@ -139,11 +139,11 @@ class Words:
         return self._numbers[places], np.searchsorted(np.append(starts, len(ids)), sequences.offsets)
 
     def lengths(self, words: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-        """Tokens of one segmentation of each word: int64 [W]."""
+        """Number of tokens in one segmentation of each word: int64 [W]."""
         return self._ends[words, chosen + 1] - self._ends[words, chosen]
 
     def spelled(self, words: np.ndarray, chosen: np.ndarray, bounds: np.ndarray) -> tuple[Sequences, Sequences]:
-        """The sources and targets that words make, with one segmentation chosen for each word."""
+        """The ids of sources and targets, given the chosen segmentation of each word."""
         lengths, starts = self.lengths(words, chosen), self._ends[words, chosen]
         ends = np.concatenate([[0], np.cumsum(lengths)])
         ids = self._ids[np.arange(ends[-1]) + np.repeat(starts - ends[:-1], lengths)]
@@ -178,26 +178,26 @@ class Words:
 
 
 class _Likeliest:
-    """The N likeliest segmentations of sentences, as combinations of their words'.
+    """The N best segmentations of sentences, as combinations of the segmentations of their words.
 
-    Words are combined one after the other, keeping the N smallest sums of gaps. Those with the smallest gaps come
-    first: the others are soon seen to have no part in any of the N.
+    Words are combined one after the other, keeping the N smallest sums of gaps. Words with the smallest gaps come
+    first; then most of the others turn out early not to contribute to any of the N.
     """
 
     def __init__(self, table: Words, words: np.ndarray, bounds: np.ndarray, alpha: float) -> None:
-        """`words`: int64 [W], all sentences' by their numbers in the table; `bounds`: int64 [R + 1]."""
+        """`words`: int64 [W], of all sentences, as numbers in the table; `bounds`: int64 [R + 1]."""
         R = len(bounds) - 1
         row_of = np.repeat(np.arange(R), np.diff(bounds))
         ambiguous = np.flatnonzero(table.counts[words] > 1)
-        # By sentence, then by gap: as whole numbers, non-negative floats have the order that they have as floats.
+        # By sentence, then by gap: the bits of non-negative floats, read as integers, are in the same order.
         gap = table.gaps[words[ambiguous], 1]
         ambiguous = ambiguous[np.argsort(row_of[ambiguous].astype(np.uint64) << np.uint64(32) | gap.view(np.uint32))]
         counts = np.bincount(row_of[ambiguous], minlength=R)
         starts = np.cumsum(counts) - counts
-        # What a unit of the whole numbers stands for: they suffice for what may be among the N smallest.
+        # The value of one integer unit, chosen so that everything that may be among the N smallest fits.
         unit = _bound(table, words[ambiguous], row_of[ambiguous], starts, counts) / (TOO_LARGE - 2)
         per_unit = (1.0 / np.maximum(unit, np.finfo(np.float32).tiny)).astype(np.float32)
-        # Of each round: its sentences, the word of each, and the sums with the ranks that they are of.
+        # Of each round: its sentences, the word of each, and the sums with the ranks that they are made of.
         self._rounds: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         sums = np.full([R, NBEST], TOO_LARGE << 2 * RANK_BITS, np.uint32)
         sums[:, 0] = 0
@@ -206,7 +206,7 @@ class _Likeliest:
             rows = rows[counts[rows] > nth]
             gaps = table.gaps[words[ambiguous[starts[rows] + nth]][:, None], [1, FEW]] * per_unit[rows, None]
             matters, many = (gaps < (sums[rows, -1:] >> np.uint32(2 * RANK_BITS))).T
-            # Most words have few segmentations that matter; the others are done apart, at more work each.
+            # Most words have few segmentations that matter; the others, which cost more, are handled separately.
             for some, width in ((rows[matters & ~many], FEW), (rows[many], NBEST)):
                 if len(some):
                     places = ambiguous[starts[some] + nth]
@@ -223,7 +223,7 @@ class _Likeliest:
         self._cumulative = np.cumsum(weights * (sums < TOO_LARGE), 1)
 
     def draw(self, uniform: np.ndarray, pending: np.ndarray, chosen: np.ndarray) -> None:
-        """Chooses for a number in [0, 1) of each sentence. Words that are not in `_rounds` keep 0, their plain one."""
+        """Chooses segmentations, given a number in [0, 1) for each sentence. Words not in `_rounds` keep 0, plain."""
         drawn = np.flatnonzero(pending)
         rank = np.zeros(len(pending), np.int64)
         cumulative = self._cumulative[drawn]
@@ -237,15 +237,15 @@ class _Likeliest:
 
 
 class _Independent:
-    """Segmentations of words that have nothing to do with each other, all equally likely."""
+    """Segmentations that are drawn for each word independently and uniformly."""
 
     def __init__(self, counts: np.ndarray, sizes: np.ndarray) -> None:
-        """`counts`: int64 [W], of each word's segmentations; `sizes`: int64 [R], words of each sentence."""
+        """`counts`: int64 [W], segmentations of each word; `sizes`: int64 [R], words of each sentence."""
         self._counts, self._sizes = counts, sizes
         self._nth = np.arange(len(counts)) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # in its sentence
 
     def draw(self, uniform: np.ndarray, pending: np.ndarray, chosen: np.ndarray) -> None:
-        """Chooses for a number in [0, 1) of each sentence."""
+        """Chooses segmentations, given a number in [0, 1) for each sentence."""
         of_sentences = (uniform * 2.0**53).astype(np.uint64)
         of_words = _unit_interval(_mixed(np.repeat(of_sentences, self._sizes) + _mixed(self._nth)))
         drawn = np.repeat(pending, self._sizes)
@@ -253,7 +253,7 @@ class _Independent:
 
 
 def _begins_word(tokenizer: Tokenizer) -> np.ndarray:
-    """Which subwords begin a word; none where some have a space inside, which makes a whole sentence one word."""
+    """Which subwords begin a word; none if some contain a space, so that a whole sentence counts as one word."""
     pieces = tokenizer.pieces(range(tokenizer.vocabulary_size))
     crossing = any(WORD_START in piece.lstrip(WORD_START) for piece in pieces)
     return np.array([piece.startswith(WORD_START) and not crossing for piece in pieces])
@@ -263,7 +263,7 @@ def _smallest_sums(sums: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     """The N smallest sums of two ascending lists, row by row, in ascending order.
 
     Args:
-        sums: uint32 [R, N], whole numbers above 2 · `RANK_BITS` empty bits.
+        sums: uint32 [R, N], integers above 2 · `RANK_BITS` zero bits.
         gaps: uint32 [R, A], likewise.
 
     Returns:
@@ -277,7 +277,7 @@ def _smallest_sums(sums: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     totals = np.empty([len(sums), sum(i.shape[1] * j.shape[1] for i, j in blocks)], np.uint32)
     start = 0
     for block in blocks:
-        # NumPy is quicker where the last axis is longer.
+        # NumPy is faster with a longer last axis.
         shorter, longer = sorted(block, key=lambda ranks: ranks.shape[1])
         end = start + shorter.shape[1] * longer.shape[1]
         place = totals[:, start:end].reshape(len(sums), shorter.shape[1], longer.shape[1])
@@ -288,10 +288,10 @@ def _smallest_sums(sums: np.ndarray, gaps: np.ndarray) -> np.ndarray:
 
 
 def _bound(table: Words, words: np.ndarray, row_of: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """What none of a sentence's N smallest sums of gaps passes: float64 [R].
+    """An upper bound of the N smallest sums of gaps of each sentence: float64 [R].
 
-    2^k segmentations of each of n words make N sums where k · n = log₂ N, none above the sum of the words' last gaps.
-    Nor is any sum above that of all words' largest gaps.
+    With k · n = log₂ N, the first 2^k segmentations of n words give N sums, none of them above the sum of the words'
+    last gaps. Nor is any sum above the sum of the largest gaps of all words.
     """
     bound = np.bincount(row_of, table.gaps[words, table.counts[words] - 1], len(counts))
     for few in (1, 2, 3, 6):
@@ -302,7 +302,7 @@ def _bound(table: Words, words: np.ndarray, row_of: np.ndarray, starts: np.ndarr
 
 
 def _uniform(seeds: Sequence[int], numbers: np.ndarray) -> np.ndarray:
-    """A number in [0, 1) for each of some whole numbers, by SplitMix64's mixing (Steele et al., 2014)."""
+    """A number in [0, 1) for each integer, by the mixing function of SplitMix64 (Steele et al., 2014)."""
     (key,) = np.random.SeedSequence(seeds).generate_state(1, np.uint64)
     return _unit_interval(_mixed(key + _mixed(numbers)))
 
@@ -319,7 +319,7 @@ def _unit_interval(numbers: np.ndarray) -> np.ndarray:
 
 
 def _with_room(array: np.ndarray, size: int) -> np.ndarray:
-    """The array, or a longer copy where it has fewer than `size` rows."""
+    """The array, or a longer copy if it has fewer than `size` rows."""
     if size <= len(array):
         return array
     longer = np.empty([max(size, 2 * len(array)), *array.shape[1:]], array.dtype)

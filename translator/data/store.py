@@ -1,4 +1,4 @@
-"""A parallel corpus as token ids on disk: written once in a stream, then memory-mapped, however large it is."""
+"""A parallel corpus as token ids on disk: written once as a stream, then memory-mapped."""
 
 import contextlib
 import itertools
@@ -20,9 +20,9 @@ from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.tokenizer import Tokenizer
 from translator.files import read_file, write_file
 
-ENCODED_TOGETHER = 10_000  # sentence pairs, or fewer where they have more characters than
+ENCODED_TOGETHER = 10_000  # sentence pairs; fewer if they have more characters than
 CHARACTERS_TOGETHER = 2**24
-# Chunks of a corpus that this process encodes by itself; past them, processes on all cores are worth their start.
+# Chunks of a corpus that this process encodes by itself; starting processes on all cores pays off only after that.
 ENCODED_ALONE = 10
 SIDES = ("source", "target")
 NUMBERS = "numbers"
@@ -30,14 +30,14 @@ NUMBERS = "numbers"
 
 @dataclass(frozen=True)
 class Sequences:
-    """Many sequences of ids, laid end to end."""
+    """Many sequences of ids, concatenated."""
 
-    ids: np.ndarray  # integers; on disk unsigned, of the narrowest type that holds the vocabulary
+    ids: np.ndarray  # integers; on disk, of the smallest unsigned type that holds the vocabulary
     offsets: np.ndarray  # int64; sequence i is ids[offsets[i]:offsets[i + 1]]
 
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int] | np.ndarray], dtype: Any = np.int32) -> "Sequences":
-        """Lays given sequences end to end."""
+        """Concatenates sequences."""
         lengths = np.fromiter((len(ids) for ids in sequences), np.int64, len(sequences))
         ids = np.fromiter(itertools.chain.from_iterable(sequences), dtype, int(lengths.sum()))
         return cls(ids, np.concatenate([[0], np.cumsum(lengths)]))
@@ -57,7 +57,7 @@ class Sequences:
         return np.diff(self.offsets)
 
     def compact_lengths(self) -> np.ndarray:
-        """`lengths` in the narrowest type that holds them, which is quicker to draw from at random."""
+        """`lengths` in the smallest type that holds them, which is faster to index at random."""
         parts = (np.diff(self.offsets[start : start + 2**20 + 1]) for start in range(0, len(self), 2**20))
         return np.concatenate([part.astype(np.min_scalar_type(part.max())) for part in parts])
 
@@ -75,7 +75,7 @@ class Sequences:
 
 @dataclass
 class Counts:
-    """What became of the pairs of a corpus."""
+    """How many pairs of a corpus are kept, and how many are left out for each reason."""
 
     kept: int = 0
     empty: int = 0
@@ -83,11 +83,11 @@ class Counts:
 
     @property
     def read(self) -> int:
-        """All pairs, left out or not."""
+        """The number of all pairs, kept or left out."""
         return self.kept + self.empty + self.too_long
 
     def add(self, other: "Counts") -> None:
-        """Counts another part of the corpus in."""
+        """Adds the counts of another part of the corpus."""
         self.kept += other.kept
         self.empty += other.empty
         self.too_long += other.too_long
@@ -106,15 +106,15 @@ class TokenStore:
     target: Sequences
     corpora: tuple[range, ...]  # rows of each corpus
     counts: Counts
-    numbers: np.ndarray  # int64, which pair of its corpus each row is, counted from 1
-    fingerprint: str = ""  # names all that the ids follow from
+    numbers: np.ndarray  # int64, each row's number among the pairs of its corpus, counted from 1
+    fingerprint: str = ""  # identifies everything that the ids depend on
 
     def __len__(self) -> int:
         return len(self.source)
 
 
 class Manifest(NamedTuple):
-    """What `manifest.json` says of a store."""
+    """The content of a store's `manifest.json`."""
 
     fingerprint: str
     corpus_ends: list[int]
@@ -127,7 +127,7 @@ class Encoded(NamedTuple):
     """A chunk of a corpus as ids."""
 
     sides: tuple[Sequences, Sequences]  # the pairs that are kept
-    numbers: np.ndarray  # int64, which pair of the chunk each of them is, counted from 1
+    numbers: np.ndarray  # int64, each kept pair's number in the chunk, counted from 1
     counts: Counts
 
 
@@ -139,20 +139,20 @@ def write_store(
     fingerprint: str,
     show: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Encodes corpora into a folder, which appears whole or not at all. Memory stays flat; all cores are used.
+    """Encodes corpora into a folder, which is written whole or not at all. Memory is constant; all cores are used.
 
     Pairs with a blank side, or more than `max_tokens` tokens on a side, are left out and counted.
 
     Args:
-        folder: replaced if it is there.
-        corpora: pairs of each.
-        tokenizers: of the source and of the target.
-        max_tokens: most tokens on either side.
-        fingerprint: names all that the ids follow from; `open_store` asks for it.
-        show: told how many pairs have been read so far.
+        folder: Replaced if it exists.
+        corpora: The pairs of each corpus.
+        tokenizers: Of the source and of the target.
+        max_tokens: Maximum number of tokens on either side.
+        fingerprint: Identifies everything that the ids depend on; `open_store` compares it.
+        show: Called with the number of pairs read so far.
 
     Raises:
-        CorpusError: if no pair is left.
+        CorpusError: No pair is left.
     """
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -181,20 +181,20 @@ def write_store(
 
 
 def id_dtype(vocabulary_size: int) -> np.dtype[Any]:
-    """The narrowest type that holds every id."""
+    """The smallest type that holds every id."""
     return np.dtype(np.uint16 if vocabulary_size <= 2**16 else np.uint32)
 
 
 def open_store(folder: Path, fingerprint: str | None) -> TokenStore | None:
-    """Maps a store into memory; None if there is none that is whole, or one made from something else.
+    """Memory-maps a store; None if there is no complete one with this fingerprint.
 
-    With None for a fingerprint it may be made from anything.
+    None as the fingerprint accepts any.
     """
     try:
         manifest = pydantic.TypeAdapter(Manifest).validate_json(read_file(folder / "manifest.json"))
         if fingerprint not in (None, manifest.fingerprint):
             return None
-        # As plain arrays, which are quicker to index than the class that maps them.
+        # As plain arrays, which are faster to index than `np.memmap`.
         source, target = (
             Sequences(
                 np.asarray(np.memmap(folder / f"{side}.ids", dtype, mode="r")),
@@ -211,7 +211,7 @@ def open_store(folder: Path, fingerprint: str | None) -> TokenStore | None:
 
 
 def _is_whole(store: TokenStore) -> bool:
-    """Whether no file was cut off, and no offset leads out of the ids."""
+    """Whether all files have their full length, and all offsets lie within the ids."""
     kept, ends = store.counts.kept, [rows.stop for rows in store.corpora]
     return (
         (kept, ends[-1:]) == (len(store.numbers), [kept])
@@ -258,11 +258,11 @@ def _encode(
     if first is None:
         return
     cores = len(os.sched_getaffinity(0))
-    # Not by forking: TensorFlow's threads may be running by now.
+    # No fork: TensorFlow's threads may be running already.
     context = multiprocessing.get_context("spawn")
     models = (tokenizers[0].model, tokenizers[1].model)
     with ProcessPoolExecutor(cores, context, _start_encoder, (models, max_tokens)) as pool:
-        # As many chunks on their way as keep all cores busy, and no more: the corpus may not fit into memory.
+        # Only as many chunks in flight as keep all cores busy: the corpus may not fit into memory.
         pending: deque[Future[Encoded]] = deque()
         for chunk in itertools.chain([first], chunks):
             pending.append(pool.submit(_encode_in_worker, chunk))
@@ -294,7 +294,7 @@ def _encode_chunk(
     return Encoded(sides, np.array(numbers, np.int64), counts)
 
 
-# What a worker process encodes with.
+# The tokenizers and `max_tokens` of a worker process.
 _worker: tuple[tuple[Tokenizer, Tokenizer], int] | None = None
 
 

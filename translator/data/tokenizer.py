@@ -1,8 +1,8 @@
 """Text to subword ids and back, by SentencePiece (Kudo and Richardson, 2018).
 
-A tokenizer is its model's bytes: the same bytes give the same ids here and, inside a graph, in tensorflow-text. How it
-normalises text stands in them too, so that two sides with one vocabulary, each normalised in its own way, are two
-models with the same subwords.
+A tokenizer is determined by the bytes of its model: they give the same ids here and, in a graph, in tensorflow-text.
+Normalization is part of the model. So with a joint vocabulary and a different normalization for each side, there are
+two models with the same subwords.
 """
 
 import functools
@@ -24,12 +24,12 @@ from translator.errors import TranslatorError
 from translator.files import read_file, write_file
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID, WORD_START
 
-# Training looks at no more than the start of a line: memory stays bounded, and SentencePiece skips long lines silently.
+# Training uses only the start of a line: this bounds memory, and SentencePiece silently skips long lines.
 TRAINING_CHARACTERS = 4096
-# Part of what training computes, not of how fast: sums are added up in as many parts, whatever the number of cores.
+# Fixed, because it changes the result: sums are computed in as many parts, whatever the number of cores.
 TRAINING_THREADS = 16
 
-# What `keep` changes: a line stays one line for every reader, and characters that nobody sees or types go.
+# All that `keep` changes: characters that some programs take for line ends become spaces, control characters go.
 KEPT_BUT = {chr(code): " " for code in (*range(0x09, 0x0E), 0x85, 0x2028, 0x2029)} | {
     chr(code): "" for code in (*range(0x01, 0x09), *range(0x0E, 0x20), *range(0x7F, 0x85), *range(0x86, 0xA0))
 }
@@ -44,16 +44,16 @@ class TokenizerError(TranslatorError):
 class Tokenizer:
     """Splits sentences into subword ids and joins ids into sentences.
 
-    `decode(encode(text))` is the text as its `tokenizer.…_normalization` has it: `keep` trims spaces at the ends, makes
-    one of several, drops control characters and makes spaces of those that end lines, tabs among them; all else comes
-    back as it is. Characters that the vocabulary lacks become UNK_ID, and come back as " ⁇ ", but with byte fallback
-    their UTF-8 bytes, so that they come back too. "▁" comes back as a space, which is how SentencePiece writes one.
-    Markers such as "</s>" in a text are text. Half a surrogate pair, which UTF-8 cannot hold, is read as U+FFFD.
+    `decode(encode(text))` is the normalized text. `keep` strips and collapses spaces, removes control characters and
+    replaces tabs and line separators by spaces; everything else is preserved. Characters outside the vocabulary become
+    UNK_ID and are decoded as " ⁇ "; with byte fallback they become their UTF-8 bytes and are preserved. "▁" is decoded
+    as a space, which is how SentencePiece writes one. Markers such as "</s>" in a text are ordinary text. A lone
+    surrogate, which UTF-8 cannot encode, is read as U+FFFD.
 
     Attributes:
         model: The serialised SentencePiece model.
-        vocabulary_size: Subwords, special ones included; every id is below it.
-        is_unigram: Whether it is a unigram model, and not one of byte-pair encoding.
+        vocabulary_size: Number of subwords, including special ones; every id is below it.
+        is_unigram: Whether it is a unigram model, not a byte-pair encoding.
     """
 
     def __init__(self, model: bytes):
@@ -67,7 +67,7 @@ class Tokenizer:
         if ids != [PAD_ID, BOS_ID, EOS_ID, UNK_ID]:
             raise TokenizerError(
                 f"the SentencePiece model has the ids {ids} for padding, begin, end and unknown; "
-                f"needed are {[PAD_ID, BOS_ID, EOS_ID, UNK_ID]}"
+                f"expected {[PAD_ID, BOS_ID, EOS_ID, UNK_ID]}"
             )
         self.vocabulary_size: int = self._processor.get_piece_size()
         try:
@@ -79,12 +79,12 @@ class Tokenizer:
         try:
             self._processor.nbest_encode("", nbest_size=1)
             self.is_unigram = True
-        except RuntimeError:  # only a unigram model can
+        except RuntimeError:  # only unigram models have n-best lists
             self.is_unigram = False
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
-        """Reads a model file; a TokenizerError names it if it is missing or broken."""
+        """Reads a model file; a TokenizerError names a missing or damaged one."""
         try:
             return cls(read_file(path))
         except OSError as error:
@@ -94,12 +94,12 @@ class Tokenizer:
 
     @classmethod
     def adopt(cls, path: Path) -> "Tokenizer":
-        """Reads any SentencePiece model, and gives the special subwords the ids that they have here.
+        """Reads any SentencePiece model and moves its special subwords to the ids that they have here.
 
-        The other subwords keep their order. A model without one for padding gets one.
+        The other subwords keep their order. A padding subword is added to a model without one.
 
         Raises:
-            TokenizerError: it is missing or no SentencePiece model.
+            TokenizerError: The file is missing or is not a SentencePiece model.
         """
         try:
             model = _parsed(read_file(path))
@@ -126,7 +126,7 @@ class Tokenizer:
             raise TokenizerError(f"tokenizer.model: {path}: {error}") from error
 
     def with_normalization(self, normalization: Normalization) -> "Tokenizer":
-        """The same subwords behind another normalisation."""
+        """The same subwords with another normalization."""
         model = _parsed(self.model)
         spec = model.normalizer_spec
         other = sentencepiece_model_pb2.NormalizerSpec.FromString(
@@ -136,23 +136,23 @@ class Tokenizer:
         return Tokenizer(model.SerializeToString(deterministic=True))
 
     def save(self, path: Path) -> None:
-        """Writes the model file, which every SentencePiece can load."""
+        """Writes the model in SentencePiece's own format."""
         write_file(path, self.model)
 
     def encode(self, sentences: Sequence[str], threads: int = -1) -> list[list[int]]:
-        """The most probable ids of each sentence, without BOS and EOS; on all cores, or on so many."""
+        """The ids of each sentence's best segmentation, without BOS and EOS; uses all cores by default."""
         return self._processor.encode([_writable(sentence) for sentence in sentences], num_threads=threads)
 
     def likeliest(self, words: Sequence[list[int]], most: int) -> Iterator[list[tuple[float, list[int]]]]:
-        """The likeliest segmentations of words by a unigram model, at most so many of each.
+        """The most probable segmentations of words under a unigram model.
 
         Args:
-            words: plain segmentations, as `encode` gives them.
-            most: of each word, the plain one included.
+            words: The best segmentation of each, as `encode` gives it.
+            most: Maximum number of segmentations of a word, including the best.
 
         Yields:
-            For each word (gap, ids), ascending: how far its log-probability is below the plain one's, which comes
-            first. A word with characters that the vocabulary lacks has the plain one alone.
+            For each word, pairs (gap, ids) in ascending order. The gap is the log-probability of the best segmentation,
+            which comes first, minus that of this one. A word with unknown characters has only the best one.
         """
         spelled = [self._spelled(ids) for ids in words]
         found = self._processor.nbest_encode([text or "" for text in spelled], nbest_size=most)
@@ -167,10 +167,10 @@ class Tokenizer:
             yield [(0.0, plain), *sorted(others)[: most - 1]] if same else [(0.0, plain)]
 
     def with_dropout(self, word: list[int], dropout: float, draws: int) -> list[tuple[float, list[int]]]:
-        """Segmentations of a word by BPE-dropout, the plain one first: a pure function of the arguments.
+        """Segmentations of a word by BPE-dropout, the deterministic one first: a pure function of the arguments.
 
-        Each is made of the word's characters by the merges of byte-pair encoding, each skipped with the probability
-        `dropout` (Provilkov et al., 2020). Gaps are 0: all are equally likely.
+        The merges of byte-pair encoding are applied to the word's characters, each skipped with probability `dropout`
+        (Provilkov et al., 2020). All gaps are 0, because all segmentations are equally likely.
         """
         if self._spelled(word) is None:
             return [(0.0, word)]
@@ -179,12 +179,12 @@ class Tokenizer:
         return [(0.0, word), *((0.0, self._merged(symbols, dropout, generator)) for _ in range(draws))]
 
     def _spelled(self, ids: list[int]) -> str | None:
-        """What a word's subwords spell; None where some are unknown, or bytes."""
+        """The text of a word's subwords; None if there are unknown ones or bytes among them."""
         special = any(id_ == UNK_ID or self._processor.is_byte(id_) for id_ in ids)
         return None if special else "".join(self.pieces(ids)).replace(WORD_START, " ")
 
     def _merged(self, symbols: list[str], dropout: float, generator: np.random.Generator) -> list[int]:
-        """The ids of characters after BPE's merges, some skipped by chance."""
+        """The ids of characters after BPE merges, which are skipped at random."""
         symbols = list(symbols)
         while True:
             pairs = [(self._rank(a + b), i) for i, (a, b) in enumerate(itertools.pairwise(symbols))]
@@ -195,38 +195,38 @@ class Tokenizer:
             symbols[best[1] : best[1] + 2] = [symbols[best[1]] + symbols[best[1] + 1]]
 
     def _rank(self, piece: str) -> float:
-        """How early BPE made a piece; infinite for what is none."""
+        """The position of a subword in the order of BPE merges; infinite for a text that is not a subword."""
         id_ = self._processor.piece_to_id(piece)
         return math.inf if id_ == UNK_ID else -float(self._scores[id_])
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
-        """The sentences that the ids spell, a line each; PAD_ID, BOS_ID and EOS_ID spell nothing."""
-        # No text of ours has given a subword with a line's end, but the model may be another's.
+        """The text of each sequence, on one line; PAD_ID, BOS_ID and EOS_ID have no text."""
+        # Our own models have no subword with a line end, but an adopted model may.
         return [text.replace("\n", " ") for text in self._processor.decode([list(map(int, row)) for row in ids])]
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
-        """The subwords as written in the vocabulary, "▁" standing for a space before a word."""
+        """The subwords as they stand in the vocabulary; "▁" is the space before a word."""
         return [self._processor.id_to_piece(int(piece)) for piece in ids]
 
 
 def train_tokenizer(texts: Iterable[tuple[str, Normalization]], config: TokenizerConfig) -> Tokenizer:
-    """Learns a vocabulary from at most `config.training_sentences` sentences drawn at random.
+    """Learns a vocabulary from at most `config.training_sentences` sentences, drawn at random.
 
     The same texts and configuration give the same model bytes, on any number of cores.
 
     Args:
-        texts: sentences, each with the normalisation that it is to be seen through.
+        texts: Sentences, each with the normalization to apply before training.
         config: `config.seed` decides which sentences are drawn.
 
     Returns:
-        A tokenizer that itself normalises as `keep`.
+        A tokenizer with the normalization `keep`.
 
     Raises:
-        TokenizerError: if there is no text, or its vocabulary cannot have `config.vocabulary_size` subwords.
+        TokenizerError: There is no text, or it cannot give `config.vocabulary_size` subwords.
     """
     sample = _reservoir(texts, config.training_sentences, random.Random(config.seed))
     if not sample:
-        raise TokenizerError("there is no text to learn a vocabulary from: the training corpus has only blank lines")
+        raise TokenizerError("there is no text to learn a vocabulary from: all lines of the training corpus are blank")
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
@@ -251,7 +251,7 @@ def train_tokenizer(texts: Iterable[tuple[str, Normalization]], config: Tokenize
 
 
 def _parsed(model: bytes) -> sentencepiece_model_pb2.ModelProto:
-    """A ValueError if these bytes are no model."""
+    """The model of these bytes; a ValueError if they are not one."""
     try:
         return sentencepiece_model_pb2.ModelProto.FromString(model)
     except DecodeError as error:
@@ -260,7 +260,7 @@ def _parsed(model: bytes) -> sentencepiece_model_pb2.ModelProto:
 
 @functools.cache
 def _normalizer(normalization: Normalization) -> sentencepiece.SentencePieceNormalizer:
-    sentencepiece.set_min_log_level(2)  # of this process
+    sentencepiece.set_min_log_level(2)  # for this process
     rules = {"norm_map": list(KEPT_BUT.items())} if normalization == "keep" else {"rule_name": normalization}
     return sentencepiece.SentencePieceNormalizer(**rules, add_dummy_prefix=False, escape_whitespaces=False)
 
@@ -268,7 +268,7 @@ def _normalizer(normalization: Normalization) -> sentencepiece.SentencePieceNorm
 def _reservoir(
     texts: Iterable[tuple[str, Normalization]], size: int, generator: random.Random
 ) -> list[tuple[str, Normalization]]:
-    """Draws `size` of the non-blank texts, each with the same chance (algorithm R; Vitter, 1985)."""
+    """Draws `size` of the non-blank texts with equal probability (algorithm R; Vitter, 1985)."""
     sample: list[tuple[str, Normalization]] = []
     usable = (text for text in texts if text[0].strip())
     for count, (text, normalization) in enumerate(usable, 1):
@@ -279,11 +279,11 @@ def _reservoir(
 
 
 def _training_problem(message: str, asked: int) -> str:
-    """What to do about SentencePiece's complaint."""
+    """The message for an error of SentencePiece's training, with what to do about it."""
     if largest := re.search(r"too high \(\d+\)\. Please set it to a value <= (\d+)", message):
         return (
-            f"tokenizer.vocabulary_size {asked} is too large for this training corpus, which has {largest[1]} subwords "
-            f"to give; set it to {largest[1]} or less"
+            f"tokenizer.vocabulary_size {asked} is too large for this training corpus, which gives at most "
+            f"{largest[1]} subwords; set it to {largest[1]} or less"
         )
     if smallest := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
         return (
@@ -294,5 +294,5 @@ def _training_problem(message: str, asked: int) -> str:
 
 
 def _writable(sentence: str) -> str:
-    """The sentence as UTF-8 can hold it: lone surrogates replaced."""
+    """The sentence with lone surrogates, which UTF-8 cannot encode, replaced."""
     return _SURROGATES.sub("\ufffd", sentence)
