@@ -10,10 +10,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from translator.config.corpora import CorpusConfig
 from translator.config.load import dump_config, load_config, save_config
 from translator.config.names import OTHER_NAMES
 from translator.config.reference import describe_settings
-from translator.config.schema import Config, ConfigError, CorpusConfig, Section
+from translator.config.schema import Config, ConfigError
+from translator.config.section import Section
 
 ROOT = Path(__file__).parents[1]
 MINIMAL: dict[str, Any] = {

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from translator.config.schema import Config, CorpusConfig
+from translator.config.corpora import CorpusConfig
+from translator.config.schema import Config
 from translator.lock import LockedError
 from translator.run_folder import RunError, RunFolder
 

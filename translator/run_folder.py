@@ -10,7 +10,8 @@ from pathlib import Path
 
 from translator.config.changes import changes
 from translator.config.load import load_config, save_config
-from translator.config.schema import Config, MayChange
+from translator.config.schema import Config
+from translator.config.section import MayChange
 from translator.errors import TranslatorError
 from translator.files import PARTIAL_NAME
 from translator.lock import LOCK, locked

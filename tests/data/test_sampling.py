@@ -12,9 +12,11 @@ import sentencepiece
 from tests.tokenizers import tokenizer_of
 from translator.config.schema import TokenizerConfig
 from translator.data import sampling as sampling_module
-from translator.data.sampling import NBEST, Drawn, Sampling
+from translator.data import words as words_module
+from translator.data.sampling import Drawn, Sampling
 from translator.data.store import Sequences
 from translator.data.tokenizer import Tokenizer, TokenizerError
+from translator.data.words import NBEST
 from translator.vocabulary import UNK_ID
 
 RNG = random.Random(5)
@@ -90,7 +92,7 @@ print([ids.tolist() for ids in drawn.source])
 
 def test_forgotten_words_change_nothing(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch):
     expected = draw(Sampling((tokenizer, tokenizer), 0.3))
-    monkeypatch.setattr(sampling_module, "MOST_WORDS", 5)
+    monkeypatch.setattr(words_module, "MOST_WORDS", 5)
     sampling = Sampling((tokenizer, tokenizer), 0.3)
     for _ in range(2):
         assert lists(draw(sampling).source) == lists(expected.source)

@@ -8,9 +8,10 @@ import pytest
 
 from tests.tokenizers import tokenizer_of
 from translator.config.schema import TokenizerConfig
-from translator.data import store as store_module
+from translator.data import encoding as encoding_module
 from translator.data.corpora.base import CorpusError, SentencePair
-from translator.data.store import Counts, Sequences, TokenStore, open_store, write_store
+from translator.data.encoding import write_store
+from translator.data.store import Counts, Sequences, TokenStore, open_store
 from translator.data.tokenizer import Tokenizer
 
 
@@ -83,7 +84,7 @@ def test_empty_and_too_long_pairs_are_left_out_and_counted_and_shift_no_other(fo
 def test_what_is_encoded_together_makes_no_difference(
     folder: Path, left_out: list[int], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(store_module, "ENCODED_TOGETHER", 3)
+    monkeypatch.setattr(encoding_module, "ENCODED_TOGETHER", 3)
     corpus = [
         ("" if row in left_out else f"{row} " * (row % 3 + 1), f"{row + 100} " * (row % 2 + 1)) for row in range(10)
     ]
@@ -94,10 +95,10 @@ def test_what_is_encoded_together_makes_no_difference(
 
 
 def test_pairs_are_encoded_so_many_or_so_many_characters_at_a_time(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(store_module, "ENCODED_TOGETHER", 3)
-    monkeypatch.setattr(store_module, "CHARACTERS_TOGETHER", 10)
+    monkeypatch.setattr(encoding_module, "ENCODED_TOGETHER", 3)
+    monkeypatch.setattr(encoding_module, "CHARACTERS_TOGETHER", 10)
     pairs = [*[("a", "b")] * 4, ("a" * 5, "b" * 5), ("a", "b")]
-    chunks = list(store_module._chunks(pairs))
+    chunks = list(encoding_module._chunks(pairs))
     assert [len(chunk) for chunk in chunks] == [3, 2, 1]
     assert [pair for chunk in chunks for pair in chunk] == pairs
 
@@ -109,8 +110,8 @@ def test_a_long_corpus_is_encoded_on_all_cores_with_the_same_result(folder: Path
     shown: list[int] = []
     stores = []
     for chunks, name in ((100, "alone"), (2, "together")):
-        monkeypatch.setattr(store_module, "ENCODED_TOGETHER", 7)
-        monkeypatch.setattr(store_module, "ENCODED_ALONE", chunks)
+        monkeypatch.setattr(encoding_module, "ENCODED_TOGETHER", 7)
+        monkeypatch.setattr(encoding_module, "ENCODED_ALONE", chunks)
         write_store(folder / name, [pairs, pairs[:50]], (tokenizer, tokenizer), 20, "fingerprint", shown.append)
         stores.append(opened(folder / name))
     alone, together = stores
@@ -168,7 +169,7 @@ def broken_off() -> Iterator[SentencePair]:
 
 
 def test_an_interrupted_write_leaves_no_store(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(store_module, "ENCODED_TOGETHER", 1)
+    monkeypatch.setattr(encoding_module, "ENCODED_TOGETHER", 1)
     tokenizer = cast(Tokenizer, WordNumbers())
     with pytest.raises(KeyboardInterrupt):
         write_store(folder, [broken_off()], (tokenizer, tokenizer), 5, "fingerprint")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from translator.config.schema import MayChange, Section, may_change
+from translator.config.section import MayChange, Section, may_change
 
 MOST_SHOWN = 60  # characters of a value
 

@@ -5,7 +5,9 @@ It is of draft 7, which every YAML language server understands.
 
 from typing import Any
 
-from translator.config.schema import CORPUS_FORMATS, Config, CorpusConfig, DataConfig, Section
+from translator.config.corpora import CORPUS_FORMATS, CorpusConfig
+from translator.config.schema import Config, DataConfig
+from translator.config.section import Section
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 EXTENDS = "A configuration file that this one starts from, relative to this file; this one lists only what differs."

@@ -8,8 +8,9 @@ from typing import Any
 
 import pydantic
 
+from translator.config.corpora import CORPORA, as_corpora
 from translator.config.problems import AUTO_BRANCH, problem
-from translator.config.schema import CORPORA, Config, ConfigError, as_corpora
+from translator.config.schema import Config, ConfigError
 from translator.config.yaml_text import MOST_NESTED, YamlError, dump_yaml, parse_yaml, shown
 from translator.files import read_file, write_file
 from translator.text_files import what_else_it_is

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from translator.config.names import OTHER_NAMES
-from translator.config.schema import Config, Section, keys_of, section_of, types_in
+from translator.config.schema import Config
+from translator.config.section import Section, keys_of, section_of, types_in
 from translator.config.yaml_text import not_text, shown
 
 # Pydantic's names for the branches of "a number or auto" in the locations of its errors.

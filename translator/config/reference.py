@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 import yaml
 
-from translator.config.schema import Config, CorpusConfig, MayChange, Section, may_change, section_of
+from translator.config.corpora import CorpusConfig
+from translator.config.schema import Config
+from translator.config.section import MayChange, Section, may_change, section_of
 
 UNTIL = {
     MayChange.UNTIL_VOCABULARY: "until the run has a vocabulary",

@@ -5,133 +5,21 @@ A configuration is a YAML file. `extends: other.yaml` starts from another file, 
 reference; the JSON schema shows them in editors.
 """
 
-import enum
-import typing
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationInfo,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
+from translator.config.corpora import Corpora
+from translator.config.section import Always, Section, UntilCheckpoint
 from translator.errors import TranslatorError
 
 Normalization = Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "keep"]
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
-CORPORA = ("data.train", "data.validation", "data.test")
-CORPUS_FORMATS = ("files", "tsv", "tfds", "grammar")  # keys of a corpus, exactly one of which it has
-
-
-class MayChange(enum.IntEnum):
-    """Until when a setting may change in the folder of a run, which first gets a vocabulary and then checkpoints."""
-
-    UNTIL_VOCABULARY = 1
-    UNTIL_CHECKPOINT = 2
-    ALWAYS = 3
-
-
-# The later of the marks on a setting and on the sections around it counts; without a mark, until the vocabulary.
-Setting = TypeVar("Setting")
-UntilCheckpoint = Annotated[Setting, MayChange.UNTIL_CHECKPOINT]
-Always = Annotated[Setting, MayChange.ALWAYS]
-
 
 class ConfigError(TranslatorError):
     """A configuration that cannot be read or is invalid; lists every problem found."""
-
-
-class Section(BaseModel):
-    """A frozen group of settings; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _booleans_are_not_numbers(cls, value: Any, info: ValidationInfo) -> Any:
-        annotation = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, bool) and annotation is not bool and not {int, float}.isdisjoint(types_in(annotation)):
-            raise PydanticCustomError("number_type", "input should be a number")
-        return value
-
-
-def types_in(annotation: Any) -> Iterator[Any]:
-    """The annotation and all annotations inside it."""
-    yield annotation
-    for argument in typing.get_args(annotation):
-        yield from types_in(argument)
-
-
-class CorpusConfig(Section):
-    """A parallel corpus in one of four formats: `files`, `tsv`, `tfds` or `grammar`.
-
-    A string alone is short for `files`.
-    """
-
-    files: str | None = None
-    """Two text files, one sentence per line; `{lang}` is replaced by the language, as in `train.{lang}`. Files that end
-    in `.gz` are decompressed."""
-    tsv: str | None = None
-    """One file with a source and a target per line, separated by a tab; quotes have no meaning. A file that ends in
-    `.gz` is decompressed."""
-    tfds: str | None = None
-    """A data set of TensorFlow Datasets, by name (`wmt14_translate/de-en`) or as the folder of a prepared one."""
-    grammar: Literal["train", "validation", "test"] | None = None
-    """A split of the built-in English–German corpus."""
-    split: str = "train"
-    """The split of a `tfds` corpus; may be a slice such as `train[:10%]`."""
-    pairs: int | None = Field(None, ge=1)
-    """Use only the first so many sentence pairs; null uses all. Required for `grammar`, which is endless."""
-    weight: UntilCheckpoint[float] = Field(1.0, gt=0.0, le=1000.0)
-    """How often each training epoch passes over this corpus: 2 is twice, 0.5 a different random half per epoch."""
-
-    @property
-    def format(self) -> str:
-        """Which of `CORPUS_FORMATS` this corpus has."""
-        return next(key for key in CORPUS_FORMATS if getattr(self, key) is not None)
-
-    @model_validator(mode="after")
-    def _is_one_corpus(self) -> "CorpusConfig":
-        given = [key for key in CORPUS_FORMATS if getattr(self, key) is not None]
-        if len(given) != 1:
-            whole = ", and replaces the inherited one as a whole" if self.model_fields_set and not given else ""
-            found = " and ".join(given) or "none"
-            raise ValueError(f"a corpus is one of files, tsv, tfds and grammar{whole}; found {found}")
-        if self.grammar and self.pairs is None:
-            raise ValueError("the built-in grammar is endless: say how many pairs to take, as in `pairs: 30000`")
-        if self.files and "{lang}" not in self.files:
-            raise ValueError(f"files names both sides at once, as in `train.{{lang}}.gz`; found {self.files!r}")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _without_what_is_unset(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in serialize(self).items() if value is not None}
-
-
-def as_corpora(value: Any) -> Any:
-    """A list of corpora from a single one or a list, each written as a mapping or as a string."""
-    corpora = value if isinstance(value, list | tuple) else [value]
-    return [{"files": corpus} if isinstance(corpus, str) else corpus for corpus in corpora]
-
-
-# What `as_corpora` takes, for the JSON schema.
-CorporaInput = str | CorpusConfig | Annotated[list[str | CorpusConfig], Field(min_length=1)]
-Corpora = Annotated[
-    tuple[CorpusConfig, ...],
-    BeforeValidator(as_corpora, json_schema_input_type=CorporaInput),
-    Field(min_length=1),
-]
 
 
 class DataConfig(Section):
@@ -357,23 +245,3 @@ class Config(Section):
                 "a sentence of that length plus EOS would not fit into a batch"
             )
         return self
-
-
-def keys_of(section: type[Section], prefix: str = "") -> Iterator[str]:
-    """The dotted key of every setting in a section and its subsections."""
-    for name, field in section.model_fields.items():
-        yield f"{prefix}{name}"
-        if inner := section_of(field.annotation):
-            yield from keys_of(inner, f"{prefix}{name}.")
-
-
-def may_change(field: FieldInfo, around: MayChange) -> MayChange:
-    """Until when a setting may change; `around` says it for the section that the setting is in."""
-    return max([around, *(mark for mark in field.metadata if isinstance(mark, MayChange))])
-
-
-def section_of(annotation: Any) -> type[Section] | None:
-    """The section inside an annotation such as `tuple[Section, ...] | None`; None if there is none."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    return next(filter(None, map(section_of, typing.get_args(annotation))), None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from translator.config.schema import Config
 from translator.data.corpora.base import Corpus, SentencePair
 from translator.data.corpora.formats import open_corpora
+from translator.data.encoding import write_store
 from translator.data.inputs import (
     Input,
     inputs_of,
@@ -18,7 +19,7 @@ from translator.data.inputs import (
     require_unchanged,
     write_inputs,
 )
-from translator.data.store import TokenStore, open_store, write_store
+from translator.data.store import TokenStore, open_store
 from translator.data.tokenizer import Tokenizer, train_tokenizer
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunError, RunFolder

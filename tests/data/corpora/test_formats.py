@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.corpora import data_of, error_of, write_sides
-from translator.config.schema import CORPUS_FORMATS, CorpusConfig, DataConfig
+from translator.config.corpora import CORPUS_FORMATS, CorpusConfig
+from translator.config.schema import DataConfig
 from translator.data.corpora.formats import FORMATS, open_corpus, read_all
 
 

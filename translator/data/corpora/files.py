@@ -6,7 +6,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from translator.config.schema import CorpusConfig, DataConfig
+from translator.config.corpora import CorpusConfig
+from translator.config.schema import DataConfig
 from translator.data.corpora.base import CorpusError, InputFile, SentencePair
 from translator.data.corpora.lines import read_lines, require_file
 

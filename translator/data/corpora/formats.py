@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from translator.config.schema import CorpusConfig, DataConfig
+from translator.config.corpora import CorpusConfig
+from translator.config.schema import DataConfig
 from translator.data.corpora.base import Corpus, CorpusError, FirstPairs, SentencePair
 from translator.data.corpora.files import FilesCorpus
 from translator.data.corpora.grammar import GrammarCorpus

@@ -4,7 +4,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from translator import grammar
-from translator.config.schema import CorpusConfig, DataConfig
+from translator.config.corpora import CorpusConfig
+from translator.config.schema import DataConfig
 from translator.data.corpora.base import CorpusError, InputFile, SentencePair
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from translator.config.schema import CorpusConfig, DataConfig
+from translator.config.corpora import CorpusConfig
+from translator.config.schema import DataConfig
 from translator.data.corpora.base import CorpusError, InputFile, SentencePair
 from translator.data.corpora.files import FilesCorpus
 from translator.data.corpora.lines import decoded, require_lasting

@@ -1,0 +1,71 @@
+"""The settings of a corpus, one key for each format, and the ways to write one or several."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from translator.config.section import Section, UntilCheckpoint
+
+CORPORA = ("data.train", "data.validation", "data.test")
+CORPUS_FORMATS = ("files", "tsv", "tfds", "grammar")  # keys of a corpus, exactly one of which it has
+
+
+class CorpusConfig(Section):
+    """A parallel corpus in one of four formats: `files`, `tsv`, `tfds` or `grammar`.
+
+    A string alone is short for `files`.
+    """
+
+    files: str | None = None
+    """Two text files, one sentence per line; `{lang}` is replaced by the language, as in `train.{lang}`. Files that end
+    in `.gz` are decompressed."""
+    tsv: str | None = None
+    """One file with a source and a target per line, separated by a tab; quotes have no meaning. A file that ends in
+    `.gz` is decompressed."""
+    tfds: str | None = None
+    """A data set of TensorFlow Datasets, by name (`wmt14_translate/de-en`) or as the folder of a prepared one."""
+    grammar: Literal["train", "validation", "test"] | None = None
+    """A split of the built-in English–German corpus."""
+    split: str = "train"
+    """The split of a `tfds` corpus; may be a slice such as `train[:10%]`."""
+    pairs: int | None = Field(None, ge=1)
+    """Use only the first so many sentence pairs; null uses all. Required for `grammar`, which is endless."""
+    weight: UntilCheckpoint[float] = Field(1.0, gt=0.0, le=1000.0)
+    """How often each training epoch passes over this corpus: 2 is twice, 0.5 a different random half per epoch."""
+
+    @property
+    def format(self) -> str:
+        """Which of `CORPUS_FORMATS` this corpus has."""
+        return next(key for key in CORPUS_FORMATS if getattr(self, key) is not None)
+
+    @model_validator(mode="after")
+    def _is_one_corpus(self) -> "CorpusConfig":
+        given = [key for key in CORPUS_FORMATS if getattr(self, key) is not None]
+        if len(given) != 1:
+            whole = ", and replaces the inherited one as a whole" if self.model_fields_set and not given else ""
+            found = " and ".join(given) or "none"
+            raise ValueError(f"a corpus is one of files, tsv, tfds and grammar{whole}; found {found}")
+        if self.grammar and self.pairs is None:
+            raise ValueError("the built-in grammar is endless: say how many pairs to take, as in `pairs: 30000`")
+        if self.files and "{lang}" not in self.files:
+            raise ValueError(f"files names both sides at once, as in `train.{{lang}}.gz`; found {self.files!r}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_unset(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in serialize(self).items() if value is not None}
+
+
+def as_corpora(value: Any) -> Any:
+    """A list of corpora from a single one or a list, each written as a mapping or as a string."""
+    corpora = value if isinstance(value, list | tuple) else [value]
+    return [{"files": corpus} if isinstance(corpus, str) else corpus for corpus in corpora]
+
+
+# What `as_corpora` takes, for the JSON schema.
+CorporaInput = str | CorpusConfig | Annotated[list[str | CorpusConfig], Field(min_length=1)]
+Corpora = Annotated[
+    tuple[CorpusConfig, ...],
+    BeforeValidator(as_corpora, json_schema_input_type=CorporaInput),
+    Field(min_length=1),
+]
