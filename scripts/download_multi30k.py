@@ -3,8 +3,7 @@
 
     python scripts/download_multi30k.py [FOLDER]
 
-Files that are there and whole are left alone, so that an interrupted download is simply started again. Needs Python
-alone.
+Complete files are not downloaded again, so an interrupted download is continued by the same command. Needs only Python.
 """
 
 import argparse
@@ -53,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _obtain(path: Path, url: str, sha256: str) -> str:
-    """Sees to it that the file is there and whole; says what that took."""
+    """Downloads the file unless it is complete already; returns what was done, for a message."""
     if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
         return "there already"
     try:

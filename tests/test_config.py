@@ -584,7 +584,7 @@ def test_every_setting_is_described_with_type_default_and_documentation():
         ("train.optimizer_betas", "list of float", "[0.9, 0.98]"),
         ("model.norm", "pre or post", "pre"),
         ("tokenizer.joint", "true or false", "true"),
-        ("data.train", "list of corpus", "required"),
+        ("data.train", "corpus or list of corpora", "required"),
         ("data.root", "path", "."),
         ("search.beam_size", "int", "5"),
     ],

@@ -114,9 +114,9 @@ def test_a_pipe_or_a_device_is_no_corpus(tmp_path: Path, corpus: dict[str, str])
 
 
 @pytest.mark.parametrize("name", ["huggingface:evil", "kaggle:evil", "someone:evil"])
-def test_a_data_set_of_a_namespace_is_code_from_elsewhere_and_not_run(tmp_path: Path, name: str):
+def test_a_data_set_of_a_namespace_is_third_party_code_and_not_run(tmp_path: Path, name: str):
     message = pairs_or_error(data_of(tmp_path, {"tfds": name}))
-    assert "a name with a namespace stands for third-party code, which is not run" in message
+    assert "a name with a namespace refers to third-party code, which is not run" in message
 
 
 @pytest.mark.parametrize("feature", [{"type": "evil.Text", "content": {}}, {"pythonClassName": "evil.Text"}])

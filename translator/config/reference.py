@@ -53,7 +53,7 @@ def _type_name(annotation: Any) -> str:
     if origin is Annotated:
         return _type_name(arguments[0])
     if origin in (list, tuple):
-        return "list of " + _type_name(arguments[0])
+        return "corpus or list of corpora" if arguments[0] is CorpusConfig else "list of " + _type_name(arguments[0])
     if arguments:
         return " or ".join(_type_name(argument) for argument in arguments)
     names = {type(None): "null", CorpusConfig: "corpus", Path: "path", str: "text", bool: "true or false"}

@@ -30,9 +30,9 @@ class DataConfig(Section):
     source: str = "en"
     """The source language: replaces `{lang}` in file names, and is the name of the feature in a TFDS data set."""
     target: str = "de"
-    """The target language, used likewise."""
+    """The target language, with the same two uses."""
     train: Corpora
-    """The training corpus, or a list of several; the vocabulary is learned from it too."""
+    """The training corpus, or a list of several. The vocabulary is learned from it too."""
     validation: UntilCheckpoint[Corpora]
     """The validation corpus, or a list of several; used to select checkpoints and for early stopping."""
     test: Always[Corpora | None] = None
@@ -66,7 +66,8 @@ class TokenizerConfig(Section):
     training_sentences: int = Field(500_000, ge=1)
     """Maximum number of sentences that the vocabulary is learned from, drawn at random from the training corpus."""
     seed: int = Field(1, ge=0, lt=2**32)
-    """Random seed for drawing these sentences. Runs that differ in `train.seed` only have the same vocabulary."""
+    """Random seed for drawing these sentences; separate from `train.seed`, so that training with different seeds can use
+    the same vocabulary."""
     model: Path | None = None
     """An existing SentencePiece model to use instead of learning one, relative to the working directory. It determines
     kind and vocabulary_size. With `joint: false`, `{lang}` is replaced by the language."""

@@ -26,7 +26,7 @@ from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID, WORD_START
 
 # Training uses only the start of a line: this bounds memory, and SentencePiece silently skips long lines.
 TRAINING_CHARACTERS = 4096
-# Fixed, because it changes the result: sums are computed in as many parts, whatever the number of cores.
+# Fixed, because it changes the result: sums are computed in this many parts, whatever the number of cores.
 TRAINING_THREADS = 16
 
 # All that `keep` changes: characters that some programs take for line ends become spaces, control characters go.

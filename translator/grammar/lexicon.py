@@ -76,7 +76,7 @@ class Verb:
         auxiliary: What forms the Perfekt, "haben" or "sein".
         preposition: The German preposition before the object, if any.
         case: What the verb or its preposition governs in German.
-        aspect: "activity" goes on or recurs; "once" doesn't recur; "event" is told in the past; "state" has no
+        aspect: "activity" goes on or recurs; "once" doesn't recur; "event" occurs only in the past; "state" has no
             progressive.
     """
 
@@ -828,7 +828,7 @@ WITH_OWNER = nouns("doctor teacher neighbor lawyer student guest pet")
 PREDICATIVE = words("thirsty healthy nervous")
 """Said of somebody, but hardly ever put before the noun."""
 DAILY = ("get up", "wake up", "fall asleep", "turn on", "turn off", "take off", "put on", "open", "close")
-"""What is done too often to be told of a whole week or year."""
+"""Verbs of daily routine, which do not go with spans such as *last week*."""
 UNGRADED = words("red blue green yellow white black brown gray broken empty healthy delicious modern")
 """What nothing is *very*."""
 PLACES_WITH = {noun: nouns(places) for selection, places in CONTAINERS.items() for noun in nouns(selection)}

@@ -159,7 +159,7 @@ def verbal_object(
         chooser: Makes the choices.
         noun: Its head.
         subject: Who may own it: *she ... her book*.
-        verb: What one loves or knows is definite, what one has is not.
+        verb: Verbs of state take definite objects (*love the ...*), *have* takes indefinite ones.
         negated: Whether *not a* may merge into *kein*.
         case: Another case than that which the verb governs, for the recipient.
     """
@@ -211,7 +211,7 @@ def singular(chooser: Chooser, noun: Noun) -> Nominal:
 
 
 def existing(chooser: Chooser, noun: Noun) -> Nominal:
-    """Chooses what there is, in the accusative of *es gibt*: always something new."""
+    """Chooses the accusative object of *es gibt*, *there is*: always indefinite."""
     if chooser.chance(0.4):
         numeral = chooser.number(2, 99)
         return noun_phrase(noun, A, "acc", True, attribute(chooser, noun, 0.3), numeral)
@@ -219,12 +219,12 @@ def existing(chooser: Chooser, noun: Noun) -> Nominal:
 
 
 def takes_kein(nominal: Nominal) -> bool:
-    """Whether the negation of the clause has gone into the article of its object."""
+    """Whether the negation of the clause is merged into the article of its object."""
     return nominal.german.startswith("kein")
 
 
 def is_quantified(nominal: Nominal) -> bool:
-    """Whether *not* would be ambiguous behind it: *every student has not slept*."""
+    """Whether *not* would be ambiguous after it: *every student has not slept*."""
     return nominal.english.startswith(("every ", "many "))
 
 

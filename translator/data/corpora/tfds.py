@@ -23,7 +23,7 @@ PROBE_HOSTS = 3
 
 @dataclass(frozen=True)
 class TfdsCorpus:
-    """A translation data set that TensorFlow Datasets (TFDS) knows by name, or that lies prepared in a folder.
+    """A translation data set that TensorFlow Datasets (TFDS) knows by name, or a folder of a prepared one.
 
     A folder of text files named `LANGUAGE.SPLIT.txt`, the layout of `tfds.folder_dataset.TranslateFolder`, is read as
     text files are: TFDS itself splits lines at U+2028 and holds all splits in memory.
@@ -121,7 +121,7 @@ def _prepared_builder(name: str, folder: Path, key: str) -> Any:
             _require_own_features(folder / "features.json")
             return tfds.builder_from_directory(folder)
         if tfds.core.naming.parse_builder_name_kwargs(name)[0].namespace:
-            raise ValueError("a name with a namespace stands for third-party code, which is not run")
+            raise ValueError("a name with a namespace refers to third-party code, which is not run")
         builder = tfds.builder(name)
         if not builder.is_prepared():
             _require_network(builder.url_infos or (), f"{key}: {name} is not prepared in {builder.data_dir}")
