@@ -29,8 +29,8 @@ class CorpusConfig(Section):
     split: str = "train"
     """The split of a `tfds` corpus; may be a slice such as `train[:10%]`."""
     pairs: int | None = Field(None, ge=1)
-    """Maximum number of sentence pairs, taken from the start of the corpus; null takes all. Required for `grammar`, which
-    is endless."""
+    """Maximum number of sentence pairs, taken from the start of the corpus; null takes all. Required for `grammar`,
+    which is endless."""
     weight: UntilCheckpoint[float] = Field(1.0, gt=0.0, le=1000.0)
     """How often each training epoch passes over this corpus: 2 is twice, 0.5 a different random half per epoch."""
 

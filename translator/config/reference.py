@@ -56,5 +56,5 @@ def _type_name(annotation: Any) -> str:
         return "corpus or list of corpora" if arguments[0] is CorpusConfig else "list of " + _type_name(arguments[0])
     if arguments:
         return " or ".join(_type_name(argument) for argument in arguments)
-    names = {type(None): "null", CorpusConfig: "corpus", Path: "path", str: "text", bool: "true or false"}
+    names = {type(None): "null", Path: "path", str: "text", bool: "true or false"}
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))

@@ -66,8 +66,8 @@ class TokenizerConfig(Section):
     training_sentences: int = Field(500_000, ge=1)
     """Maximum number of sentences that the vocabulary is learned from, drawn at random from the training corpus."""
     seed: int = Field(1, ge=0, lt=2**32)
-    """Random seed for drawing these sentences; separate from `train.seed`, so that training with different seeds can use
-    the same vocabulary."""
+    """Random seed for drawing these sentences; separate from `train.seed`, so that training with different seeds can
+    use the same vocabulary."""
     model: Path | None = None
     """An existing SentencePiece model to use instead of learning one, relative to the working directory. It determines
     kind and vocabulary_size. With `joint: false`, `{lang}` is replaced by the language."""
