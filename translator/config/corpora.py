@@ -45,7 +45,8 @@ class CorpusConfig(Section):
         if len(given) != 1:
             whole = ", and replaces the inherited one as a whole" if self.model_fields_set and not given else ""
             found = " and ".join(given) or "none"
-            raise ValueError(f"a corpus is one of files, tsv, tfds and grammar{whole}; found {found}")
+            formats = f"{', '.join(CORPUS_FORMATS[:-1])} and {CORPUS_FORMATS[-1]}"
+            raise ValueError(f"a corpus is one of {formats}{whole}; found {found}")
         if self.grammar and self.pairs is None:
             raise ValueError("the built-in grammar is endless: say how many pairs to take, as in `pairs: 30000`")
         if self.files and "{lang}" not in self.files:
