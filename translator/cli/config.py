@@ -1,0 +1,23 @@
+"""`translator config`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from translator.cli.arguments import Overrides, Settings
+from translator.config.load import dump_config, load_config
+from translator.config.reference import describe_settings
+
+
+def show_config(
+    config: Annotated[Path | None, typer.Argument(help="A YAML file; without one, every setting is listed.")] = None,
+    overrides: Overrides = None,
+    settings: Settings = None,
+) -> None:
+    """Print a configuration as it resolves, or, without one, every setting with its unit and default."""
+    if config:
+        print(dump_config(load_config(config, [*(settings or []), *(overrides or [])])), end="")
+        return
+    for key, kind, default, text, until in describe_settings():
+        print(f"{key}: {kind} = {default}\n    {text} May change {until}.")
