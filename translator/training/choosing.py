@@ -41,8 +41,8 @@ def weights_of(run: RunFolder, config: TrainConfig, checkpoint: Checkpoint | Non
         validation = left.pop(best(left, by))
         if found := checkpoints.weights(validation.step):
             log.info(
-                "%s: using the checkpoint of step %s (validation loss %.3f, BLEU %.2f), the best by %s of those kept",
-                run.path, f"{validation.step:,}", validation.loss, validation.bleu, by,
+                "%s: using the checkpoint of step %s, the best by %s of those kept (loss %.3f, BLEU %.2f)",
+                run.path, f"{validation.step:,}", by, validation.loss, validation.bleu,
             )  # fmt: skip
             return found
     raise RunError(
