@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -25,11 +26,17 @@ class RunLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._pending = b""
+        self._lock = threading.Lock()
 
     def write(self, text: str) -> None:
         """Adds each line of the text, with the local time and without control characters."""
         now = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        self._pending += "".join(f"{now}  {one_line(line)}\n" for line in text.splitlines()).encode()
+        with self._lock:
+            self._pending += "".join(f"{now}  {one_line(line)}\n" for line in text.splitlines()).encode()
+            self._append_pending()
+
+    def _append_pending(self) -> None:
+        """Appends the pending lines whole or not at all."""
         whole = None
         try:
             with self._path.open("ab", buffering=0) as file:
