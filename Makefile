@@ -1,4 +1,4 @@
-# `make help` lists the targets. What needs the virtual environment makes it, and installs anew when pyproject.toml changes.
+# `make help` lists the targets. Targets that need the virtual environment make it, and reinstall when pyproject.toml changes.
 
 PYTHON ?= python3
 CONFIG ?= configs/quickstart.yaml
@@ -8,13 +8,13 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Empty files that say an install came to its end; one that was interrupted leaves none and is done again.
+# Empty files that mark a finished install; one that was interrupted leaves none and is repeated.
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help train eval test test-faults check format clean
+.PHONY: help train eval test test-faults check format dist clean
 
 help: ## list the targets
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,9 +39,14 @@ check: $(INSTALLED_DEV) ## check format, lint, types and the direction of import
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-format: $(INSTALLED_DEV) ## format the code and mend what lint can mend by itself
+format: $(INSTALLED_DEV) ## format the code, and fix what lint can fix by itself
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+dist: $(INSTALLED_DEV) ## build the sdist, and from it the wheel, into dist/
+	@# A build/ of an earlier layout would put its modules into the wheel.
+	@rm -rf build dist
+	@$(BIN)/python -m build --no-isolation --outdir dist .
 
 clean: ## remove caches and build leftovers; runs/ and .venv/ stay
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -57,7 +62,7 @@ $(INSTALLED_DEV): pyproject.toml | $(BIN)/pip
 
 define install
 @echo "Installing TensorFlow and the rest into $(VENV) (about a minute) …" >&2
-@# The pip that Python 3.10 brings searches for ten minutes and more among versions; a new one takes seconds.
+@# The pip of Python 3.10 searches versions for ten minutes and more; a new one takes seconds.
 @$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 @# setuptools warns at length of editable installs in general.
 @PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '$(1)'

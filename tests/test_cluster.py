@@ -1,4 +1,4 @@
-"""Clusters, as the environment tells of them."""
+"""Clusters, as the environment describes them."""
 
 import json
 from typing import Any

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.hostile import BYTES, LONG_TEXT, ODD, SENTENCES, TEXT, VOCABULARY, budget, standard_input
 from tests.tokenizers import tokenizer_of
 from translator import cli
-from translator.cli import LINES_TOGETHER
+from translator.cli.report import print_report
+from translator.cli.translate import LINES_TOGETHER
 from translator.config.schema import Config, TokenizerConfig
 from translator.data.corpora.base import SentencePair
 from translator.data.corpora.lines import MOST_LINE_BYTES
@@ -248,7 +249,7 @@ def test_any_texts_are_scored_and_shown_as_they_stand(
     texts = [text.encode("utf-8", "replace").decode().replace("\t", " ") for text in (source, target, hypothesis)]
     source, target, hypothesis = texts
     scores = score([hypothesis], [target], "de")
-    cli._print_report(Report([SentencePair(source, target)], [hypothesis], scores, 1.0, 1))
+    print_report(Report([SentencePair(source, target)], [hypothesis], scores, 1.0, 1))
     shown = capsys.readouterr().out
     for text in texts:
         assert set("[]:/bsmile") & set(text) <= set(shown)

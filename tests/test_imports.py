@@ -13,7 +13,10 @@ import translator
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("module", ["translator", "translator.config", "translator.cli", "translator.evaluation"])
+@pytest.mark.parametrize(
+    "module",
+    ["translator", "translator.config", "translator.cli", "translator.evaluation", "translator.run_log"],
+)
 def test_importing_leaves_tensorflow_out(module):
     code = f"import sys, {module}; print(*{{'tensorflow', 'keras', 'tensorflow_text'}} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)

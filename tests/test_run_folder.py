@@ -205,6 +205,20 @@ def test_claiming_deletes_old_files_that_killed_processes_left_unfinished_and_no
     assert all(path.exists() for path in (*kept, run.path / "a.0123abcd.partial"))
 
 
+def test_a_start_that_ended_before_the_vocabulary_can_be_repeated(run: RunFolder):
+    run.claim(config_of())
+    run.environment.touch()
+    run.log.touch()
+    run.claim(config_of(seed=2))
+    assert run.load_config() == config_of(seed=2)
+
+
+def test_a_log_alone_is_no_run(tmp_path: Path):
+    (tmp_path / "log.txt").touch()
+    with pytest.raises(RunError, match=f"{tmp_path} is neither empty nor a run"):
+        RunFolder(tmp_path).claim(config_of())
+
+
 def test_a_folder_that_is_neither_empty_nor_a_run_is_refused(tmp_path: Path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(RunError, match=f"{tmp_path} is neither empty nor a run"):

@@ -153,7 +153,12 @@ def test_the_language_is_learned(runs: Runs):
 def test_the_run_folder_is_as_designed(trained: Path):
     names = {"config.yaml", "metrics.jsonl", "tensorboard", "checkpoints", "model", "report", "data"}
     tokenizers = {"tokenizer.source.model", "tokenizer.target.model"}
-    assert {path.name for path in trained.iterdir()} == names | tokenizers | {"lock", "inputs.json"}
+    assert {path.name for path in trained.iterdir()} == names | tokenizers | {
+        "lock",
+        "inputs.json",
+        "environment.json",
+        "log.txt",
+    }
     assert list((trained / "tensorboard").iterdir())
     assert not list(trained.rglob("*.partial"))
 
@@ -200,6 +205,16 @@ def test_progress_goes_to_standard_error(runs: Runs):
     assert "BLEU" in runs.whole.out.decode()
     assert "step" not in runs.whole.out.decode()
     assert "Translate with:  echo 'A sentence.' | " in runs.whole.err
+
+
+def test_the_run_folder_says_how_it_was_started_and_what_was_printed(folder: Path, runs: Runs):
+    starts = json.loads((folder / "in parts" / "environment.json").read_text(encoding="utf-8"))
+    assert [" train numbers.yaml --run 'in parts'" in start["command"] for start in starts] == [True, True]
+    assert all(start["packages"]["tensorflow"].startswith("2.") and start["gpus"] is not None for start in starts)
+    log = (folder / "in parts" / "log.txt").read_text(encoding="utf-8")
+    logged = [line.split("  ", 1)[1] for line in log.splitlines()]
+    printed = [line for ran in (runs.stopped, runs.ended) for line in ran.err.splitlines()]
+    assert [line for line in printed if line not in logged] == [line for line in printed if "Translate with:" in line]
 
 
 # Stopping and going on
@@ -287,6 +302,8 @@ def test_prepare_is_what_training_begins_with(folder: Path, trained: Path):
         "data",
         "lock",
         "inputs.json",
+        "environment.json",
+        "log.txt",
     }
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Translator", "__version__"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The processes that train one model together, as `TF_CONFIG` or Slurm tells each of them."""
+"""The processes that train one model together, as `TF_CONFIG` or Slurm describes them."""
 
 import json
 import os
@@ -9,26 +9,26 @@ from dataclasses import dataclass
 from translator.errors import TranslatorError
 
 TF_CONFIG = "TF_CONFIG"
-JOBS = ("chief", "worker")  # in the order in which TensorFlow counts their tasks
+JOBS = ("chief", "worker")  # in the order in which TensorFlow numbers their tasks
 
 
 class ClusterError(TranslatorError):
-    """A cluster that cannot be made out."""
+    """An environment that does not describe a cluster."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Several processes, and which of them this one is."""
+    """Several processes, and the index of this one."""
 
-    addresses: dict[str, str]  # host:port of each worker by TensorFlow's name for it; the first is the chief
+    addresses: dict[str, str]  # host:port of each worker, by its name in TensorFlow; the first is the chief
     index: int  # this worker's
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] = os.environ) -> "Cluster | None":
-        """What `TF_CONFIG` says, as schedulers set it; None where this process is to train alone.
+        """Reads `TF_CONFIG`, as schedulers set it; None where this process trains alone.
 
         Raises:
-            ClusterError: it is not what TensorFlow defines, or gives this process a task that has no part in training.
+            ClusterError: it is not in TensorFlow's format, or gives this process a task that takes no part in training.
         """
         text = environment.get(TF_CONFIG) or "{}"
         try:
@@ -38,7 +38,9 @@ class Cluster:
             if len(addresses) < 2:
                 return None
             if task["type"] not in JOBS:
-                raise ClusterError(f"{TF_CONFIG} makes this process a {task['type']!r}; training has chief and workers")
+                raise ClusterError(
+                    f"{TF_CONFIG} makes this process a {task['type']!r}; only a chief and workers take part in training"
+                )
             index = list(addresses).index(_name(task["type"], task["index"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ClusterError(
@@ -53,29 +55,29 @@ def _name(job: str, index: int | str) -> str:
 
 
 def tf_config_of_slurm(environment: Mapping[str, str] = os.environ) -> str | None:
-    """What Slurm tells of a step of several tasks (`srun`), as `TF_CONFIG` would; None outside of such a step.
+    """Translates a Slurm step of several tasks (`srun`) to the content of `TF_CONFIG`; None outside of such a step.
 
-    Where Slurm has not dealt out the GPUs of a machine to its tasks, this does (`CUDA_VISIBLE_DEVICES`).
+    Where Slurm has not assigned the GPUs of a machine to its tasks, this does (`CUDA_VISIBLE_DEVICES`).
 
     Raises:
-        ClusterError: Slurm's variables contradict each other, or one that should be a number is none.
+        ClusterError: Slurm's variables contradict each other, or one that should be a number is not.
     """
     tasks = _number(environment, "SLURM_STEP_NUM_TASKS", "1")
     if tasks < 2 or TF_CONFIG in environment:
         return None
     import tensorflow as tf
 
-    # Without GPUs to deal out, TensorFlow's resolver is given one for each task, or it would find no room for them.
-    deals_gpus = shutil.which("nvidia-smi") is not None and "SLURM_GPUS_PER_TASK" not in environment
-    gpus = {} if deals_gpus else {"gpus_per_node": tasks, "gpus_per_task": 1, "auto_set_gpu": False}
-    # Below the ports that outgoing connections are given, and others for each job: two may share a machine.
+    # Without GPUs to assign, TensorFlow's resolver is told one for each task; with none it would refuse the tasks.
+    assigns_gpus = shutil.which("nvidia-smi") is not None and "SLURM_GPUS_PER_TASK" not in environment
+    gpus = {} if assigns_gpus else {"gpus_per_node": tasks, "gpus_per_task": 1, "auto_set_gpu": False}
+    # Below the ephemeral ports, and different for each job: two jobs may share a machine.
     port_base = 12_000 + _number(environment, "SLURM_JOB_ID", "0") % 20_000
     try:
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(port_base=port_base, **gpus)
         addresses = resolver.cluster_spec().as_dict()["worker"]
     except (RuntimeError, ValueError, KeyError) as error:
-        raise ClusterError(f"Slurm's variables tell of no cluster that could train: {error}") from error
-    # The resolver sorts machines by name (node10 before node9), which is not how Slurm counts its tasks.
+        raise ClusterError(f"Slurm's variables do not describe a cluster: {error}") from error
+    # The resolver sorts machines by name (node10 before node9), which is not the order of Slurm's tasks.
     own = f"{environment.get('SLURMD_NODENAME')}:{port_base + _number(environment, 'SLURM_LOCALID', '0')}"
     index = addresses.index(own) if own in addresses else _number(environment, "SLURM_PROCID")
     return json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})

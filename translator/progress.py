@@ -1,4 +1,4 @@
-"""What one sees while waiting."""
+"""How progress is shown: a bar on a terminal, a line now and then elsewhere."""
 
 import contextlib
 import time
@@ -9,23 +9,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-# Where nobody looks at a bar, as in a log file, a line comes so often.
+# Where there is no terminal, as in a log file, a line is printed this often.
 LINE_EVERY_SECONDS = 30.0
 
 
 class Show(Protocol):
-    """Takes note of how much is done, of how much if that is known, and of what is being done if that changes."""
+    """Called with how much is done, the total if it is known, and the stage if that changes."""
 
     def __call__(self, done: int, total: int | None = None, what: str | None = None) -> None: ...
 
 
 def show_nothing(done: int, total: int | None = None, what: str | None = None) -> None:
-    """For callers who need no progress."""
+    """Shows nothing: the default of functions that report progress."""
 
 
 @contextlib.contextmanager
 def progress(console: Console, what: str, *, visible: bool = True) -> Iterator[Show]:
-    """A bar with rate and time left on a terminal, and lines elsewhere; it goes when it is done."""
+    """Shows a bar with rate and time left on a terminal, and lines elsewhere; the bar is removed at the end."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not (visible and console.is_terminal)) as bar:
         task = bar.add_task(what, total=None)
@@ -50,14 +50,14 @@ def progress(console: Console, what: str, *, visible: bool = True) -> Iterator[S
 
 
 class RateColumn(ProgressColumn):
-    """How many a second."""
+    """Items a second."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="progress.data.speed")
 
 
 def duration(seconds: float) -> str:
-    """Hours, minutes and seconds as one says them: `1 h 05 min`, `12 min 30 s`, `8 s`."""
+    """Formats a duration for reading: `1 h 05 min`, `12 min 30 s`, `8 s`."""
     whole = round(seconds)
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

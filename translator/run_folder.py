@@ -35,6 +35,16 @@ class RunFolder:
         return self.path / "config.yaml"
 
     @property
+    def environment(self) -> Path:
+        """What each start ran on: a JSON list of command, versions, processor and GPUs (`translator.environment`)."""
+        return self.path / "environment.json"
+
+    @property
+    def log(self) -> Path:
+        """What each start printed, line by line with its time (`translator.run_log`)."""
+        return self.path / "log.txt"
+
+    @property
     def data(self) -> Path:
         """The training corpus as token ids; may be deleted, and is then written again."""
         return self.path / "data"
@@ -184,11 +194,10 @@ class RunFolder:
         """Raises a RunError for a folder with files that are not a run's."""
         if not self.path.exists() or self._stage():
             return
-        # A process that was killed while it wrote the configuration leaves a partial file.
-        others = (
-            [path for path in self.path.iterdir() if path.name not in (self.config.name, LOCK)]
-            if self.path.is_dir()
-            else [self.path]
-        )
-        if not all(path.match(f"{self.config.name}.*.partial") for path in others):
+        if not self.path.is_dir():
+            raise RunError(f"{self.path} is not a folder; name another with --run")
+        own = [LOCK, self.config.name, f"{self.config.name}.*.partial"]  # partial: of a process that was killed
+        if self.config.is_file():  # a start that ended before the vocabulary was there
+            own += [self.log.name, f"{self.environment.name}*", "tokenizer.*.model.*.partial"]
+        if not all(any(path.match(pattern) for pattern in own) for path in self.path.iterdir()):
             raise RunError(f"{self.path} is neither empty nor a run; name another folder with --run")

@@ -1,4 +1,4 @@
-"""Starting TensorFlow: quietly, only when it is needed, and set up before anything runs on it."""
+"""Starts TensorFlow: without log lines, only when it is needed, and configured before anything runs."""
 
 import contextlib
 import os
@@ -9,14 +9,14 @@ from translator.cluster import TF_CONFIG, tf_config_of_slurm
 
 
 def start_tensorflow(threads: int | None = None, cpu_devices: int = 1) -> None:
-    """Imports TensorFlow without its log lines, and makes its kernels give the same result for the same input.
+    """Imports TensorFlow without its log lines, and makes its kernels deterministic.
 
-    Call it before the first import of a module that imports TensorFlow; later calls change nothing. In a step of
-    several tasks of Slurm's, it writes their cluster to where TensorFlow looks for one.
+    Call it before the first import of a module that imports TensorFlow; later calls change nothing. In a Slurm step
+    of several tasks, it sets `TF_CONFIG` to their cluster.
 
     Args:
-        threads: cores that one operation may use, and operations that may run side by side; None takes all cores.
-        cpu_devices: devices, CPU:0, CPU:1 and so on, that the cores are to be shared out to.
+        threads: of one operation, and operations that may run in parallel; None takes all cores.
+        cpu_devices: logical devices, CPU:0, CPU:1 and so on, that share the cores.
     """
     if "tensorflow" in sys.modules:
         return
@@ -25,7 +25,7 @@ def start_tensorflow(threads: int | None = None, cpu_devices: int = 1) -> None:
     with _silent_standard_error():
         import tensorflow as tf
 
-        if cluster := tf_config_of_slurm():  # before a GPU is looked at: it may choose them
+        if cluster := tf_config_of_slurm():  # before GPUs are listed: it may choose them
             os.environ[TF_CONFIG] = cluster
         if threads is not None:
             tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -38,17 +38,25 @@ def start_tensorflow(threads: int | None = None, cpu_devices: int = 1) -> None:
             tf.config.experimental.set_memory_growth(gpu, True)
 
 
+def gpu_names() -> list[str]:
+    """The model of each GPU that TensorFlow sees, once it has been started."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus]
+
+
 @contextlib.contextmanager
 def _silent_standard_error() -> Iterator[None]:
-    """Sends what C++ code writes to file descriptor 2 to nowhere: TensorFlow's first lines heed no log level."""
+    """Discards what C++ code writes to file descriptor 2: TensorFlow's first lines ignore the log level."""
     sys.stderr.flush()
     kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(null, 2)
         yield
     finally:
         sys.stderr.flush()
         os.dup2(kept, 2)
-        os.close(nowhere)
+        os.close(null)
         os.close(kept)

@@ -17,8 +17,9 @@ from translator.decoding.pieces import Cutter
 from translator.decoding.search import Hypotheses
 from translator.decoding.translator import Translator
 from translator.model.build import build_model
-from translator.model.weights import WeightsError, get_weights, write_weights
+from translator.model.weights import WeightsError, get_weights, read_weights, set_weights, write_weights
 from translator.run_folder import RunError, RunFolder
+from translator.training.checkpoints import Checkpoints, TrainingState, Validation
 from translator.vocabulary import EOS_ID, PAD_ID
 
 GENERATOR = random.Random(3)
@@ -185,8 +186,8 @@ def test_a_run_without_a_model_is_named(tmp_path: Path):
     save_config(config_of(), tmp_path / "config.yaml")
     with pytest.raises(RunError) as raised:
         Translator.load(str(tmp_path))
-    message = "has no model yet: its training has not come to an end. `translator train` goes on"
-    assert str(raised.value) == f"{tmp_path} {message}"
+    message = "has no model yet: its training has not ended. `translator train` resumes it; until then "
+    assert str(raised.value).startswith(f"{tmp_path} {message}`--checkpoint best` or `--checkpoint last`")
 
 
 @pytest.fixture
@@ -217,6 +218,18 @@ def test_loading_gives_the_model_that_was_saved(run: RunFolder, tokenizer: Token
     assert found.scores.numpy().tolist() == wanted.scores.numpy().tolist()
     lines = [SENTENCES[0], "", SENTENCES[1]]
     assert loaded.translate(lines) == expected.translate(lines)
+
+
+def test_a_checkpoint_is_loaded_while_a_run_is_training(run: RunFolder, tokenizer: Tokenizer):
+    expected = Translator.load(run.path).translate(SENTENCES[:3])
+    model = build_model(config_of(), tokenizer, tokenizer)
+    set_weights(model.trainable_variables, read_weights(run.model), run.model)
+    run.model.unlink()
+    with run.locked():  # as the training process holds it
+        state = TrainingState(4, validations=[Validation(4, 1.0, 1.0, 1.0)])
+        Checkpoints(run.checkpoints, keep=1).save(state, model.trainable_variables, [])
+        assert Translator.load(run.path, checkpoint="last").translate(SENTENCES[:3]) == expected
+        assert Translator.load(run.path, checkpoint="best").translate(SENTENCES[:3]) == expected
 
 
 @pytest.mark.parametrize(("target", "joiner"), [("zho_Hans", ""), ("th", ""), ("ko", " "), ("de", " ")])

@@ -19,6 +19,7 @@ from translator.languages import writes_no_spaces
 from translator.model.build import load_model
 from translator.model.transformer import Transformer
 from translator.run_folder import RunError, RunFolder
+from translator.training.choosing import Checkpoint, weights_of
 from translator.vocabulary import PAD_ID
 
 log = logging.getLogger(__name__)
@@ -53,24 +54,24 @@ class Translator:
         self.cutter = Cutter(source.pieces(range(source.vocabulary_size)))
 
     @classmethod
-    def load(cls, path: str | Path, beam_size: int | None = None) -> "Translator":
+    def load(cls, path: str | Path, beam_size: int | None = None, checkpoint: Checkpoint | None = None) -> "Translator":
         """Opens a run folder, of which nothing is executed.
 
         Args:
             path: the folder.
             beam_size: in place of the run's own `search.beam_size`.
+            checkpoint: `best` (by validation) or `last`: a single checkpoint in place of the finished model, which
+                works while training is under way.
 
         Raises:
-            RunError: the folder is no run, or the run has no model yet.
+            RunError: the folder is not a run, or the run has no model, or no such checkpoint, yet.
             WeightsError: the model is not one of the run's configuration.
         """
-        path = Path(path)
-        run = RunFolder(path)
+        run = RunFolder(Path(path))
         config = run.load_config()
-        if not run.model.is_file():
-            raise RunError(f"{path} has no model yet: its training has not come to an end. `translator train` goes on")
+        weights = weights_of(run, config.train, checkpoint)
         source, target = load_tokenizers(run)
-        model = load_model(config, source, target, run.model)
+        model = load_model(config, source, target, weights)
         search = config.search.model_copy(update={} if beam_size is None else {"beam_size": beam_size})
         return cls.of_model(model, source, target, config, search)
 

@@ -155,12 +155,23 @@ class Checkpoints:
             raise CheckpointError(f"no checkpoint in {self.folder} is sound; delete the folder to train from the start")
         return None
 
-    def newest_weights(self) -> Path | None:
-        """The file of the newest checkpoint's weights, of those that are not damaged."""
+    def newest(self) -> tuple[TrainingState, Path] | None:
+        """The state and the file of the weights of the newest checkpoint that is not damaged."""
         for step in reversed(self.steps()):
             with contextlib.suppress(CheckpointError):
-                self._sound_state(step, WEIGHTS[:1])
-                return self._path(step) / WEIGHTS[0]
+                return self._sound_state(step, WEIGHTS[:1]), self._path(step) / WEIGHTS[0]
+        return None
+
+    def newest_weights(self) -> Path | None:
+        """The file of the newest checkpoint's weights, of those that are not damaged."""
+        found = self.newest()
+        return found and found[1]
+
+    def weights(self, step: int) -> Path | None:
+        """The file of the weights of a step's checkpoint; None if that is not there, or damaged."""
+        with contextlib.suppress(CheckpointError):
+            self._sound_state(step, WEIGHTS[:1])
+            return self._path(step) / WEIGHTS[0]
         return None
 
     def _sound_state(self, step: int, weights: Iterable[str]) -> TrainingState:

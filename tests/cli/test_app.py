@@ -1,0 +1,70 @@
+"""The command line as a whole."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+import translator
+
+MOST_SECONDS = 1.0  # for an answer that needs no TensorFlow
+
+
+def run(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "translator", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+
+
+def test_the_version_is_printed():
+    ran = run("--version", folder=Path(__file__).parents[2])
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"translator {translator.__version__}\n", "")
+
+
+def test_help_answers_at_once():
+    """The best of some tries counts: a machine may be busy."""
+    fastest = float("inf")
+    for _ in range(10):
+        began = time.perf_counter()
+        ran = run("--help", folder=Path(__file__).parents[2])
+        fastest = min(fastest, time.perf_counter() - began)
+        if fastest < MOST_SECONDS:
+            break
+    assert ran.returncode == 0
+    for command in ("train", "prepare", "eval", "translate", "export", "config"):
+        assert f" {command} " in ran.stdout
+    assert fastest < MOST_SECONDS
+
+
+@pytest.mark.parametrize("command", ["train", "prepare", "eval", "translate", "export", "config"])
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    from translator.cli import main
+
+    monkeypatch.setattr(sys, "argv", ["translator", command, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert f"{command} [OPTIONS]" in capsys.readouterr().out
+
+
+def test_preparing_records_the_start_in_the_run_folder(tmp_path: Path):
+    corpus = {"grammar": "train", "pairs": 60}
+    config = {
+        "data": {"train": corpus, "validation": {"grammar": "validation", "pairs": 5}},
+        "tokenizer": {"vocabulary_size": 100},
+        "train": {"max_steps": 2, "warmup_steps": 1},
+    }
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config))
+    root = Path(__file__).parents[2]
+    for _ in range(2):
+        ran = run("prepare", str(tmp_path / "tiny.yaml"), "--run", str(tmp_path / "run"), folder=root)
+        assert ran.returncode == 0, ran.stderr
+    log = (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+    assert log.count(f"  translator {translator.__version__}: ") == 2
+    assert log.count(f"  {tmp_path / 'run' / 'data'}: 60 pairs; ") == 2
+    starts = yaml.safe_load((tmp_path / "run" / "environment.json").read_text(encoding="utf-8"))
+    assert [start["command"].split(" -m ")[1] for start in starts] == [
+        f"translator prepare {tmp_path / 'tiny.yaml'} --run {tmp_path / 'run'}"
+    ] * 2

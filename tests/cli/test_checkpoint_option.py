@@ -1,0 +1,89 @@
+"""`--checkpoint`, from the command line to the library."""
+
+import io
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from translator.cli import evaluate as evaluate_module
+from translator.cli import main
+from translator.config.load import save_config
+from translator.config.schema import Config
+from translator.decoding.translator import Translator
+from translator.run_folder import RunFolder
+
+
+def called(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit code of a command in this process, without input."""
+    monkeypatch.setattr(sys, "argv", ["translator", *arguments])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What `Translator.load` is asked for."""
+    calls: list[tuple[Any, ...]] = []
+
+    def load(*arguments: Any) -> SimpleNamespace:
+        calls.append(arguments)
+        return SimpleNamespace(translate=lambda lines, *_: lines)
+
+    monkeypatch.setattr(Translator, "load", load)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("given", "checkpoint"), [([], None), (["--checkpoint=best"], "best"), (["--checkpoint=last"], "last")]
+)
+def test_translate_loads_the_checkpoint_that_is_asked_for(
+    loaded: list[tuple[Any, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    given: list[str],
+    checkpoint: str | None,
+):
+    (tmp_path / "in.txt").write_text("one\n")
+    assert (
+        called(monkeypatch, "translate", "run", f"--input={tmp_path / 'in.txt'}", f"--output={tmp_path / 'o'}", *given)
+        == 0
+    )
+    assert loaded == [(Path("run"), None, checkpoint)]
+
+
+def test_another_word_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    assert called(monkeypatch, "translate", "run", "--checkpoint=newest") == 2
+    assert "'newest' is not one of 'best', 'last'" in " ".join(capsys.readouterr().err.replace("│", "").split())
+
+
+def test_an_exported_model_has_no_checkpoints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    assert called(monkeypatch, "translate", "folder", "--engine=saved_model", "--checkpoint=best") == 2
+    assert capsys.readouterr().err == "folder is an exported model, which has no checkpoints; leave --checkpoint out\n"
+
+
+@pytest.mark.parametrize(("given", "kept"), [([], True), (["--checkpoint=last"], False)])
+def test_the_report_of_the_run_is_that_of_its_model(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: list[str], kept: bool
+):
+    corpus = {"grammar": "test", "pairs": 3}
+    config = Config.model_validate(
+        {"data": {"train": corpus, "validation": corpus, "test": corpus}, "train": {"max_steps": 2, "warmup_steps": 1}}
+    )
+    save_config(config, RunFolder(tmp_path).config)
+    written: list[Path] = []
+    asked: list[Any] = []
+
+    def scored(folder: RunFolder, pairs: Any, config: Config, beam: Any, checkpoint: Any, *_: Any) -> SimpleNamespace:
+        asked.append(checkpoint)
+        return SimpleNamespace(write=written.append, figures={})
+
+    monkeypatch.setattr(evaluate_module, "_evaluate", scored)
+    assert called(monkeypatch, "eval", str(tmp_path), "--json", *given) == 0
+    assert asked == [None if kept else "last"]
+    assert written == [tmp_path / "report"] * kept

@@ -1,0 +1,73 @@
+"""All commands together, and how an error becomes one line and an exit code."""
+
+import errno
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.logging import RichHandler
+
+import translator
+from translator.cli.config import show_config
+from translator.cli.console import console, say
+from translator.cli.evaluate import evaluate
+from translator.cli.export import export
+from translator.cli.train import prepare, train
+from translator.cli.translate import translate
+from translator.errors import TranslatorError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Trains Transformers to translate: parallel text in, a scored translator out.",
+)
+app.command("train")(train)
+app.command("prepare")(prepare)
+app.command("eval")(evaluate)
+app.command("translate")(translate)
+app.command("export")(export)
+app.command("config")(show_config)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"translator {translator.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options that stand before any command."""
+
+
+def main() -> None:
+    """Runs the command line; an error that the user can fix ends in one line on standard error and an exit code."""
+    handler = RichHandler(console=console, show_time=False, show_path=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    logging.getLogger("translator").setLevel(logging.INFO)
+    try:
+        app()
+    except TranslatorError as error:
+        say(str(error))
+        if error.exits_at_once:
+            sys.stdout.flush()
+            os._exit(error.exit_code)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of our output has closed it
+        sys.stderr.close()
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            say(f"no space left on the disk: {error}. Free some, and run the same command again")
+        elif error.filename is not None:  # a path that cannot be read or written
+            say(str(TranslatorError(f"{error.filename}: {error.strerror}")))
+        else:
+            raise
+        sys.exit(TranslatorError.exit_code)

@@ -1,0 +1,25 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Checkpoint = Literal["best", "last"]  # as `translator.training.choosing` has it, which imports TensorFlow
+
+Run = Annotated[Path, typer.Argument(help="A run folder, as in runs/quickstart.")]
+ConfigFile = Annotated[Path, typer.Argument(help="A YAML file, as in configs/quickstart.yaml.")]
+RunOption = Annotated[Path | None, typer.Option("--run", help="The run folder; runs/<name of CONFIG> by default.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value, as in train.max_minutes=40.")]
+Overrides = Annotated[list[str] | None, typer.Argument(hidden=True)]  # so that --set takes several values in a row
+Beam = Annotated[
+    int | None, typer.Option(min=1, max=1000, help="Beam size in place of the run's own; 1 is greedy search.")
+]
+CheckpointOption = Annotated[
+    Checkpoint | None,
+    typer.Option(
+        "--checkpoint",
+        help="Use one checkpoint, the best by validation or the last, in place of the finished model; "
+        "works while training is under way.",
+    ),
+]

@@ -1,0 +1,24 @@
+"""What is written to standard error: progress, warnings, errors, and what to do next."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from translator.errors import shell_quoted
+
+console = Console(stderr=True, highlight=False, emoji=False)
+
+
+def say(message: str, to: Console = console) -> None:
+    """Prints a line as it stands."""
+    to.print(message, markup=False, soft_wrap=True)
+
+
+def own_command() -> str:
+    """How to call this command again: by its path where it is not on the PATH, as after `make train`."""
+    script = Path(sys.argv[0])
+    if script.name == "__main__.py":
+        return "python -m translator"
+    return script.name if shutil.which(script.name) else shell_quoted(script)
