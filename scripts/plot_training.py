@@ -18,10 +18,11 @@ from typing import Any
 # Each has a contrast of 3 or more with white and with the near-black of dark pages.
 RUN_COLORS = ("#2f81f7", "#d2691e", "#2da44e", "#a371f7", "#db61a2", "#8c959f")
 TEXT_COLOR = "#7d8590"
-STYLE = {
+STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text: the file is smaller, and can be searched
     "svg.hashsalt": "training curve",  # with no date in the file, the same run gives the same bytes
     "font.size": 9,
+    "figure.constrained_layout.wspace": 0.08,  # between the two halves, of their width
     "axes.spines.top": False,
     "axes.spines.right": False,
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), TEXT_COLOR),
@@ -88,7 +89,6 @@ def draw(runs: dict[str, list[Row]], output: Path) -> None:
         raise PlotError("matplotlib is not installed:  .venv/bin/pip install --editable '.[plots]'") from error
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 2.9), layout="constrained")
-        figure.get_layout_engine().set(wspace=0.08)
         loss, bleu = figure.subplots(1, 2)
         several = len(runs) > 1
         for number, (name, rows) in enumerate(runs.items()):
