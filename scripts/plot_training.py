@@ -94,7 +94,7 @@ def draw(runs: dict[str, list[Row]], output: Path) -> None:
         for number, (name, rows) in enumerate(runs.items()):
             color = RUN_COLORS[number % len(RUN_COLORS)]
             prefix = f"{name}, " if several else ""
-            loss.plot(*curve(rows, "loss"), color=color, alpha=0.6, linewidth=1.2, label=f"{prefix}training")
+            loss.plot(*curve(rows, "loss"), color=color, linewidth=1.2, label=f"{prefix}training")
             validation = {"color": color, "marker": "o", "markersize": 3, "linewidth": 1.2}
             if not several:
                 validation["color"] = RUN_COLORS[1]

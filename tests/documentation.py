@@ -144,7 +144,7 @@ def problems_of_make(words: list[str], command: Command, page: Path) -> list[str
 
 
 def problems_of_pip(words: list[str]) -> list[str]:
-    """What pip is told to install must lie here: `translator` on PyPI is a stranger's package."""
+    """pip may install this checkout alone: `translator` on PyPI is another project."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     extras = set(re.findall(r"^(\w+) = \[\"", project, re.MULTILINE))
     found = []
