@@ -5,6 +5,7 @@ import functools
 import importlib.util
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -77,6 +78,12 @@ def test_every_link_leads_somewhere(page):
 
 def test_every_page_is_linked_from_the_readme():
     assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in parts(README)[1]] == []
+
+
+def test_the_pictures_are_small_and_well_formed():
+    for picture in (ROOT / "docs").glob("*.svg"):
+        assert picture.stat().st_size < 60_000
+        assert ElementTree.parse(picture).getroot().tag == "{http://www.w3.org/2000/svg}svg"
 
 
 @each_page
