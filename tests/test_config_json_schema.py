@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from translator.cli import app
+from translator.cli.app import app
 from translator.config.json_schema import json_schema
 from translator.config.load import dump_config, load_config
 from translator.config.reference import describe_settings
