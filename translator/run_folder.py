@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from translator.config.changes import changes
-from translator.config.load import load_config, save_config
+from translator.config.load import load_resolved_config, save_config, with_unset_of
 from translator.config.schema import Config, MayChange
 from translator.errors import TranslatorError
 from translator.lock import LOCK, locked
@@ -93,7 +93,7 @@ class RunFolder:
             )
         if not self.config.is_file():
             raise RunError(f"{self.path} is not a run: it has no config.yaml. `translator train` makes one")
-        return load_config(self.config)
+        return load_resolved_config(self.config)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -112,7 +112,8 @@ class RunFolder:
         """Makes the folder for a run, or checks that the run in it is the same but for what may change on the way.
 
         Returns:
-            The configuration, with what the run has found out for itself (`batch_tokens: auto`).
+            The configuration, with what the run has found out for itself (`batch_tokens: auto`) and with what it had
+            before there was a setting for it.
 
         Raises:
             RunError: the folder holds another run; names the keys that differ.
@@ -122,6 +123,7 @@ class RunFolder:
             before = self.load_config()
             if stage == MayChange.UNTIL_CHECKPOINT and config.train.batch_tokens == "auto":
                 config = config.with_batch_tokens(before.train.batch_tokens)
+            config = with_unset_of(config, before)
             self._require_same(before, config, stage)
         self.require_own_files()
         self.path.mkdir(parents=True, exist_ok=True)

@@ -196,7 +196,7 @@ def run(tokenizer: Tokenizer, tmp_path: Path) -> RunFolder:
     save_config(config, run.config)
     tokenizer.save(run.path / "tokenizer.model")
     keras.utils.set_random_seed(5)
-    write_weights(get_weights(build_model(config, tokenizer, tokenizer).trainable_variables), run.model)
+    write_weights(get_weights(build_model(config, tokenizer, tokenizer).named_weights()), run.model)
     return run
 
 
