@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from translator.config.load import load_config
-from translator.config.schema import Config, ConfigError, keys_of
+from translator.config.schema import Config, ConfigError
+from translator.config.section import keys_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = set(keys_of(Config))

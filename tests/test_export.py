@@ -88,7 +88,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     run.path.mkdir()
     save_config(config, run.config)
     keras.utils.set_random_seed(1)
-    weights = get_weights(build_model(config, *prepare_tokenizers(config, run)).trainable_variables)
+    weights = get_weights(build_model(config, *prepare_tokenizers(config, run)).named_weights())
     # Weights this large make the decoder's random texts differ from source to source, as those of a trained one do.
     write_weights({name: 3 * array for name, array in weights.items()}, run.model)
     folder = root / "deep" / "exported"

@@ -65,7 +65,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = RunFolder(root / "run")
     run.claim(config)
     tokenizers, _ = prepare(config, run)
-    write_weights(get_weights(build_model(config, *tokenizers).trainable_variables), run.model)
+    write_weights(get_weights(build_model(config, *tokenizers).named_weights()), run.model)
     run.metrics.write_text('{"step": 1}\n{"step": 2}\n')
     checkpoints = Checkpoints(run.checkpoints, keep=2)
     for step in (1, 2):
@@ -74,11 +74,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run.path
 
 
-def variables_of(seed: int) -> tuple[list[keras.Variable], list[keras.Variable]]:
+def variables_of(seed: int) -> tuple[dict[str, keras.Variable], dict[str, keras.Variable]]:
     """Variables as of a model and of its optimizer."""
     rng = np.random.default_rng(seed)
     numbers = keras.Variable(rng.random((2, 3)).astype(np.float32), name="weight")
-    return [numbers], [keras.Variable(np.int64(seed), dtype="int64", name="iteration")]
+    return {"weight": numbers}, {"iteration": keras.Variable(np.int64(seed), dtype="int64")}
 
 
 @pytest.fixture
@@ -178,26 +178,26 @@ def test_any_safetensors_header_gives_weights_that_fit_or_one_line(
 ):
     path, text = tmp_path / "weights.safetensors", json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text) if announced is None else announced) + text + values)
-    (variable,), _ = variables_of(1)
-    before = variable.numpy()
+    weights, _ = variables_of(1)
+    before = weights["weight"].numpy()
     with clear_errors(WeightsError, path) as lines:
-        set_weights([variable], read_weights(path), path)
-    assert not lines or (variable.numpy() == before).all()
+        set_weights(weights, read_weights(path), path)
+    assert not lines or (weights["weight"].numpy() == before).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int8])
 def test_weights_of_other_precision_are_taken(dtype: type):
-    (variable,), _ = variables_of(1)
-    set_weights([variable], {variable.path: np.ones((2, 3), dtype)}, Path("w"))
-    np.testing.assert_array_equal(variable.numpy(), np.ones((2, 3), np.float32))
+    weights, _ = variables_of(1)
+    set_weights(weights, {"weight": np.ones((2, 3), dtype)}, Path("w"))
+    np.testing.assert_array_equal(weights["weight"].numpy(), np.ones((2, 3), np.float32))
 
 
 def test_weights_that_are_complex_are_named_and_change_nothing():
-    variables = [*variables_of(1)[0], keras.Variable(np.zeros(2, np.float32), name="bias")]
-    weights = {variables[0].path: np.ones((2, 3), np.float32), "bias": np.ones(2, np.complex64)}
+    variables = variables_of(1)[0] | {"bias": keras.Variable(np.zeros(2, np.float32))}
+    weights = {"weight": np.ones((2, 3), np.float32), "bias": np.ones(2, np.complex64)}
     with pytest.raises(WeightsError, match=r"^w: bias holds complex64; the model's are float32$"):
         set_weights(variables, weights, Path("w"))
-    assert not (variables[0].numpy() == 1).any()
+    assert not (variables["weight"].numpy() == 1).any()
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

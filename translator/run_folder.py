@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from translator.config.changes import changes
-from translator.config.load import load_config, save_config
+from translator.config.load import load_resolved_config, save_config, with_unset_of
 from translator.config.schema import Config
 from translator.config.section import MayChange
 from translator.errors import TranslatorError
@@ -108,7 +108,7 @@ class RunFolder:
             )
         if not self.config.is_file():
             raise RunError(f"{self.path} is not a run: it has no config.yaml. `translator train` makes one")
-        return load_config(self.config)
+        return load_resolved_config(self.config)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -127,7 +127,8 @@ class RunFolder:
         """Creates the folder of a run, or checks that the run in it differs only in settings that may change.
 
         Returns:
-            The configuration, with the value that the run has found for `batch_tokens: auto`.
+            The configuration, with the value that the run has found for `batch_tokens: auto`, and with the values that
+            held before a setting existed.
 
         Raises:
             RunError: The folder has a run of another configuration; names the keys that differ.
@@ -137,6 +138,7 @@ class RunFolder:
             before = self.load_config()
             if stage == MayChange.UNTIL_CHECKPOINT and config.train.batch_tokens == "auto":
                 config = config.with_batch_tokens(before.train.batch_tokens)
+            config = with_unset_of(config, before)
             self._require_same(before, config, stage)
         self.require_own_files()
         self.path.mkdir(parents=True, exist_ok=True)

@@ -197,7 +197,7 @@ def run(tokenizer: Tokenizer, tmp_path: Path) -> RunFolder:
     save_config(config, run.config)
     tokenizer.save(run.path / "tokenizer.model")
     keras.utils.set_random_seed(5)
-    write_weights(get_weights(build_model(config, tokenizer, tokenizer).trainable_variables), run.model)
+    write_weights(get_weights(build_model(config, tokenizer, tokenizer).named_weights()), run.model)
     return run
 
 
@@ -223,11 +223,11 @@ def test_loading_gives_the_model_that_was_saved(run: RunFolder, tokenizer: Token
 def test_a_checkpoint_is_loaded_while_a_run_is_training(run: RunFolder, tokenizer: Tokenizer):
     expected = Translator.load(run.path).translate(SENTENCES[:3])
     model = build_model(config_of(), tokenizer, tokenizer)
-    set_weights(model.trainable_variables, read_weights(run.model), run.model)
+    set_weights(model.named_weights(), read_weights(run.model), run.model)
     run.model.unlink()
     with run.locked():  # as the training process holds it
         state = TrainingState(4, validations=[Validation(4, 1.0, 1.0, 1.0)])
-        Checkpoints(run.checkpoints, keep=1).save(state, model.trainable_variables, [])
+        Checkpoints(run.checkpoints, keep=1).save(state, model.named_weights(), {})
         assert Translator.load(run.path, checkpoint="last").translate(SENTENCES[:3]) == expected
         assert Translator.load(run.path, checkpoint="best").translate(SENTENCES[:3]) == expected
 

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from translator.config.schema import ModelConfig
+from translator.model.attention.context import Context
 from translator.model.dropout import Dropout
 from translator.model.layers import (
-    LAYER_NORM_EPSILON,
     DecoderLayer,
     EncoderLayer,
     FeedForward,
@@ -19,6 +19,7 @@ from translator.model.layers import (
 from translator.model.linear import Linear
 
 B, T, S, D, F = 2, 3, 4, 8, 12
+EPSILON = 1e-5
 RNG = np.random.default_rng(1)
 X = RNG.normal(2.0, 3.0, (B, T, D)).astype(np.float32)
 
@@ -67,7 +68,7 @@ def test_each_block_of_a_linear_map_starts_as_if_it_were_alone(blocks: int):
 
 
 def test_layer_norm_by_hand():
-    norm = LayerNormalization(4)
+    norm = LayerNormalization(4, 1e-9)
     norm.build()
     # Mean 3, variance 5.
     expected = np.array([-3.0, -1.0, 1.0, 3.0]) / math.sqrt(5.0)
@@ -75,21 +76,29 @@ def test_layer_norm_by_hand():
 
 
 def test_layer_norm_of_a_constant_is_beta(randomize):
-    norm = LayerNormalization(D)
+    norm = LayerNormalization(D, EPSILON)
     norm.build()
     randomize(norm, 2)
     np.testing.assert_array_equal(norm(tf.fill([3, D], 7.0)), np.tile(norm.beta.numpy(), (3, 1)))
 
 
-def plain_layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
+def test_epsilon_is_added_to_the_variance():
+    norm = LayerNormalization(2, 3.0)
+    norm.build()
+    # Mean 0, variance 1: 1 / √(1 + 3) = 1/2.
+    np.testing.assert_array_equal(norm(tf.constant([[1.0, -1.0]])), [[0.5, -0.5]])
+
+
+def plain_layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tf.Tensor:
     """(x − μ) / √(σ² + ε) · γ + β (Ba et al., 2016), for TensorFlow to differentiate by itself."""
     mean, variance = tf.nn.moments(x, -1, keepdims=True)
-    return (x - mean) / tf.sqrt(variance + LAYER_NORM_EPSILON) * gamma + beta
+    return (x - mean) / tf.sqrt(variance + epsilon) * gamma + beta
 
 
+@pytest.mark.parametrize("epsilon", [1e-5, 1e-6, 1.0])
 @pytest.mark.parametrize("x", [X, X[0], X[0] * 1e-3], ids=["rank 3", "rank 2", "variance near epsilon"])
-def test_layer_norm_and_its_gradients_are_those_of_the_formula_in_float64(randomize, x: np.ndarray):
-    norm = LayerNormalization(D)
+def test_layer_norm_and_its_gradients_are_those_of_the_formula_in_float64(randomize, x: np.ndarray, epsilon: float):
+    norm = LayerNormalization(D, epsilon)
     norm.build()
     randomize(norm, 2)
     upstream = RNG.normal(size=x.shape)
@@ -100,7 +109,7 @@ def test_layer_norm_and_its_gradients_are_those_of_the_formula_in_float64(random
     gradients = tape.gradient(loss, [inputs, norm.gamma.value, norm.beta.value])
     with tf.GradientTape() as tape:
         wide = [tf.Variable(tf.cast(tensor, tf.float64)) for tensor in (x, norm.gamma.value, norm.beta.value)]
-        expected_value = plain_layer_norm(*wide)
+        expected_value = plain_layer_norm(wide[0], wide[1], wide[2], epsilon)
         expected_loss = tf.reduce_sum(expected_value * upstream)
     np.testing.assert_allclose(value, expected_value, atol=1e-4)
     for gradient, expected in zip(gradients, tape.gradient(expected_loss, wide), strict=True):
@@ -108,7 +117,7 @@ def test_layer_norm_and_its_gradients_are_those_of_the_formula_in_float64(random
 
 
 def test_layer_norm_in_bfloat16_is_worked_out_in_float32(randomize):
-    norm, wide = LayerNormalization(D, dtype="mixed_bfloat16"), LayerNormalization(D)
+    norm, wide = LayerNormalization(D, EPSILON, dtype="mixed_bfloat16"), LayerNormalization(D, EPSILON)
     for layer in (norm, wide):
         layer.build()
         randomize(layer, 2)
@@ -188,8 +197,17 @@ def test_post_norm_is_norm_of_x_plus_dropout_of_sublayer(randomize, dropout: Rec
 # Whole layers, put together from their sublayers
 
 MEMORY = RNG.normal(size=(B, S, D)).astype(np.float32)
-SOURCE_MASK = tf.constant([[[[True, True, True, True]]], [[[True, True, False, False]]]])
-TARGET_MASK = tf.constant([[[[True, False, False], [True, True, False], [True, True, True]]]])
+REAL = tf.constant([[True, True, True, True], [True, True, False, False]])
+
+
+def contexts(dropout: Dropout | None = None) -> tuple[Context, Context, Context]:
+    """Of the encoder's self-attention, the decoder's, and of its attention to the source."""
+    source, target = tf.range(S), tf.range(T)
+    return (
+        Context(source, source, REAL, dropout=dropout),
+        Context(target, target, dropout=dropout),
+        Context(target, source, REAL, dropout=dropout),
+    )
 
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
@@ -197,14 +215,15 @@ def test_encoder_layer_is_self_attention_then_feed_forward(randomize, norm: str)
     layer = EncoderLayer(config_of(norm=norm))
     layer.build()
     randomize(layer, 5)
-    attended = layer(MEMORY, may_attend=SOURCE_MASK)
+    context, _, _ = contexts()
+    attended = layer(MEMORY, context=context)
     x, norms = MEMORY, (layer.self_attention_residual.norm, layer.feed_forward_residual.norm)
     if norm == "pre":
-        inner, _ = layer.self_attention(norms[0](x), may_attend=SOURCE_MASK)
+        inner, _ = layer.self_attention(norms[0](x), context=context)
         x = x + inner.output
         x = x + layer.feed_forward(norms[1](x))
     else:
-        inner, _ = layer.self_attention(x, may_attend=SOURCE_MASK)
+        inner, _ = layer.self_attention(x, context=context)
         x = norms[0](x + inner.output)
         x = norms[1](x + layer.feed_forward(x))
     np.testing.assert_allclose(attended.output, x, atol=1e-5)
@@ -217,20 +236,21 @@ def test_decoder_layer_is_self_attention_then_cross_attention_then_feed_forward(
     layer.build()
     randomize(layer, 6)
     memory = layer.cross_attention.project_memory(tf.constant(MEMORY))
-    decoded = layer(X, memory=memory, source_mask=SOURCE_MASK, target_mask=TARGET_MASK)
+    _, target, source = contexts()
+    decoded = layer(X, memory=memory, target_context=target, source_context=source)
     x = X
     residuals = layer.self_attention_residual, layer.cross_attention_residual, layer.feed_forward_residual
     norms = [residual.norm for residual in residuals]
     if norm == "pre":
-        inner, past = layer.self_attention(norms[0](x), may_attend=TARGET_MASK)
+        inner, past = layer.self_attention(norms[0](x), context=target)
         x = x + inner.output
-        crossed = layer.cross_attention(norms[1](x), memory, may_attend=SOURCE_MASK)
+        crossed = layer.cross_attention(norms[1](x), memory=memory, context=source)
         x = x + crossed.output
         x = x + layer.feed_forward(norms[2](x))
     else:
-        inner, past = layer.self_attention(x, may_attend=TARGET_MASK)
+        inner, past = layer.self_attention(x, context=target)
         x = norms[0](x + inner.output)
-        crossed = layer.cross_attention(x, memory, may_attend=SOURCE_MASK)
+        crossed = layer.cross_attention(x, memory=memory, context=source)
         x = norms[1](x + crossed.output)
         x = norms[2](x + layer.feed_forward(x))
     np.testing.assert_allclose(decoded.output, x, atol=1e-5)
@@ -245,7 +265,7 @@ RATES = {"dropout": 0.1, "attention_dropout": 0.2, "activation_dropout": 0.3}
 def test_encoder_layer_drops_weights_outputs_and_activations_each_at_its_own_rate():
     layer, dropout = EncoderLayer(config_of(**RATES)), RecordedDropout()
     layer.build()
-    layer(MEMORY, may_attend=SOURCE_MASK, dropout=dropout)
+    layer(MEMORY, context=contexts(dropout)[0])
     assert dropout.calls == [(0.2, (B, 2, S, S)), (0.1, (B, S, D)), (0.3, (B, S, F)), (0.1, (B, S, D))]
 
 
@@ -253,7 +273,8 @@ def test_decoder_layer_drops_weights_outputs_and_activations_each_at_its_own_rat
     layer, dropout = DecoderLayer(config_of(**RATES)), RecordedDropout()
     layer.build()
     memory = layer.cross_attention.project_memory(tf.constant(MEMORY))
-    layer(X, memory=memory, source_mask=SOURCE_MASK, target_mask=TARGET_MASK, dropout=dropout)
+    _, target, source = contexts(dropout)
+    layer(X, memory=memory, target_context=target, source_context=source)
     self_attention = [(0.2, (B, 2, T, T)), (0.1, (B, T, D))]
     cross_attention = [(0.2, (B, 2, T, S)), (0.1, (B, T, D))]
     assert dropout.calls == [*self_attention, *cross_attention, (0.3, (B, T, F)), (0.1, (B, T, D))]

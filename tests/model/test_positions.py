@@ -2,17 +2,18 @@
 
 import math
 from types import SimpleNamespace
-from typing import cast
+from typing import cast, get_args
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from translator.config.schema import Config
+from translator.config.schema import Config, ModelConfig
 from translator.data.batches import pad
 from translator.data.tokenizer import Tokenizer
+from translator.model.attention.kinds import POSITIONS
+from translator.model.attention.positions import LearnedPositions, SinusoidalPositions
 from translator.model.build import build_model
-from translator.model.positions import LearnedPositions, SinusoidalPositions
 from translator.training.step import loss_sums
 
 
@@ -87,9 +88,13 @@ def test_a_pair_of_max_tokens_trains_every_row_of_learned_positions():
     vocabulary = cast(Tokenizer, SimpleNamespace(vocabulary_size=9))
     model = build_model(config, vocabulary, vocabulary)
     rows = [[5] * config.data.max_tokens]
-    tables = [layer.table.value for layer in (model.source_positions, model.target_positions)]
+    tables = [model.named_weights()[f"{side}_positions.table"].value for side in ("source", "target")]
     with tf.GradientTape() as tape:
         sums, _ = loss_sums(model, tf.constant(pad(rows, eos=True)), tf.constant(pad(rows, bos=True, eos=True)), 0.1)
         loss = sums[0]
     for gradient in tape.gradient(loss, tables):
         assert np.abs(tf.convert_to_tensor(gradient)).max(axis=1).all()
+
+
+def test_every_setting_of_positions_is_a_kind():
+    assert set(POSITIONS) == set(get_args(ModelConfig.model_fields["positions"].annotation))

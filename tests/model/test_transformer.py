@@ -1,6 +1,7 @@
 """The whole model: what it may look at, what it shares, and that search sees the same model as training."""
 
 import functools
+import gc
 import itertools
 
 import keras
@@ -9,7 +10,6 @@ import pytest
 import tensorflow as tf
 
 from translator.config.schema import ModelConfig
-from translator.model.attention import causal_mask
 from translator.model.dropout import Dropout
 from translator.model.transformer import Transformer, weight_shapes
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID
@@ -107,6 +107,16 @@ def test_a_row_of_padding_alone_gives_finite_logits_and_gradients():
 # Search
 
 
+def test_a_cache_has_the_shapes_that_its_layers_declare():
+    model = model_of()
+    encoded, cache = model.encode(SOURCE), model.empty_cache(tf.constant(B))
+    for t in range(2):
+        for declared, part in zip(tf.nest.flatten(model.cache_shapes()), tf.nest.flatten(cache), strict=True):
+            assert declared.as_list() == [None, H, None, D // H]
+            assert tuple(part.shape) == (B, H, t, D // H)
+        _, cache, _ = model.decode_step(TARGET[:, t], tf.constant(t), encoded, cache)
+
+
 @every_choice
 def test_decoding_step_by_step_equals_decoding_at_once(choices: tuple[str, str, str]):
     model, width = model_of(*choices), 2
@@ -118,7 +128,7 @@ def test_decoding_step_by_step_equals_decoding_at_once(choices: tuple[str, str, 
         logits, cache, _ = model.decode_step(target[:, t], tf.constant(t), encoded, cache)
         assert logits.dtype == tf.float32
         np.testing.assert_allclose(logits, at_once[:, t], atol=2e-5)
-        assert {tuple(part.shape) for past in cache for part in past} == {(B * width, H, t + 1, D // H)}
+        assert {tuple(part.shape) for part in tf.nest.flatten(cache)} == {(B * width, H, t + 1, D // H)}
 
 
 def test_a_graph_of_unknown_sizes_equals_eager():
@@ -139,7 +149,7 @@ def test_every_attention_hands_out_its_weights():
     decoded = model.decode(TARGET, encoded).layers
     source_mask = np.broadcast_to((SOURCE != PAD_ID)[:, None, None, :], (B, H, S, S))
     assert len(encoded.weights) == len(decoded) == LAYERS
-    causal = np.broadcast_to(causal_mask(T), (B, H, T, T))
+    causal = np.broadcast_to(np.tri(T, dtype=bool), (B, H, T, T))
     kinds = [(weights, source_mask) for weights in encoded.weights]
     kinds += [(layer.self_weights, causal) for layer in decoded]
     kinds += [(layer.cross_weights, np.broadcast_to(source_mask[:, :, :1], (B, H, T, S))) for layer in decoded]
@@ -206,10 +216,20 @@ def test_number_of_parameters_by_hand(choices: dict[str, str], count: int):
 
 
 @every_choice
-def test_paths_of_variables_are_unique(choices: tuple[str, str, str]):
-    paths = [variable.path for variable in model_of(*choices).variables]
-    assert len(set(paths)) == len(paths)
-    assert all(path.startswith("transformer/") for path in paths)
+def test_every_weight_has_a_name_in_the_order_of_the_variables(choices: tuple[str, str, str]):
+    model = model_of(*choices)
+    weights = model.named_weights()
+    assert list(map(id, weights.values())) == list(map(id, model.trainable_variables))
+
+
+def test_names_are_places_in_the_model():
+    names = set(model_of(positions="learned", tied="none").named_weights())
+    assert names > {
+        "source_embedding.table", "target_embedding.table", "output_embedding.table", "source_positions.table",
+        "encoder.layers.0.self_attention.query_key_value.kernel", "encoder.layers.1.feed_forward.inner.bias",
+        "decoder.layers.1.cross_attention.output_projection.kernel", "decoder.layers.0.cross_attention.key_value.bias",
+        "decoder.layers.0.cross_attention_residual.norm.gamma", "encoder.norm.beta", "decoder.norm.gamma",
+    }  # fmt: skip
 
 
 @every_choice
@@ -217,11 +237,12 @@ def test_every_weight_has_a_gradient(choices: tuple[str, str, str]):
     model = model_of(*choices)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model(SOURCE, TARGET) ** 2)
-    gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
-    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
-        assert gradient is not None, variable.path
-        if not variable.path.endswith("key_value/bias"):  # softmax takes no notice of a bias of the keys
-            assert np.abs(tf.convert_to_tensor(gradient)).max() > 1e-6, variable.path
+    weights = model.named_weights()
+    gradients = tape.gradient(loss, {name: variable.value for name, variable in weights.items()})
+    for name, gradient in gradients.items():
+        assert gradient is not None, name
+        if not name.endswith("key_value.bias"):  # softmax takes no notice of a bias of the keys
+            assert np.abs(tf.convert_to_tensor(gradient)).max() > 1e-6, name
 
 
 def test_the_initial_weights_are_a_function_of_the_global_seed():
@@ -257,8 +278,9 @@ def test_dropout_is_a_function_of_its_seed():
 @pytest.mark.parametrize("choices", [("pre", "sinusoidal", "all"), ("post", "learned", "none")], ids="-".join)
 def test_bfloat16_is_near_float32_and_has_the_same_variables(choices: tuple[str, str, str]):
     exact, rounded = model_of(*choices), model_of(*choices, precision="bfloat16")
+    assert list(exact.named_weights()) == list(rounded.named_weights())
     for one, other in zip(exact.variables, rounded.variables, strict=True):
-        assert (other.path, other.dtype) == (one.path, "float32")
+        assert other.dtype == "float32"
         np.testing.assert_array_equal(one, other)
     expected = exact(SOURCE, TARGET).numpy()
     states = rounded.decode(TARGET, rounded.encode(SOURCE)).output
@@ -285,12 +307,25 @@ def test_shapes_without_weights_are_those_of_the_weights(norm, activation, posit
         norm=norm, activation=activation, positions=positions, tied_embeddings=tied_embeddings,
     )  # fmt: skip
     sizes = config, 7, 7 if tied_embeddings == "all" else 9, 5
-    weights = Transformer(*sizes).trainable_variables
-    assert weight_shapes(*sizes) == {weight.path: tuple(weight.shape) for weight in weights}
+    weights = Transformer(*sizes).named_weights()
+    assert weight_shapes(*sizes) == {name: tuple(weight.shape) for name, weight in weights.items()}
 
 
 def test_shapes_of_the_largest_model_there_can_be_take_no_memory():
     config = ModelConfig(d_model=2**16, d_ff=2**20, num_heads=8, encoder_layers=1000, decoder_layers=1000)
     shapes = weight_shapes(config, 2**24, 2**24, 2**20)
-    assert shapes["transformer/target_embedding/table"] == (2**24, 2**16)
-    assert shapes["transformer/decoder_999/feed_forward/inner/kernel"] == (2**16, 2**20)
+    assert shapes["target_embedding.table"] == (2**24, 2**16)
+    assert shapes["decoder.layers.999.feed_forward.inner.kernel"] == (2**16, 2**20)
+
+
+def test_asking_for_shapes_leaves_nothing_behind():
+    config = ModelConfig(d_model=4, d_ff=4, num_heads=1, encoder_layers=1, decoder_layers=1)
+
+    def variables() -> int:
+        gc.collect()
+        return sum(isinstance(thing, keras.Variable) for thing in gc.get_objects())
+
+    weight_shapes(config, 7, 7, 5)
+    before = variables()
+    weight_shapes(config, 7, 7, 5)
+    assert variables() == before

@@ -10,11 +10,11 @@ from translator.config.schema import ModelConfig
 from translator.model.transformer import Transformer
 from translator.model.weights import (
     WeightsError,
-    as_now,
     get_weights,
     read_shapes,
     read_weights,
     set_weights,
+    with_current_names,
     write_weights,
 )
 
@@ -32,11 +32,11 @@ def model() -> Transformer:
 
 def test_weights_come_back_from_a_file_bit_for_bit(model: Transformer, tmp_path: Path):
     path = tmp_path / "new" / "folder" / "weights.safetensors"
-    written = get_weights(model.trainable_variables)
+    written = get_weights(model.named_weights())
     write_weights(written, path)
     other = model_of(2)
-    set_weights(other.trainable_variables, read_weights(path), path)
-    read = get_weights(other.trainable_variables)
+    set_weights(other.named_weights(), read_weights(path), path)
+    read = get_weights(other.named_weights())
     assert read.keys() == written.keys()
     for name, array in written.items():
         np.testing.assert_array_equal(read[name], array, strict=True)
@@ -65,7 +65,7 @@ def test_an_array_that_is_a_view_is_written_as_it_looks(tmp_path: Path):
 
 def test_copies_do_not_follow_the_model():
     model = model_of(1)
-    before = get_weights(model.variables)
+    before = get_weights(model.named_weights())
     kept = {name: array.copy() for name, array in before.items()}
     for variable in model.variables:
         variable.assign_add(np.ones(variable.shape))
@@ -84,7 +84,7 @@ def test_a_file_that_is_missing_or_broken_is_named(tmp_path: Path, content: byte
     assert str(raised.value).startswith(f"{path} cannot be read as weights: ")
 
 
-TABLE, KERNEL = "transformer/target_embedding/table", "transformer/encoder_0/feed_forward/inner/kernel"
+TABLE, KERNEL = "target_embedding.table", "encoder.layers.0.feed_forward.inner.kernel"
 
 
 def without(weights: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
@@ -99,7 +99,7 @@ def without(weights: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
         (lambda weights: weights | {KERNEL: np.zeros((4, 9))}, f"{KERNEL} (model: (4, 6), file: (4, 9))"),
         (
             lambda weights: without(weights, TABLE) | {"extra": np.zeros(2), KERNEL: np.zeros((4, 9))},
-            f"extra (model: none, file: (2,)), {KERNEL} (model: (4, 6), file: (4, 9)), "
+            f"{KERNEL} (model: (4, 6), file: (4, 9)), extra (model: none, file: (2,)), "
             f"{TABLE} (model: (7, 4), file: none)",
         ),
         (
@@ -112,41 +112,62 @@ def without(weights: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
 )
 def test_weights_of_another_model_are_named_and_nothing_is_changed(change, message: str):
     model = model_of(1)
-    before = get_weights(model.variables)
+    before = get_weights(model.named_weights())
     weights = change({name: np.full_like(array, 9.0) for name, array in before.items()})
     with pytest.raises(WeightsError) as raised:
-        set_weights(model.variables, weights, Path("some/file"))
+        set_weights(model.named_weights(), weights, Path("some/file"))
     assert str(raised.value) == f"some/file holds the weights of another model; they differ in {message}"
-    for name, array in get_weights(model.variables).items():
+    for name, array in get_weights(model.named_weights()).items():
         np.testing.assert_array_equal(array, before[name])
 
 
 def test_weights_of_a_model_with_other_choices_do_not_fit(model: Transformer):
     other = model_of(1, activation="swiglu")
-    with pytest.raises(WeightsError, match=r"decoder_0/feed_forward/inner/bias \(model: \(6,\), file: \(12,\)\)"):
-        set_weights(model.variables, get_weights(other.variables), Path("file"))
+    with pytest.raises(
+        WeightsError, match=r"decoder\.layers\.0\.feed_forward\.inner\.bias \(model: \(6,\), file: \(12,\)\)"
+    ):
+        set_weights(model.named_weights(), get_weights(other.named_weights()), Path("file"))
 
 
 def test_a_table_of_learned_positions_with_the_row_more_of_earlier_versions_loses_that_row():
     model = model_of(1, positions="learned")
-    written = get_weights(model.trainable_variables)
-    table = "transformer/source_positions/table"
+    written = get_weights(model.named_weights())
+    table = "source_positions.table"
     older = written | {table: np.concatenate([written[table], np.full((1, 4), 9.0, np.float32)])}
     other = model_of(2, positions="learned")
-    set_weights(other.trainable_variables, older, Path("older"))
-    for name, array in get_weights(other.trainable_variables).items():
+    set_weights(other.named_weights(), older, Path("older"))
+    for name, array in get_weights(other.named_weights()).items():
         np.testing.assert_array_equal(array, written[name])
 
 
 def test_no_other_weights_lose_a_row(model: Transformer):
-    written = get_weights(model.trainable_variables)
-    name = "transformer/target_embedding/table"
+    written = get_weights(model.named_weights())
+    name = "target_embedding.table"
     longer = written | {name: np.concatenate([written[name], written[name][:1]])}
     with pytest.raises(WeightsError, match=r"model: \(7, 4\), file: \(8, 4\)"):
-        set_weights(model_of(2).trainable_variables, longer, Path("longer"))
+        set_weights(model_of(2).named_weights(), longer, Path("longer"))
 
 
-def test_moments_of_learned_positions_lose_it_too():
-    moments = {"adam/transformer_source_positions_table_velocity": np.ones((6, 4)), "adam/iteration": np.array(3)}
-    shapes = {"adam/transformer_source_positions_table_velocity": (5, 4), "adam/iteration": ()}
-    assert {name: np.shape(array) for name, array in as_now(moments, shapes).items()} == shapes
+def test_the_names_of_version_0_1_are_translated():
+    paths = {
+        "transformer/source_positions/table": "source_positions.table",
+        "transformer/encoder_0/self_attention/query_key_value/kernel":
+            "encoder.layers.0.self_attention.query_key_value.kernel",
+        "transformer/decoder_11/self_attention/output/bias": "decoder.layers.11.self_attention.output_projection.bias",
+        "transformer/decoder_0/feed_forward_residual/norm/gamma": "decoder.layers.0.feed_forward_residual.norm.gamma",
+        "transformer/encoder_norm/beta": "encoder.norm.beta",
+    }  # fmt: skip
+    assert with_current_names({path: len(path) for path in paths}) == {name: len(path) for path, name in paths.items()}
+
+
+@pytest.mark.parametrize("settings", [{}, {"norm": "post", "positions": "learned", "tied_embeddings": "none"}], ids=str)
+def test_every_path_that_keras_gives_is_translated_to_its_weights_name(settings: dict[str, str]):
+    model = model_of(1, **settings)
+    assert with_current_names({v.path: id(v) for v in model.variables}) == {
+        name: id(variable) for name, variable in model.named_weights().items()
+    }
+
+
+def test_current_names_stay(model: Transformer):
+    weights = get_weights(model.named_weights())
+    assert with_current_names(weights) == weights

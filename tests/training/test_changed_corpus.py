@@ -42,7 +42,7 @@ def halfway(run: RunFolder, config: Config) -> Training:
     """Trains, as far as the next start can tell, to a batch of epoch 2."""
     training, _ = training_of(run, config)
     training.state.step, training.state.position = 40, Position(2, 9)
-    training.checkpoints.save(training.state, training.model.trainable_variables, training.optimizer.variables)
+    training.checkpoints.save(training.state, training.model.named_weights(), training._moments())
     return training
 
 
@@ -66,7 +66,7 @@ def test_the_epoch_begins_anew_until_a_checkpoint_knows_the_new_corpus(run: RunF
     with pytest.raises(TrainingError, match=r"step 40 was trained on another corpus, .*data.on_change=continue"):
         training_of(run, config_of(run))
     went_on.state.step, went_on.state.position = 41, Position(2, 1)
-    went_on.checkpoints.save(went_on.state, went_on.model.trainable_variables, went_on.optimizer.variables)
+    went_on.checkpoints.save(went_on.state, went_on.model.named_weights(), went_on._moments())
     again, said = training_of(run, config_of(run))
     assert (again.state.position, said) == (Position(2, 1), "")
 
@@ -88,8 +88,6 @@ def test_a_corpus_of_another_size_does_not_move_the_end_of_a_cosine(run: RunFold
 
 def test_a_checkpoint_that_names_no_corpus_goes_on(run: RunFolder):
     training = halfway(run, config_of(run))
-    training.checkpoints.save(
-        TrainingState(50, Position(2, 3)), training.model.trainable_variables, training.optimizer.variables
-    )
+    training.checkpoints.save(TrainingState(50, Position(2, 3)), training.model.named_weights(), training._moments())
     then, said = training_of(run, config_of(run))
     assert (then.state.position, said) == (Position(2, 3), "")

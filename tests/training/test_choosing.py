@@ -28,7 +28,7 @@ def run(tmp_path: Path) -> RunFolder:
     checkpoints = Checkpoints(run.checkpoints, keep=9)
     for step in (0, 10, 20, 30, 35):
         state = TrainingState(step, validations=[v for v in VALIDATIONS if v.step <= step])
-        checkpoints.save(state, [keras.Variable(float(step), name="weight")], [])
+        checkpoints.save(state, {"weight": keras.Variable(float(step))}, {})
     return run
 
 
@@ -68,7 +68,7 @@ def test_last_passes_over_a_damaged_checkpoint(run: RunFolder):
 
 def test_a_validation_with_nan_is_never_the_best(run: RunFolder):
     state = TrainingState(40, validations=[*VALIDATIONS, Validation(40, math.nan, math.nan, math.nan)])
-    Checkpoints(run.checkpoints, keep=9).save(state, [keras.Variable(0.0, name="weight")], [])
+    Checkpoints(run.checkpoints, keep=9).save(state, {"weight": keras.Variable(0.0)}, {})
     assert weights_of(run, config_of(), "best") == weights(run, 20)
     assert weights_of(run, config_of(average_by="loss"), "best") == weights(run, 30)
 
@@ -98,7 +98,7 @@ def test_before_the_first_validation_only_last_is_there(tmp_path: Path):
     for checkpoint in ("best", "last"):
         with pytest.raises(RunError, match=f"{tmp_path} has no checkpoint yet"):
             weights_of(run, config_of(), checkpoint)
-    Checkpoints(run.checkpoints, keep=9).save(TrainingState(5), [keras.Variable(0.0, name="weight")], [])
+    Checkpoints(run.checkpoints, keep=9).save(TrainingState(5), {"weight": keras.Variable(0.0)}, {})
     with pytest.raises(RunError, match=r"no checkpoint with a validation yet; the last .* is of step 5"):
         weights_of(run, config_of(), "best")
     assert weights_of(run, config_of(), "last") == weights(run, 5)

@@ -2,8 +2,9 @@
 
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pydantic
@@ -14,6 +15,10 @@ from translator.config.schema import Config, ConfigError
 from translator.config.yaml_text import MOST_NESTED, YamlError, dump_yaml, parse_yaml, shown
 from translator.files import read_file, write_file
 from translator.text_files import what_else_it_is
+
+# What runs had that were written before a setting existed. Theirs is a resolved configuration, which lists every key:
+# one that is missing did not exist.
+BEFORE_IT_EXISTED: Mapping[str, Any] = MappingProxyType({"model.layer_norm_epsilon": 1e-6})
 
 # A file beyond these limits is not a configuration.
 MOST_BYTES = 2**16
@@ -37,6 +42,31 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
         hint = f'; in the shell, put the whole argument in quotes as well: --set "{key}=…"'
         _override(tree, keys, _parsed(text, f"--set {override}", hint), origins, f"--set {override}")
     return _validated(tree, origins, str(path))
+
+
+def load_resolved_config(path: Path) -> Config:
+    """Reads what `save_config` wrote, be it an earlier version's.
+
+    Raises:
+        ConfigError: naming every problem found.
+    """
+    tree, origins = _read_with_parents(path, ())
+    for key, value in BEFORE_IT_EXISTED.items():
+        section, name = key.split(".")
+        if isinstance(tree.get(section), dict):
+            tree[section].setdefault(name, value)
+    return _validated(tree, origins, str(path))
+
+
+def with_unset_of(config: Config, resolved: Config) -> Config:
+    """The settings of `BEFORE_IT_EXISTED` as a run has them, where a configuration for it does not set them itself."""
+    for key in BEFORE_IT_EXISTED:
+        section, name = key.split(".")
+        settings = getattr(config, section)
+        if name not in settings.model_fields_set:
+            own = getattr(getattr(resolved, section), name)
+            config = config.model_copy(update={section: settings.model_copy(update={name: own})})
+    return config
 
 
 def save_config(config: Config, path: Path) -> None:

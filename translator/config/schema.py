@@ -107,6 +107,8 @@ class ModelConfig(Section):
     """Layers of the decoder."""
     norm: Literal["pre", "post"] = "pre"
     """Layer normalization before each sublayer (Xiong et al., 2020) or after its residual sum, as in the paper."""
+    layer_norm_epsilon: float = Field(1e-5, gt=0.0, le=1.0)
+    """ε of layer normalization, which is added to the variance (Ba et al., 2016)."""
     activation: Literal["relu", "gelu", "swiglu"] = "relu"
     """Non-linearity of the feed-forward layer; swiglu (Shazeer, 2020) has a third weight matrix."""
     positions: Literal["sinusoidal", "learned"] = "sinusoidal"

@@ -10,11 +10,12 @@ import keras
 import tensorflow as tf
 
 from translator.config.schema import ModelConfig
-from translator.model.attention import Attended, CrossAttention, KeysValues, SelfAttention
+from translator.model.attention.cache import KeysValues
+from translator.model.attention.context import Context
+from translator.model.attention.kinds import parts_of
+from translator.model.attention.layer import Attended, CrossAttention, SelfAttention
 from translator.model.dropout import Dropout
 from translator.model.linear import Linear, sum_rows
-
-LAYER_NORM_EPSILON = 1e-6
 
 # GELU in its exact form (Hendrycks and Gimpel, 2016).
 ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {"relu": tf.nn.relu, "gelu": tf.nn.gelu}
@@ -27,15 +28,15 @@ def build_all(*layers: keras.layers.Layer) -> None:
 
 
 class LayerNormalization(keras.layers.Layer):
-    """Shifts and scales each position to mean 0 and variance 1, then by γ and β (Ba et al., 2016).
+    """(x − μ) / √(σ² + ε) · γ + β at each position (Ba et al., 2016).
 
-    Worked out in float32 whatever the compute dtype, with its gradient written out: the automatic one keeps and
+    Computed in float32 whatever the compute dtype, with its gradient written out: the automatic one keeps and
     passes over several more arrays of the activations' size.
     """
 
-    def __init__(self, size: int, **kwargs: Any) -> None:
+    def __init__(self, size: int, epsilon: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.size = size
+        self.size, self.epsilon = size, epsilon
 
     def build(self, *_: Any) -> None:
         self.gamma = self.add_weight((self.size,), "ones", name="gamma", autocast=False)
@@ -43,26 +44,30 @@ class LayerNormalization(keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """[..., D] -> [..., D]."""
-        return _layer_norm(x, tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta))
+        return _layer_norm(x, tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta), self.epsilon)
 
 
-@tf.custom_gradient
-def _layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Any:
+def _layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tf.Tensor:
     size = x.shape[-1]
-    wide = tf.cast(tf.reshape(x, [-1, size]), tf.float32)
-    centered = wide - tf.reduce_mean(wide, -1, keepdims=True)
-    scale = tf.math.rsqrt(tf.reduce_mean(tf.square(centered), -1, keepdims=True) + LAYER_NORM_EPSILON)
-    normalized = centered * scale
 
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        upstream = tf.cast(tf.reshape(upstream, [-1, size]), tf.float32)
-        inner = upstream * gamma
-        along = tf.reduce_mean(inner * normalized, -1, keepdims=True)
-        downstream = scale * (inner - tf.reduce_mean(inner, -1, keepdims=True) - normalized * along)
-        downstream = tf.reshape(tf.cast(downstream, x.dtype), tf.shape(x))
-        return downstream, sum_rows(upstream * normalized), sum_rows(upstream)
+    @tf.custom_gradient
+    def normalize(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> Any:
+        wide = tf.cast(tf.reshape(x, [-1, size]), tf.float32)
+        centered = wide - tf.reduce_mean(wide, -1, keepdims=True)
+        scale = tf.math.rsqrt(tf.reduce_mean(tf.square(centered), -1, keepdims=True) + epsilon)
+        normalized = centered * scale
 
-    return tf.reshape(tf.cast(normalized * gamma + beta, x.dtype), tf.shape(x)), gradient
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            upstream = tf.cast(tf.reshape(upstream, [-1, size]), tf.float32)
+            inner = upstream * gamma
+            along = tf.reduce_mean(inner * normalized, -1, keepdims=True)
+            downstream = scale * (inner - tf.reduce_mean(inner, -1, keepdims=True) - normalized * along)
+            downstream = tf.reshape(tf.cast(downstream, x.dtype), tf.shape(x))
+            return downstream, sum_rows(upstream * normalized), sum_rows(upstream)
+
+        return tf.reshape(tf.cast(normalized * gamma + beta, x.dtype), tf.shape(x)), gradient
+
+    return normalize(x, gamma, beta)
 
 
 class FeedForward(keras.layers.Layer):
@@ -101,7 +106,7 @@ class Residual(keras.layers.Layer):
     def __init__(self, config: ModelConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.norm_first, self.dropout_rate = config.norm == "pre", config.dropout
-        self.norm = LayerNormalization(config.d_model, name="norm")
+        self.norm = LayerNormalization(config.d_model, config.layer_norm_epsilon, name="norm")
 
     def build(self, *_: Any) -> None:
         self.norm.build()
@@ -121,9 +126,8 @@ class EncoderLayer(keras.layers.Layer):
 
     def __init__(self, config: ModelConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.self_attention = SelfAttention(
-            config.d_model, config.num_heads, config.attention_dropout, name="self_attention"
-        )
+        sizes = config.d_model, config.num_heads, config.attention_dropout
+        self.self_attention = SelfAttention(*sizes, parts_of(config, "encoder"), name="self_attention")
         self.self_attention_residual = Residual(config, name="self_attention_residual")
         self.feed_forward = FeedForward(config, name="feed_forward")
         self.feed_forward_residual = Residual(config, name="feed_forward_residual")
@@ -131,10 +135,10 @@ class EncoderLayer(keras.layers.Layer):
     def build(self, *_: Any) -> None:
         build_all(self.self_attention, self.self_attention_residual, self.feed_forward, self.feed_forward_residual)
 
-    def call(self, x: tf.Tensor, may_attend: tf.Tensor, dropout: Dropout | None = None) -> Attended:
+    def call(self, x: tf.Tensor, context: Context) -> Attended:
         """[B, S, D] -> [B, S, D], with the self-attention's weights."""
-        entered = self.self_attention_residual.enter(x)
-        attended, _ = self.self_attention(entered, may_attend=may_attend, dropout=dropout)
+        dropout = context.dropout
+        attended, _ = self.self_attention(self.self_attention_residual.enter(x), context=context)
         x = self.self_attention_residual.leave(x, attended.output, dropout)
         output = self.feed_forward(self.feed_forward_residual.enter(x), dropout=dropout)
         return Attended(self.feed_forward_residual.leave(x, output, dropout), attended.weights)
@@ -155,9 +159,9 @@ class DecoderLayer(keras.layers.Layer):
     def __init__(self, config: ModelConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         sizes = config.d_model, config.num_heads, config.attention_dropout
-        self.self_attention = SelfAttention(*sizes, name="self_attention")
+        self.self_attention = SelfAttention(*sizes, parts_of(config, "decoder"), name="self_attention")
         self.self_attention_residual = Residual(config, name="self_attention_residual")
-        self.cross_attention = CrossAttention(*sizes, name="cross_attention")
+        self.cross_attention = CrossAttention(*sizes, parts_of(config, "cross"), name="cross_attention")
         self.cross_attention_residual = Residual(config, name="cross_attention_residual")
         self.feed_forward = FeedForward(config, name="feed_forward")
         self.feed_forward_residual = Residual(config, name="feed_forward_residual")
@@ -170,9 +174,8 @@ class DecoderLayer(keras.layers.Layer):
         self,
         x: tf.Tensor,
         memory: KeysValues,
-        source_mask: tf.Tensor,
-        target_mask: tf.Tensor | None = None,
-        dropout: Dropout | None = None,
+        target_context: Context,
+        source_context: Context,
         past: KeysValues | None = None,
     ) -> Decoded:
         """Decodes x, [B, T, D], given the source's keys and values.
@@ -183,18 +186,17 @@ class DecoderLayer(keras.layers.Layer):
         Args:
             x: one vector for each target position.
             memory: of the cross-attention, for B sentences.
-            source_mask: bool, broadcastable to [B, H, T, S].
-            target_mask: bool, broadcastable to [B, H, T, T]; None lets x attend to itself and to the whole past.
-            dropout: masks in training; None in inference.
+            target_context: of the self-attention; its dropout is the whole layer's.
+            source_context: of the cross-attention.
             past: of the self-attention, when x only holds the positions after it.
         """
+        dropout = target_context.dropout
         entered = self.self_attention_residual.enter(x)
-        attended, past = self.self_attention(entered, may_attend=target_mask, dropout=dropout, past=past)
+        attended, past = self.self_attention(entered, context=target_context, past=past)
         x = self.self_attention_residual.leave(x, attended.output, dropout)
-        # In search the rows of x are hypotheses, W for each sentence: W queries to one memory, not W copies of it.
-        queries = tf.reshape(self.cross_attention_residual.enter(x), [tf.shape(memory.keys)[0], -1, x.shape[-1]])
-        crossed = self.cross_attention(queries, memory=memory, may_attend=source_mask, dropout=dropout)
-        x = self.cross_attention_residual.leave(x, tf.reshape(crossed.output, tf.shape(x)), dropout)
+        entered = self.cross_attention_residual.enter(x)
+        crossed = self.cross_attention(entered, memory=memory, context=source_context)
+        x = self.cross_attention_residual.leave(x, crossed.output, dropout)
         output = self.feed_forward(self.feed_forward_residual.enter(x), dropout=dropout)
         x = self.feed_forward_residual.leave(x, output, dropout)
         return Decoded(x, attended.weights, crossed.weights, past)

@@ -4,7 +4,6 @@ Letters: B batch, S source length, T target length, D model, V vocabulary, W hyp
 """
 
 import contextlib
-import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -12,10 +11,13 @@ import keras
 import tensorflow as tf
 
 from translator.config.schema import ModelConfig
-from translator.model.attention import KeysValues, causal_mask, padding_mask
+from translator.model.attention.cache import KeysValues
+from translator.model.attention.context import Context
+from translator.model.attention.kinds import POSITIONS
 from translator.model.dropout import Dropout
+from translator.model.embeddings import Embedding
 from translator.model.layers import Decoded, DecoderLayer, EncoderLayer, LayerNormalization, build_all
-from translator.model.positions import LearnedPositions, SinusoidalPositions
+from translator.model.weights import Shape, named_variables
 from translator.vocabulary import PAD_ID
 
 
@@ -23,7 +25,7 @@ class Encoded(NamedTuple):
     """Source sentences as the decoder sees them."""
 
     memories: tuple[KeysValues, ...]  # for each decoder layer, [B, H, S, K] twice
-    mask: tf.Tensor  # bool [B, 1, 1, S], True at real tokens
+    real: tf.Tensor  # bool [B, S], False at padding
     weights: tuple[tf.Tensor, ...]  # for each encoder layer, [B, H, S, S]
 
 
@@ -40,23 +42,6 @@ class DecoderStep(NamedTuple):
     logits: tf.Tensor  # float32 [B · W, V], of the next token
     cache: tuple[KeysValues, ...]  # of each decoder layer, with this token in it
     attention: tuple[tf.Tensor, ...]  # of each decoder layer, over the source: [B, H, W, S]
-
-
-class Embedding(keras.layers.Layer):
-    """One vector for each token, scaled by √D (§3.4)."""
-
-    def __init__(self, vocabulary_size: int, d_model: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.vocabulary_size, self.d_model = vocabulary_size, d_model
-
-    def build(self, *_: Any) -> None:
-        # Variance 1/D: embeddings scaled by √D, and logits of normalized states, both begin with variance 1.
-        initializer = keras.initializers.RandomNormal(stddev=self.d_model**-0.5)
-        self.table = self.add_weight((self.vocabulary_size, self.d_model), initializer, name="table", autocast=False)
-
-    def call(self, ids: tf.Tensor) -> tf.Tensor:
-        """int32 [B, T] -> [B, T, D]."""
-        return tf.cast(tf.gather(self.table.value, ids) * math.sqrt(self.d_model), self.compute_dtype)
 
 
 class Transformer(keras.Model):
@@ -97,22 +82,51 @@ class Transformer(keras.Model):
                 if tied == "none"
                 else self.target_embedding
             )
-            self.source_positions = _positions(config, max_positions, "source_positions")
-            self.target_positions = _positions(config, max_positions, "target_positions")
+            make_positions = POSITIONS[config.positions].at_embeddings
+            self.source_positions, self.target_positions = (
+                make_positions and make_positions(max_positions, config.d_model, f"{side}_positions")
+                for side in ("source", "target")
+            )
             self.encoder_layers = [EncoderLayer(config, name=f"encoder_{i}") for i in range(config.encoder_layers)]
             self.decoder_layers = [DecoderLayer(config, name=f"decoder_{i}") for i in range(config.decoder_layers)]
             # Pre-norm leaves the last residual sum as it is; post-norm has normalized it already.
             pre_norm = config.norm == "pre"
-            self.encoder_norm = LayerNormalization(config.d_model, name="encoder_norm") if pre_norm else None
-            self.decoder_norm = LayerNormalization(config.d_model, name="decoder_norm") if pre_norm else None
+            norm = config.d_model, config.layer_norm_epsilon
+            self.encoder_norm = LayerNormalization(*norm, name="encoder_norm") if pre_norm else None
+            self.decoder_norm = LayerNormalization(*norm, name="decoder_norm") if pre_norm else None
         self.build()
 
     def build(self, *_: Any) -> None:
-        embeddings = {id(e): e for e in (self.target_embedding, self.source_embedding, self.output_embedding)}
-        norms = [norm for norm in (self.encoder_norm, self.decoder_norm) if norm is not None]
-        build_all(*embeddings.values(), self.source_positions, self.target_positions)
-        build_all(*self.encoder_layers, *self.decoder_layers, *norms)
+        build_all(*self._parts().values())
         self.built = True
+
+    def named_weights(self) -> dict[str, keras.Variable]:
+        """All weights, by their place in the model: `encoder.layers.0.self_attention.query_key_value.kernel`.
+
+        These are the names in files. A table that is shared goes by the first name it has, in the order of
+        `target_embedding`, `source_embedding` and `output_embedding`.
+        """
+        return {
+            f"{name}.{inner}": variable
+            for name, layer in self._parts().items()
+            for inner, variable in named_variables(layer).items()
+        }
+
+    def _parts(self) -> dict[str, keras.layers.Layer]:
+        """The layers that the model is made of, each once, by the names that their weights begin with."""
+        layers = {
+            "target_embedding": self.target_embedding,
+            "source_embedding": self.source_embedding,
+            "output_embedding": self.output_embedding,
+            "source_positions": self.source_positions,
+            "target_positions": self.target_positions,
+            **{f"encoder.layers.{i}": layer for i, layer in enumerate(self.encoder_layers)},
+            **{f"decoder.layers.{i}": layer for i, layer in enumerate(self.decoder_layers)},
+            "encoder.norm": self.encoder_norm,
+            "decoder.norm": self.decoder_norm,
+        }
+        first_names = {id(layer): name for name, layer in reversed(layers.items()) if layer is not None}
+        return {name: layer for name, layer in layers.items() if first_names.get(id(layer)) == name}
 
     def call(self, source_ids: tf.Tensor, target_in: tf.Tensor) -> tf.Tensor:
         """Logits of the next token at each target position: int32 [B, S] and [B, T] -> float32 [B, T, V]."""
@@ -122,31 +136,23 @@ class Transformer(keras.Model):
 
     def encode(self, source_ids: tf.Tensor, dropout: Dropout | None = None) -> Encoded:
         """Reads source sentences: int32 [B, S], each ending with EOS_ID, padded with PAD_ID."""
-        mask = padding_mask(source_ids, PAD_ID)
-        x = self.source_embedding(source_ids) + self.source_positions(tf.range(tf.shape(source_ids)[1]))
-        if dropout:
-            x = dropout(x, self.config.dropout)
+        real, positions = source_ids != PAD_ID, tf.range(tf.shape(source_ids)[1])
+        context = Context(positions, positions, real, dropout=dropout)
+        x = self._embed(source_ids, self.source_embedding, self.source_positions, context)
         weights = []
         for layer in self.encoder_layers:
-            x, layer_weights = layer(x, may_attend=mask, dropout=dropout)
+            x, layer_weights = layer(x, context=context)
             weights.append(layer_weights)
         if self.encoder_norm is not None:
             x = self.encoder_norm(x)
         memories = tuple(layer.cross_attention.project_memory(x) for layer in self.decoder_layers)
-        return Encoded(memories, mask, tuple(weights))
+        return Encoded(memories, real, tuple(weights))
 
     def decode(self, target_in: tf.Tensor, encoded: Encoded, dropout: Dropout | None = None) -> States:
         """Reads the targets so far, int32 [B, T], each beginning with BOS_ID; all positions at once."""
-        length = tf.shape(target_in)[1]
-        mask = causal_mask(length)
-        x = self.target_embedding(target_in) + self.target_positions(tf.range(length))
-        if dropout:
-            x = dropout(x, self.config.dropout)
-        decoded = []
-        for layer, memory in zip(self.decoder_layers, encoded.memories, strict=True):
-            decoded.append(layer(x, memory=memory, source_mask=encoded.mask, target_mask=mask, dropout=dropout))
-            x = decoded[-1].output
-        return States(x if self.decoder_norm is None else self.decoder_norm(x), tuple(decoded))
+        positions = tf.range(tf.shape(target_in)[1])
+        context = Context(positions, positions, dropout=dropout)
+        return self._decode(target_in, context, encoded, (None,) * len(self.decoder_layers))
 
     def decode_step(
         self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[KeysValues, ...]
@@ -157,27 +163,42 @@ class Transformer(keras.Model):
             token_ids: int32 [B · W], the hypotheses of a sentence side by side.
             position: int32 scalar t, the same for all.
             encoded: the B sentences.
-            cache: of each decoder layer, [B · W, H, t, K] twice; `empty_cache` to begin with.
+            cache: of each decoder layer, t positions; `empty_cache` to begin with.
         """
-        x = self.target_embedding(token_ids[:, None]) + self.target_positions(position[None])
-        decoded = []
-        for layer, memory, past in zip(self.decoder_layers, encoded.memories, cache, strict=True):
-            decoded.append(layer(x, memory=memory, source_mask=encoded.mask, past=past))
-            x = decoded[-1].output
-        x = x if self.decoder_norm is None else self.decoder_norm(x)
-        pasts, attention = tuple(d.past for d in decoded), tuple(d.cross_weights for d in decoded)
-        return DecoderStep(self.logits(x[:, 0]), pasts, attention)
+        context = Context(position[None], tf.range(position + 1), keys_ahead=False)
+        states = self._decode(token_ids[:, None], context, encoded, cache)
+        pasts, attention = tuple(d.past for d in states.layers), tuple(d.cross_weights for d in states.layers)
+        return DecoderStep(self.logits(states.output[:, 0]), pasts, attention)
 
     def empty_cache(self, hypotheses: tf.Tensor) -> tuple[KeysValues, ...]:
         """What `decode_step` begins with, for so many hypotheses."""
-        config = self.config
-        nothing = tf.zeros([hypotheses, config.num_heads, 0, config.d_model // config.num_heads], self.compute_dtype)
-        return tuple(KeysValues(nothing, nothing) for _ in self.decoder_layers)
+        return tuple(layer.self_attention.empty_cache(hypotheses) for layer in self.decoder_layers)
 
     def cache_shapes(self) -> tuple[KeysValues, ...]:
-        """The shapes of a cache as it is at any step: None where it grows, or has as many rows as hypotheses."""
-        shape = tf.TensorShape([None, self.config.num_heads, None, self.config.d_model // self.config.num_heads])
-        return tuple(KeysValues(shape, shape) for _ in self.decoder_layers)
+        """The shapes of a cache at any step: None where it grows, and for the number of hypotheses."""
+        return tuple(layer.self_attention.cache_shapes() for layer in self.decoder_layers)
+
+    def _embed(
+        self, ids: tf.Tensor, embedding: Embedding, positions: keras.layers.Layer | None, context: Context
+    ) -> tf.Tensor:
+        """What the first layer takes: int32 [B, T] -> [B, T, D]."""
+        x = embedding(ids)
+        if positions is not None:
+            x += positions(context.query_positions)
+        return context.dropout(x, self.config.dropout) if context.dropout else x
+
+    def _decode(
+        self, target_in: tf.Tensor, context: Context, encoded: Encoded, pasts: tuple[KeysValues | None, ...]
+    ) -> States:
+        """Reads int32 [B, T], whose positions follow the pasts."""
+        source_positions = tf.range(tf.shape(encoded.real)[1])
+        source = Context(context.query_positions, source_positions, encoded.real, dropout=context.dropout)
+        x = self._embed(target_in, self.target_embedding, self.target_positions, context)
+        decoded = []
+        for layer, memory, past in zip(self.decoder_layers, encoded.memories, pasts, strict=True):
+            decoded.append(layer(x, memory=memory, target_context=context, source_context=source, past=past))
+            x = decoded[-1].output
+        return States(x if self.decoder_norm is None else self.decoder_norm(x), tuple(decoded))
 
     def logits(self, states: tf.Tensor) -> tf.Tensor:
         """Scores of every subword: [N, D] in the compute dtype -> float32 [N, V]."""
@@ -191,29 +212,22 @@ class Transformer(keras.Model):
 
 def weight_shapes(
     config: ModelConfig, source_vocabulary: int, target_vocabulary: int, max_positions: int
-) -> dict[str, tuple[int, ...]]:
-    """The shapes of a `Transformer`'s weights by their paths, at no cost however large it would be.
+) -> dict[str, Shape]:
+    """The shapes of a `Transformer`'s weights by their names, at no cost however large it would be.
 
     The arguments are those of `Transformer`.
     """
-    layers = {"encoder": config.encoder_layers, "decoder": config.decoder_layers}
     # Layers of a kind are alike: one of each tells of all.
     one_of_each = config.model_copy(update={"encoder_layers": 1, "decoder_layers": 1})
-    with keras.StatelessScope(initialize_variables=False):  # variables have names and shapes there, but no values
-        weights = Transformer(one_of_each, source_vocabulary, target_vocabulary, max_positions).trainable_variables
-    shapes: dict[str, tuple[int, ...]] = {}
-    for weight in weights:
-        model, part, *rest = weight.path.split("/")
-        kind = part.removesuffix("_0")
-        parts = [f"{kind}_{i}" for i in range(layers[kind])] if part != kind else [part]
-        shapes |= {"/".join([model, name, *rest]): tuple(weight.shape) for name in parts}
+    with tf.Graph().as_default():  # variables have names and shapes there, but no values
+        weights = Transformer(one_of_each, source_vocabulary, target_vocabulary, max_positions).named_weights()
+    layers = {"encoder.layers.0.": config.encoder_layers, "decoder.layers.0.": config.decoder_layers}
+    shapes: dict[str, Shape] = {}
+    for name, weight in weights.items():
+        stack = next((prefix for prefix in layers if name.startswith(prefix)), None)
+        names = [name.replace(".0.", f".{i}.", 1) for i in range(layers[stack])] if stack else [name]
+        shapes |= dict.fromkeys(names, tuple(weight.shape))
     return shapes
-
-
-def _positions(config: ModelConfig, max_positions: int, name: str) -> keras.layers.Layer:
-    if config.positions == "learned":
-        return LearnedPositions(max_positions, config.d_model, name=name)
-    return SinusoidalPositions(config.d_model, name=name)
 
 
 @contextlib.contextmanager

@@ -1,9 +1,13 @@
-"""A model's weights as a file that any tool can read: safetensors, named by their place in the model."""
+"""A model's weights by name, and as a file that any tool can read: safetensors.
+
+A weight is named by its place in the model, `encoder.layers.0.self_attention.query_key_value.kernel`.
+"""
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -14,6 +18,7 @@ from translator.errors import TranslatorError
 from translator.files import replacing
 
 Shape = tuple[int, ...]
+Value = TypeVar("Value")
 
 
 class WeightsError(TranslatorError):
@@ -60,9 +65,9 @@ def write_weights(weights: dict[str, np.ndarray], path: Path) -> None:
 
 
 def require_finite(weights: dict[str, np.ndarray], origin: Path) -> None:
-    """Raises a WeightsError that names weights which are no numbers: what they translate to means nothing."""
+    """Raises a WeightsError that names weights which are NaN or infinite: what they translate to means nothing."""
     if broken := [name for name, array in weights.items() if not np.isfinite(array).all()]:
-        raise WeightsError(f"{origin} holds infinities, or what is not a number, in {', '.join(broken[:3])}")
+        raise WeightsError(f"{origin} holds NaN or infinite numbers in {', '.join(broken[:3])}")
 
 
 def require_shapes(wanted: Mapping[str, Shape], found: Mapping[str, Shape], origin: Path) -> None:
@@ -75,36 +80,64 @@ def require_shapes(wanted: Mapping[str, Shape], found: Mapping[str, Shape], orig
         raise WeightsError(f"{origin} holds the weights of another model; they differ in {shown}{more}")
 
 
-def get_weights(variables: list[keras.Variable]) -> dict[str, np.ndarray]:
-    """Copies variables to arrays, by their paths."""
-    return {variable.path: variable.numpy() for variable in variables}
+def named_variables(layer: keras.layers.Layer) -> dict[str, keras.Variable]:
+    """The weights of a layer and of the layers in it, by the attributes that hold them, with dots between.
 
-
-def as_now(weights: dict[str, np.ndarray], shapes: Mapping[str, Shape]) -> dict[str, np.ndarray]:
-    """Weights, or moments, of an earlier version in the shapes that they have now.
-
-    Its tables of learned positions ended with a row that no training reached.
+    They come in the order of `layer.trainable_variables`.
     """
-    return {name: array[:-1] if _has_dead_row(name, array.shape, shapes) else array for name, array in weights.items()}
+    attributes = {name: value for name, value in vars(layer).items() if not name.startswith("_")}
+    own = {name: value for name, value in attributes.items() if isinstance(value, keras.Variable)}
+    inner = {name: value for name, value in attributes.items() if isinstance(value, keras.layers.Layer)}
+    return own | {
+        f"{name}.{rest}": variable for name, part in inner.items() for rest, variable in named_variables(part).items()
+    }
 
 
-def _has_dead_row(name: str, shape: Shape, shapes: Mapping[str, Shape]) -> bool:
-    is_table = len(shape) == 2 and re.search("_positions[/_]table", name)
-    return bool(is_table) and shapes.get(name) == (shape[0] - 1, shape[1])
+def get_weights(variables: Mapping[str, keras.Variable]) -> dict[str, np.ndarray]:
+    """Copies variables to arrays."""
+    return {name: variable.numpy() for name, variable in variables.items()}
 
 
-def set_weights(variables: list[keras.Variable], weights: dict[str, np.ndarray], origin: Path) -> None:
+def set_weights(variables: Mapping[str, keras.Variable], weights: Mapping[str, np.ndarray], origin: Path) -> None:
     """Gives variables the values of `get_weights`.
 
     Raises:
         WeightsError: a name is missing, is one too many, or has another shape or kind of numbers. Nothing has been
             changed then.
     """
-    wanted = {variable.path: tuple(variable.shape) for variable in variables}
-    weights = as_now(weights, wanted)
+    wanted = {name: tuple(variable.shape) for name, variable in variables.items()}
+    weights = {
+        name: array[:-1] if _has_dead_row(name, array.shape, wanted) else array for name, array in weights.items()
+    }
     require_shapes(wanted, {name: array.shape for name, array in weights.items()}, origin)
-    for variable in variables:
-        if not np.can_cast(dtype := weights[variable.path].dtype, variable.dtype, "same_kind"):
-            raise WeightsError(f"{origin}: {variable.path} holds {dtype}; the model's are {variable.dtype}")
-    for variable in variables:
-        variable.assign(weights[variable.path])
+    for name, variable in variables.items():
+        if not np.can_cast(dtype := weights[name].dtype, variable.dtype, "same_kind"):
+            raise WeightsError(f"{origin}: {name} holds {dtype}; the model's are {variable.dtype}")
+    for name, variable in variables.items():
+        variable.assign(weights[name])
+
+
+def _has_dead_row(name: str, shape: Shape, wanted: Mapping[str, Shape]) -> bool:
+    """Whether this is a table of learned positions of an early version, whose last row no training reached."""
+    is_table = len(shape) == 2 and name.endswith("_positions.table")
+    return is_table and wanted.get(name) == (shape[0] - 1, shape[1])
+
+
+def are_of_version_0_1(names: Iterable[str]) -> bool:
+    """Whether a file names its weights as version 0.1 did: by Keras' paths, which begin with the model's."""
+    return any(name.startswith("transformer/") for name in names)
+
+
+def with_current_names(weights: Mapping[str, Value]) -> dict[str, Value]:
+    """Weights, or their shapes, with the names that they have now, whatever version wrote them."""
+    if not are_of_version_0_1(weights):
+        return dict(weights)
+    return {_current_name(path): value for path, value in weights.items()}
+
+
+def _current_name(path: str) -> str:
+    """The name of a weight that version 0.1 wrote by its path in Keras."""
+    path = path.removeprefix("transformer/")
+    path = re.sub(r"^(encoder|decoder)_([0-9]+)/", r"\1/layers/\2/", path)
+    path = re.sub(r"^(encoder|decoder)_norm/", r"\1/norm/", path)
+    return path.replace("_attention/output/", "_attention/output_projection/").replace("/", ".")

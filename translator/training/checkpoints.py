@@ -13,7 +13,7 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,10 +25,11 @@ from pydantic import Field, TypeAdapter
 from translator.data.batches import Count, Position
 from translator.errors import TranslatorError
 from translator.files import flush_to_disk, read_file, room_for, sha256, write_file
-from translator.model.weights import as_now, get_weights, read_weights, set_weights, write_weights
+from translator.model.weights import are_of_version_0_1, get_weights, read_weights, set_weights, write_weights
 
 log = logging.getLogger(__name__)
 
+Variables = Mapping[str, keras.Variable]
 WEIGHTS = ("model.safetensors", "optimizer.safetensors")
 
 
@@ -86,7 +87,7 @@ class Checkpoints:
             int(path.name[5:]) for path in folders if re.fullmatch("step-([0-9]{8}|[1-9][0-9]{8,17})", path.name)
         )
 
-    def save(self, state: TrainingState, model: list[keras.Variable], optimizer: list[keras.Variable]) -> None:
+    def save(self, state: TrainingState, model: Variables, optimizer: Variables) -> None:
         """Writes a checkpoint of the state's step.
 
         Raises:
@@ -104,9 +105,7 @@ class Checkpoints:
         partial.rename(final)
         flush_to_disk(self.folder)
 
-    def _write(
-        self, partial: Path, state: TrainingState, model: list[keras.Variable], optimizer: list[keras.Variable]
-    ) -> None:
+    def _write(self, partial: Path, state: TrainingState, model: Variables, optimizer: Variables) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         write_weights(get_weights(model), partial / "model.safetensors")
         write_weights(get_weights(optimizer), partial / "optimizer.safetensors")
@@ -126,13 +125,13 @@ class Checkpoints:
         with room_for(f"the state of step {state.step:,}", self.folder):
             write_file(path, _manifest(state, hashes))
 
-    def restore_newest(self, model: list[keras.Variable], optimizer: list[keras.Variable]) -> TrainingState | None:
+    def restore_newest(self, model: Variables, optimizer: Variables) -> TrainingState | None:
         """Goes back to the newest sound checkpoint; None if there are none at all.
 
         A damaged one is named in a warning and set aside as `….damaged`, and the one before it is taken.
 
         Raises:
-            CheckpointError: there are checkpoints, but none is sound.
+            CheckpointError: there are checkpoints, but none is sound, or version 0.1 wrote them.
             WeightsError: they belong to another model.
         """
         steps = self.steps()
@@ -148,8 +147,14 @@ class Checkpoints:
                 shutil.rmtree(aside, ignore_errors=True)
                 path.rename(aside)
                 continue
-            for variables, name in zip((model, optimizer), WEIGHTS, strict=True):
-                set_weights(variables, read_weights(path / name), path / name)
+            weights = [read_weights(path / name) for name in WEIGHTS]
+            if are_of_version_0_1(weights[0]):
+                raise CheckpointError(
+                    f"{path} was written by version 0.1, whose runs translate and are evaluated as ever but cannot be "
+                    "resumed; train in another folder (--run)"
+                )
+            for variables, arrays, name in zip((model, optimizer), weights, WEIGHTS, strict=True):
+                set_weights(variables, arrays, path / name)
             return state
         if steps:
             raise CheckpointError(f"no checkpoint in {self.folder} is sound; delete the folder to train from the start")
@@ -211,13 +216,13 @@ class Checkpoints:
         """
         steps = sorted(steps)
         sums: dict[str, np.ndarray] = {}
-        for step in reversed(steps):  # the newest first, whose shapes are those of this version
+        for step in reversed(steps):
             try:
                 self._sound_state(step, WEIGHTS[:1])
             except CheckpointError as error:
                 raise CheckpointError(f"{error}; delete it, and the same command goes on without it") from error
             weights = read_weights(self._path(step) / "model.safetensors")
-            for name, array in as_now(weights, {name: total.shape for name, total in sums.items()}).items():
+            for name, array in weights.items():
                 sums[name] = sums.get(name, 0.0) + array.astype(np.float64)
         return {name: (total / len(steps)).astype(np.float32) for name, total in sums.items()}
 

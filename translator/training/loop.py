@@ -270,7 +270,7 @@ class Training:
         restored = None
         for turn in (True, False):
             if self.workers.chief == turn:
-                restored = self.checkpoints.restore_newest(self.model.trainable_variables, self.optimizer.variables)
+                restored = self.checkpoints.restore_newest(self.model.named_weights(), self._moments())
             self.workers.wait()
         step = -1 if restored is None else restored.step
         if [step] != self.workers.of_chief([step]):
@@ -409,8 +409,12 @@ class Training:
         self.workers.wait()
 
     def _write_checkpoint(self) -> None:
-        self.checkpoints.save(self.state, self.model.trainable_variables, self.optimizer.variables)
+        self.checkpoints.save(self.state, self.model.named_weights(), self._moments())
         self.checkpoints.prune(self.averaged_steps())
+
+    def _moments(self) -> dict[str, keras.Variable]:
+        """The optimizer's variables by name."""
+        return {variable.path: variable for variable in self.optimizer.variables}
 
     def _training_row(self) -> Row:
         """The mean over the steps since the last row, without the figures that there is no step for."""

@@ -1,10 +1,36 @@
-"""Where in the sentence a token stands, as vectors added to the embeddings."""
+"""Where in the sentence a token stands: as vectors added to the embeddings, or inside self-attention."""
 
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from translator.model.attention.cache import KeysValues
+from translator.model.attention.context import Context
+from translator.model.attention.heads import Heads
+
+
+class AttentionPositions(keras.layers.Layer):
+    """How positions enter an attention layer; as it stands not at all, for kinds to override what they need."""
+
+    note_sizes: tuple[int, ...] = ()  # the last dimensions of what `notes` gives
+
+    def __init__(self, heads: Heads, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.heads = heads
+
+    def place(self, heads: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
+        """Marks queries or keys, [B, H, Q, K], with their positions, int32 [Q]. Keys are cached as this gives them."""
+        return heads
+
+    def notes(self, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """What is cached of each position of the layer's input beside key and value: [B, Q, D] -> [B, H, Q, ·] each."""
+        return ()
+
+    def bias(self, queries: tf.Tensor, memory: KeysValues, context: Context) -> tf.Tensor | None:
+        """What is added to the scores, broadcastable to [B, H, Q, M]; None is nothing."""
+        return None
 
 
 class SinusoidalPositions(keras.layers.Layer):

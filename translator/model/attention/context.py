@@ -1,0 +1,26 @@
+"""What every part of an attention layer is told beside its inputs."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from translator.model.dropout import Dropout
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """Where queries and keys stand, and what holds for one pass through the model.
+
+    Training, a step of the search and the exported graph all describe themselves in this way, so that a part written
+    for one works in the others. Positions are given as such and not as masks made of them: a part may need distances.
+    """
+
+    query_positions: tf.Tensor  # int32 [Q], the same for every row of the batch
+    key_positions: tf.Tensor  # int32 [M]
+    real_keys: tf.Tensor | None = None  # bool [B, M], False at padding; None if no key needs to be hidden
+    keys_ahead: bool = True  # False in a step of the search, where no key stands after a query
+    dropout: Dropout | None = None  # None in inference
+
+    def with_hypotheses(self, number: tf.Tensor) -> "Context":
+        """The same for the queries of W hypotheses side by side, W · Q of them."""
+        return dataclasses.replace(self, query_positions=tf.tile(self.query_positions, [number]))
