@@ -93,7 +93,7 @@ def evaluate(
     if tokenize:
         require_tokenizer(tokenize)
     began = time.monotonic()
-    hypotheses = translator.translate([pair.source for pair in pairs], on_progress=on_progress)
+    hypotheses = translator.translate_text([pair.source for pair in pairs], on_progress=on_progress)
     seconds = time.monotonic() - began
     scores = score(hypotheses, [pair.target for pair in pairs], target_language, tokenize, more_references)
     return Report(pairs, hypotheses, scores, seconds, sum(map(len, translator.target.encode(hypotheses))))

@@ -5,13 +5,14 @@ Letters: N sentences, P pieces of them: a long sentence has several, a blank one
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import itertools
+import json
 import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 import tensorflow_text as tf_text
@@ -19,8 +20,9 @@ import tensorflow_text as tf_text
 from translator.config.schema import DataConfig
 from translator.data.corpus import CorpusError, sentence_pairs
 from translator.data.tokenizer import Tokenizer
-from translator.decoding.search import Hypotheses
-from translator.decoding.translator import Translator, open_graph
+from translator.decoding.engines.saved_model import open_graph
+from translator.decoding.engines.transformer import TransformerEngine
+from translator.decoding.translator import Translator
 from translator.errors import TranslatorError
 from translator.export import graph_pieces
 from translator.run_folder import RunFolder
@@ -78,22 +80,24 @@ def export_saved_model(run: Path, output: Path, beam_size: int | None) -> None:
 
 
 class SavedTranslator(tf.Module):
-    """What is saved: `Translator.translate` as a graph, with the variables that it reads.
+    """What is saved: `Translator.translate_text` as a graph, with the variables that it reads.
 
     The attributes are those that `Translator.load_exported` reads back.
     """
 
     def __init__(self, translator: Translator) -> None:
         super().__init__(name="translator")
-        search: Any = translator.search
-        self.search = search
-        self.weights = search.get_concrete_function().variables
+        engine = translator.engine
+        assert isinstance(engine, TransformerEngine)
+        self.search = engine.graph(translator.options)
+        self.weights = self.search.get_concrete_function().variables
         with tf.device("CPU"):  # GPUs have no strings
             self.source_tokenizer = tf.Variable(translator.source.model, trainable=False)
             self.target_tokenizer = tf.Variable(translator.target.model, trainable=False)
             self.max_source_tokens = tf.Variable(translator.max_source_tokens, trainable=False)
             self.batch_sentences = tf.Variable(translator.batch_sentences, trainable=False)
             self.joiner = tf.Variable(translator.joiner, trainable=False)
+            self.search_options = tf.Variable(json.dumps(dataclasses.asdict(translator.options)), trainable=False)
             self._source, self._target = _in_graph(translator.source), _in_graph(translator.target)
         self._most, self._batch = translator.max_source_tokens, translator.batch_sentences
         self._cutter, self._joiner = translator.cutter, translator.joiner
@@ -121,8 +125,7 @@ class SavedTranslator(tf.Module):
         def translate_batch(start: tf.Tensor) -> tf.Tensor:
             batch = tf.gather(pieces, order[start : start + self._batch])
             end = tf.fill([batch.nrows(), 1], EOS_ID)
-            hypotheses: Hypotheses = self.search(tf.concat([batch, end], 1).to_tensor(PAD_ID))
-            best = hypotheses.ids[:, 0]
+            best = self.search(tf.concat([batch, end], 1).to_tensor(PAD_ID)).ids[:, 0]
             return self._target.detokenize(tf.ragged.boolean_mask(best, best != PAD_ID))
 
         texts = tf.map_fn(
@@ -170,7 +173,7 @@ def _compare(folder: Path, translator: Translator, sentences: list[str]) -> None
     """
     module = open_graph(folder)  # must live as long as its functions: they hold its variables weakly
     exported = [text.decode("utf-8") for text in module.translate(tf.constant(sentences)).numpy()]
-    for sentence, ours, theirs in zip(sentences, translator.translate(sentences), exported, strict=True):
+    for sentence, ours, theirs in zip(sentences, translator.translate_text(sentences), exported, strict=True):
         if ours != theirs:
             raise ExportError(
                 f"the export translates {sentence!r:.200} as {theirs!r:.200} but the run as {ours!r:.200}; "

@@ -62,7 +62,7 @@ class Validator:
     def validate(self, step: int) -> Validation:
         """Loss by the reference, token by token, and BLEU by real decoding, against the untouched reference text."""
         loss, nll = self.loss()
-        hypotheses = self.translator.translate([pair.source for pair in self.pairs], first_line=None)
+        hypotheses = self.translator.translate_text([pair.source for pair in self.pairs], first_line=None)
         bleu = corpus_bleu(hypotheses, [pair.target for pair in self.pairs], self.target_language)
         return Validation(step, loss, nll, bleu)
 
