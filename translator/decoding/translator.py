@@ -95,7 +95,10 @@ class Translator:
         """
         module = open_graph(Path(path))
         if not all(hasattr(module, part) for part in EXPORTED):
-            raise RunError(f"{path} is a SavedModel, but not one that this version of `translator export` wrote")
+            raise RunError(
+                f"{path} is a SavedModel, but not one that this version of `translator export` wrote; "
+                "if it is an earlier export of a run, export the run again"
+            )
         source, target = (Tokenizer(side.numpy()) for side in (module.source_tokenizer, module.target_tokenizer))
         engine, joiner = SavedModelEngine(module), module.joiner.numpy().decode()
         sizes = int(module.max_source_tokens), int(module.batch_sentences)

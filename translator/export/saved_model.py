@@ -1,6 +1,6 @@
-"""A run as a SavedModel, text in and text out, that TensorFlow and tensorflow-text load without any code of ours.
+"""A run as a SavedModel, text in and text out, that TensorFlow and tensorflow-text load without this package.
 
-Tokenizer, search and detokenizer lie in one graph, and what is written is compared with the run before it is there.
+Tokenizer, search and detokenizer are one graph. The export is compared with the run before it gets its name.
 Letters: N sentences, P pieces of them: a long sentence has several, a blank one none.
 """
 
@@ -36,23 +36,23 @@ ODD_SENTENCES = ("", " \t", "ꙮ ᚠᛇᚻ 𝔉𝔯𝔞𝔨𝔱𝔲𝔯 👩\u20
 
 
 class ExportError(TranslatorError):
-    """An export that would overwrite something, cannot be written, or translates otherwise than its run."""
+    """An export that would overwrite something, cannot be written, or translates differently from its run."""
 
 
 def export_saved_model(run: Path, output: Path, beam_size: int | None) -> None:
-    """Writes a run's model as a SavedModel, whole and checked or not at all.
+    """Writes a run's model as a SavedModel, complete and checked or not at all.
 
     What is loaded from it has `translate`, string [N] -> string [N], which is also the serving signature (`sentences`
     in, `translations` out), and all that `Translator.load_exported` needs:
 
         >>> import tensorflow as tf, tensorflow_text
-        >>> module = tf.saved_model.load("exported")  # keep it: `translate` reads variables that go when it goes
+        >>> module = tf.saved_model.load("exported")  # keep it: it keeps the variables alive
         >>> module.translate(tf.constant(["A man rides a bike."]))
 
     Args:
         run: a run folder with a model.
         output: the folder to write; empty, or not there yet.
-        beam_size: in place of the run's own `search.beam_size`; the SavedModel keeps it for good.
+        beam_size: in place of the run's own `search.beam_size`; fixed in the SavedModel.
 
     Raises:
         ExportError: the output folder holds something or cannot be written, or the SavedModel gives another text than
@@ -150,7 +150,7 @@ def _write(module: SavedTranslator, folder: Path) -> None:
 
 
 def _validation_sentences(data: DataConfig) -> list[str]:
-    """The first few sentences that the run is validated on; none if the corpus has gone since."""
+    """The first few validation sentences of the run; none if the corpus is no longer there."""
     try:
         with contextlib.closing(sentence_pairs(data.validation[0], data)) as pairs:
             return [pair.source for pair in itertools.islice(pairs, CHECKED_SENTENCES)]
@@ -160,7 +160,7 @@ def _validation_sentences(data: DataConfig) -> list[str]:
 
 
 def _long_sentence(sentences: list[str], most: int) -> str:
-    """A sentence with more than `most` tokens, of these sentences' words: nearly all of them have at least one."""
+    """A sentence of more than `most` tokens made of these sentences' words, nearly all of which have at least one."""
     words = " ".join(sentences).split()
     return " ".join(itertools.islice(itertools.cycle(words), 2 * most))
 
@@ -192,7 +192,7 @@ def _removed_on_error(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Holds back what TensorFlow says of saving, and the translator of the long sentence that it is checked with."""
+    """Silences TensorFlow's messages about saving, and the warning about the long sentence of the check."""
     loggers = [tf.get_logger(), logging.getLogger(Translator.__module__)]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
