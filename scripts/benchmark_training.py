@@ -279,6 +279,7 @@ def measure_validation(config: str, overrides: list[str], run: str, steps: int) 
     for batch in trainer.first_batches(steps):
         trainer.update(*batch).tokens.numpy()
     from translator.data.corpora.formats import read_all
+    from translator.decoding.options import SearchOptions
     from translator.decoding.translator import Translator
     from translator.model.build import build_model
     from translator.training.validation import Validator
@@ -287,7 +288,7 @@ def measure_validation(config: str, overrides: list[str], run: str, steps: int) 
     model = build_model(settings, *trainer.tokenizers, "float32")
     for variable, trained in zip(model.trainable_variables, trainer.model.trainable_variables, strict=True):
         variable.assign(trained)
-    translator = Translator.of_model(model, *trainer.tokenizers, settings, settings.search)
+    translator = Translator.of_model(model, *trainer.tokenizers, settings, SearchOptions.of(settings.search))
     pairs = read_all(settings.data.validation, settings.data)
     validator = Validator(model, translator, pairs, settings.data.target, settings.train.label_smoothing)
     return {"nll": validator.loss()[1]}

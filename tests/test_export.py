@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import json
 import shutil
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -15,6 +17,7 @@ from translator.cli import main
 from translator.config.load import save_config
 from translator.config.schema import Config
 from translator.data.prepare import prepare_tokenizers
+from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
 from translator.export.saved_model import ExportError, export_saved_model
 from translator.model.build import build_model
@@ -110,7 +113,7 @@ def graphs_closed(monkeypatch):
 
 @pytest.fixture(scope="module")
 def of_the_run(exported: Exported) -> list[str]:
-    return Translator.load(exported.run).translate(exported.sentences)
+    return Translator.load(exported.run).translate_text(exported.sentences)
 
 
 def test_a_process_without_this_package_translates_as_the_run_does(exported, of_the_run, tmp_path):
@@ -140,7 +143,25 @@ def test_the_sentences_of_these_tests_tell_models_apart(exported, of_the_run):
 
 
 def test_the_translator_opens_it_where_it_is_named_as_a_graph(exported, of_the_run):
-    assert Translator.load_exported(exported.folder).translate(exported.sentences) == of_the_run
+    assert Translator.load_exported(exported.folder).translate_text(exported.sentences) == of_the_run
+
+
+def test_it_gives_the_runs_scores_and_hypotheses(exported):
+    of_the_run, of_the_graph = (
+        each.translate(exported.sentences)
+        for each in (Translator.load(exported.run), Translator.load_exported(exported.folder))
+    )
+    for ours, theirs in zip(of_the_run, of_the_graph, strict=True):
+        assert [text.text for text in theirs.hypotheses] == [text.text for text in ours.hypotheses]
+        np.testing.assert_allclose([t.score for t in theirs.hypotheses], [t.score for t in ours.hypotheses], rtol=1e-5)
+        assert theirs.log_prob == pytest.approx(ours.log_prob, rel=1e-5)
+
+
+def test_it_searches_with_the_options_that_it_was_exported_with_and_no_others(exported):
+    graph = Translator.load_exported(exported.folder)
+    assert graph.options == Translator.load(exported.run).options
+    with pytest.raises(OptionsError, match=r"an exported model searches with .*beam_size=3.* not with .*beam_size=2"):
+        graph.translate(["The old dog"], options=dataclasses.replace(graph.options, beam_size=2))
 
 
 def test_a_graph_is_not_opened_as_a_run(exported, graphs_closed):
@@ -153,7 +174,7 @@ def test_a_graph_is_not_opened_as_a_run(exported, graphs_closed):
 def test_a_graph_in_a_run_is_never_opened(exported, of_the_run, tmp_path, graphs_closed):
     run = anew(tmp_path / "run", exported.run)
     shutil.copytree(exported.folder, run, dirs_exist_ok=True)
-    assert Translator.load(run).translate(exported.sentences) == of_the_run
+    assert Translator.load(run).translate_text(exported.sentences) == of_the_run
 
 
 def command(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
@@ -188,10 +209,10 @@ def test_every_command_leaves_a_graph_closed_and_says_how_to_open_it(
 
 def test_another_beam_size_is_exported_when_asked_for(exported, tmp_path):
     export_saved_model(exported.run, tmp_path / "greedy", 1)
-    greedy = Translator.load(exported.run, 1).translate(exported.sentences)
+    greedy = Translator.load(exported.run, 1).translate_text(exported.sentences)
     graph = Translator.load_exported(tmp_path / "greedy")
-    assert graph.translate(exported.sentences) == greedy
-    assert graph.search(tf.constant([[5, 2]])).ids.shape[1] == 1
+    assert graph.translate_text(exported.sentences) == greedy
+    assert [len(found) for found in graph.engine.search([[5]], graph.options)] == [1]
 
 
 def test_pieces_of_a_language_without_spaces_are_joined_without_in_the_export_too(
@@ -203,8 +224,8 @@ def test_pieces_of_a_language_without_spaces_are_joined_without_in_the_export_to
     export_saved_model(exported.run, tmp_path / "thai", None)
     module = tf.saved_model.load(tmp_path / "thai")
     translations = [text.decode() for text in module.translate(tf.constant(exported.sentences)).numpy()]
-    assert translations == Translator.load(exported.run).translate(exported.sentences) != of_the_run
-    assert translations == Translator.load_exported(tmp_path / "thai").translate(exported.sentences)
+    assert translations == Translator.load(exported.run).translate_text(exported.sentences) != of_the_run
+    assert translations == Translator.load_exported(tmp_path / "thai").translate_text(exported.sentences)
 
 
 def test_the_command_says_where_it_wrote_and_nothing_else(exported):
@@ -227,12 +248,12 @@ def test_nothing_is_overwritten(exported, tmp_path, kind):
 def test_an_export_that_translates_otherwise_is_not_written(exported, tmp_path, monkeypatch):
     output = tmp_path / "exported"
     output.mkdir()  # an empty folder may be written to
-    translate = Translator.translate
+    translate = Translator.translate_text
 
     def one_differs(self, sentences, *arguments):
         return [*translate(self, sentences, *arguments)[:-1], "another text"]
 
-    monkeypatch.setattr(Translator, "translate", one_differs)
+    monkeypatch.setattr(Translator, "translate_text", one_differs)
     with pytest.raises(
         ExportError, match=r"the export translates '.*' as '.*' but the run as 'another text'"
     ) as caught:
@@ -250,7 +271,7 @@ def test_a_place_that_cannot_be_written_is_named(exported, tmp_path):
 
 def test_another_saved_model_is_refused(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path))
-    with pytest.raises(RunError, match="is a SavedModel, but not one that `translator export` wrote"):
+    with pytest.raises(RunError, match="is a SavedModel, but not one that this version of `translator export` wrote"):
         Translator.load_exported(tmp_path)
 
 

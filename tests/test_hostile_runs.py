@@ -8,6 +8,7 @@ import os
 import shutil
 import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from translator.data.inputs import Input
 from translator.data.prepare import prepare
 from translator.data.store import open_store
 from translator.data.tokenizer import Tokenizer, TokenizerError
-from translator.decoding.search import Hypotheses
+from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.translator import Translator
 from translator.errors import TranslatorError
 from translator.export.saved_model import export_saved_model
@@ -89,11 +90,12 @@ def run(whole: Path, tmp_path: Path) -> RunFolder:
 def spelling(source: Tokenizer, target: Tokenizer) -> Translator:
     """Translates anything with all the subwords that there are."""
 
-    def search(source_ids: tf.Tensor) -> Hypotheses:
-        ids = tf.range(target.vocabulary_size)
-        return Hypotheses(tf.tile(ids[None, None], [len(source_ids), 1, 1]), tf.zeros([len(source_ids), 1]))
+    class SpellingEngine:
+        def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
+            return [[Hypothesis(tuple(range(target.vocabulary_size)), 0.0, 0.0)] for _ in sources]
 
-    return Translator(source, target, search, 24, 4)
+    options = SearchOptions(1, length_penalty=1.0, max_length_factor=1.0, max_length_margin=1)
+    return Translator((source, target), SpellingEngine(), options, 24, 4)
 
 
 # The model that one translates with
@@ -108,7 +110,7 @@ def test_a_damaged_run_translates_line_by_line_or_is_named_in_one_line(
     damage(run.path / name)
     with clear_errors(TranslatorError, run.path):
         loaded = Translator.load(run.path)
-        translations = spelling(loaded.source, loaded.target).translate(["one red dogs", "", "日本\n"])
+        translations = spelling(loaded.source, loaded.target).translate_text(["one red dogs", "", "日本\n"])
         assert [text.count("\n") for text in translations] == [0, 0, 0]
 
 
@@ -124,7 +126,7 @@ def test_a_tokenizer_with_other_bytes_spells_lines_or_is_named(
     (tmp_path / "tokenizer.source.model").write_bytes(content)
     with clear_errors(TranslatorError, "tokenizer.source.model"):
         tokenizer = Tokenizer.load(run.tokenizer("source"))
-        texts = spelling(tokenizer, tokenizer).translate(["one red dogs ꙮ ﷺ ½", "two\u2028"])
+        texts = spelling(tokenizer, tokenizer).translate_text(["one red dogs ꙮ ﷺ ½", "two\u2028"])
         assert [text.count("\n") for text in texts] == [0, 0]
 
 

@@ -3,11 +3,11 @@
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import pytest
-import tensorflow as tf
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -19,23 +19,25 @@ from translator.cli.translate import LINES_TOGETHER
 from translator.config.schema import Config, TokenizerConfig
 from translator.data.corpora.base import SentencePair
 from translator.data.corpora.lines import MOST_LINE_BYTES
-from translator.decoding.search import Hypotheses
+from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.translator import Translator
 from translator.evaluation.scores import score
 from translator.evaluation.test_set import Report
 from translator.model.build import build_model
-from translator.vocabulary import EOS_ID, PAD_ID
 
 
-def copying_search(source_ids: tf.Tensor) -> Hypotheses:
-    best = tf.where(source_ids == EOS_ID, PAD_ID, source_ids)
-    return Hypotheses(best[:, None], tf.zeros([len(source_ids), 1]))
+class CopyingEngine:
+    """Gives the source back."""
+
+    def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
+        return [[Hypothesis(tuple(source), 0.0, 0.0)] for source in sources]
 
 
 @pytest.fixture(scope="module", params=["unigram", "bpe"])
 def copying(request: pytest.FixtureRequest) -> Translator:
     tokenizer = tokenizer_of(SENTENCES, TokenizerConfig(vocabulary_size=VOCABULARY, kind=request.param))
-    return Translator(tokenizer, tokenizer, copying_search, 2000, 64)
+    options = SearchOptions(1, length_penalty=1.0, max_length_factor=1.0, max_length_margin=1)
+    return Translator((tokenizer, tokenizer), CopyingEngine(), options, 2000, 64)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,8 @@ def translator() -> Translator:
         }
     )
     keras.utils.set_random_seed(1)
-    return Translator.of_model(build_model(config, tokenizer, tokenizer), tokenizer, tokenizer, config, config.search)
+    model = build_model(config, tokenizer, tokenizer)
+    return Translator.of_model(model, tokenizer, tokenizer, config, SearchOptions.of(config.search))
 
 
 def is_a_line(text: str) -> bool:
@@ -64,10 +67,10 @@ def is_a_line(text: str) -> bool:
 @given(sentences=st.lists(TEXT | LONG_TEXT, max_size=5))
 @example(sentences=[*ODD, "".join(ODD), *(2 * odd for odd in ODD)])
 def test_any_sentences_give_as_many_lines_in_their_order(sentences: list[str], copying: Translator):
-    translations = copying.translate(sentences)
+    translations = copying.translate_text(sentences)
     assert len(translations) == len(sentences)
     assert all(map(is_a_line, translations))
-    assert translations == [copying.translate([sentence])[0] for sentence in sentences]
+    assert translations == [copying.translate_text([sentence])[0] for sentence in sentences]
     told_apart = copying.source.decode(copying.source.encode(sentences))
     spaceless = [[text.replace(" ", "") for text in texts] for texts in (translations, told_apart)]
     assert spaceless[0] == spaceless[1], "what was not cut in pieces is the text itself"
@@ -77,11 +80,11 @@ def test_a_hundred_thousand_characters_of_anything_are_translated(translator: Tr
     sentences = [
         (odd * 100_000)[:100_000] for odd in ("a", "one two ", "\0", "\ud83d", "\u0301", "日本", "\n", "ﷺ"[:1])
     ]
-    translations = translator.translate(["", *sentences, "The old dog"])
+    translations = translator.translate_text(["", *sentences, "The old dog"])
     assert len(translations) == len(sentences) + 2
     assert all(map(is_a_line, translations))
     assert translations[0] == ""
-    assert translations[-1] == translator.translate(["The old dog"])[0] != ""
+    assert translations[-1] == translator.translate_text(["The old dog"])[0] != ""
     assert translations[1] != ""
 
 
@@ -164,7 +167,7 @@ def test_the_output_keeps_what_it_had_when_the_command_is_stopped(
     translate: Command, copying: Translator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ):
     (tmp_path / "out.txt").write_text("precious\n")
-    monkeypatch.setattr(copying, "translate", lambda *_: signal.raise_signal(number))
+    monkeypatch.setattr(copying, "translate_text", lambda *_: signal.raise_signal(number))
     before = signal.getsignal(signal.SIGTERM)
     code, _, _ = translate(f"--output={tmp_path / 'out.txt'}", given=b"one\n")
     assert code == 128 + number

@@ -20,7 +20,9 @@ class Scripted:
         self.texts, self.asked = texts, 0
         self.target = SimpleNamespace(encode=lambda texts: [[4, 5]] * len(texts))
 
-    def translate(self, sentences: Sequence[str], on_progress: Callable[[int, int], None] | None = None) -> list[str]:
+    def translate_text(
+        self, sentences: Sequence[str], on_progress: Callable[[int, int], None] | None = None
+    ) -> list[str]:
         self.asked += len(sentences)
         return self.texts
 

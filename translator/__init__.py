@@ -3,7 +3,7 @@
 A run is a folder: `translator train CONFIG` makes it, and whatever comes after needs its name alone, from Python too:
 
     >>> from translator import Translator
-    >>> Translator.load("runs/multi30k_en_de").translate(["A man rides a bike."])
+    >>> Translator.load("runs/multi30k_en_de").translate_text(["A man rides a bike."])
     ['Ein Mann fährt Fahrrad.']
 
 Importing this package does not import TensorFlow; asking for `Translator` does.

@@ -1,8 +1,8 @@
-"""What a language's code tells: `zh-Hant`, `zho_Hans` and `cmn` are all Chinese, which is written without spaces."""
+"""What a language code says: `zh-Hant`, `zho_Hans` and `cmn` are all Chinese, which is written without spaces."""
 
 import re
 
-# ISO 639-3 and 639-2/B to ISO 639-1, for the languages that have both; and wrong codes that are common all the same.
+# ISO 639-3 and 639-2/B to ISO 639-1, for the languages that have both; and common wrong codes.
 _PAIRS = """
 aar:aa abk:ab afr:af aka:ak amh:am ara:ar arb:ar arg:an asm:as ava:av aym:ay aze:az azj:az bak:ba bam:bm bel:be ben:bn
 bih:bh bis:bi bod:bo tib:bo bos:bs bre:br bul:bg cat:ca ces:cs cze:cs cha:ch che:ce chv:cv cor:kw cos:co cre:cr cym:cy
@@ -26,21 +26,21 @@ _NO_SPACES = _CHINESE | {"ja", "th", "lo", "km", "my", "bo", "dz"}
 
 
 def primary(code: str) -> str:
-    """The language of a code, without script and region, in ISO 639-1 where it has a code there: `pt-BR` is `pt`.
+    """The language of a code, without script and region, in ISO 639-1 if it has a code there: `pt-BR` is `pt`.
 
-    A code that is not known comes back in lower case, up to its first hyphen or underscore.
+    An unknown code is returned in lower case, up to its first hyphen or underscore.
     """
     language = _subtags(code)[0]
     return _TO_ISO_639_1.get(language, language)
 
 
 def is_chinese(code: str) -> bool:
-    """Whether it is Mandarin, Cantonese or another of the Chinese languages, in their own script."""
+    """Whether the language is Mandarin, Cantonese or another Chinese language, in its own script."""
     return primary(code) in _CHINESE and not _is_romanised(code)
 
 
 def writes_no_spaces(code: str) -> bool:
-    """Whether words stand without spaces between them: Chinese, Japanese, Thai, Lao, Khmer, Burmese and Tibetan."""
+    """Whether words are written without spaces: Chinese, Japanese, Thai, Lao, Khmer, Burmese and Tibetan."""
     return primary(code) in _NO_SPACES and not _is_romanised(code)
 
 

@@ -1,5 +1,6 @@
 """The searches over a real, if tiny, model: its cache is in step with the hypotheses, and limits are kept."""
 
+import dataclasses
 from typing import cast
 
 import keras
@@ -7,10 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from translator.config.schema import ModelConfig, SearchConfig
-from translator.decoding.engine import SPECIAL_IDS, search_function
-from translator.decoding.search import Hypotheses, beam_search, greedy_search
-from translator.model.transformer import Encoded, Transformer
+from translator.config.schema import ModelConfig
+from translator.decoding.engines.transformer import NEVER_WRITTEN, SPECIAL_IDS, TransformerEngine
+from translator.decoding.options import SearchOptions
+from translator.decoding.search.constraints import never
+from translator.decoding.search.loop import Decoder, Step, search
+from translator.decoding.search.scoring import Scoring
+from translator.decoding.search.strategies import Beam, Greedy, Hypotheses
+from translator.model.transformer import DecoderStep, Encoded, Transformer
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
 V = 9
@@ -18,8 +23,8 @@ SOURCE = tf.constant([[4, 5, 6, EOS_ID], [8, EOS_ID, PAD_ID, PAD_ID], [7, 5, EOS
 LIMITS = [2 * 4 + 1, 2 * 2 + 1, 2 * 3 + 1]  # max_length_factor · source tokens, EOS included, + max_length_margin
 
 
-def search_config(beam_size: int) -> SearchConfig:
-    return SearchConfig(beam_size=beam_size, length_penalty=0.6, max_length_factor=2.0, max_length_margin=1)
+def options_of(beam_size: int) -> SearchOptions:
+    return SearchOptions(beam_size, length_penalty=0.6, max_length_factor=2.0, max_length_margin=1)
 
 
 @pytest.fixture(scope="module")
@@ -40,25 +45,26 @@ def whole_prefix_search(model: Transformer, beam_size: int) -> Hypotheses:
         prefixes = tf.concat([prefixes, token_ids[:, None, None]], 2)  # [b · W, 1, t + 1]
         memories = tf.nest.map_structure(lambda x: tf.repeat(x, beam_size, 0), encoded)
         states = model.decode(prefixes[:, 0], memories).output[:, -1]
-        return model.logits(states), prefixes
+        return Step(model.logits(states), prefixes)
 
     encoded = model.encode(SOURCE)._replace(weights=())
-    state = encoded, tf.zeros([len(LIMITS) * beam_size, 1, 0], tf.int32), tf.constant(LIMITS)
-    if beam_size == 1:
-        return greedy_search(step, *state, 0.6, SPECIAL_IDS)
-    return beam_search(step, *state, beam_size, 0.6, SPECIAL_IDS)
+    prefixes = tf.zeros([len(LIMITS) * beam_size, 1, 0], tf.int32)
+    decoder = Decoder(step, encoded, prefixes, tf.TensorShape([None, 1, None]))
+    scoring = Scoring(0.6)
+    strategy = Greedy(SPECIAL_IDS, scoring) if beam_size == 1 else Beam(beam_size, SPECIAL_IDS, scoring)
+    return search(decoder, tf.constant(LIMITS), strategy, [never(NEVER_WRITTEN)])
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_search_with_the_cache_equals_search_without_and_batch_mates_change_nothing(model: Transformer, beam_size: int):
-    search = search_function(model, search_config(beam_size))
-    found, expected = search(SOURCE), whole_prefix_search(model, beam_size)
+    graph = TransformerEngine(model).graph(options_of(beam_size))
+    found, expected = graph(SOURCE), whole_prefix_search(model, beam_size)
     np.testing.assert_array_equal(found.ids, expected.ids)
     np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-4)
     assert found.ids.shape == (3, beam_size, max(LIMITS))
     for row, limit in enumerate(LIMITS):
         assert (found.ids[row, :, limit:].numpy() == PAD_ID).all()
-        alone = search(SOURCE[row : row + 1, : np.count_nonzero(SOURCE[row])])
+        alone = graph(SOURCE[row : row + 1, : np.count_nonzero(SOURCE[row])])
         np.testing.assert_array_equal(alone.ids[0], found.ids[row, :, :limit])
         np.testing.assert_allclose(alone.scores[0], found.scores[row], rtol=1e-4)
 
@@ -69,33 +75,87 @@ class EndlessModel:
     def encode(self, source_ids: tf.Tensor) -> Encoded:
         return Encoded((), source_ids != PAD_ID, ())
 
-    def empty_pasts(self, hypotheses: tf.Tensor) -> tuple[()]:
+    def empty_cache(self, hypotheses: tf.Tensor) -> tuple[()]:
         return ()
 
-    def decode_step(self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, pasts: tuple[()]):
-        return tf.tile([[-1e4] * 5 + [2.0, 1.0]], [tf.size(token_ids), 1]), pasts
+    def cache_shapes(self) -> tuple[()]:
+        return ()
+
+    def decode_step(self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[()]):
+        return DecoderStep(tf.tile([[-1e4] * 5 + [2.0, 1.0]], [tf.size(token_ids), 1]), cache, ())
 
 
 @pytest.mark.parametrize("beam_size", [1, 2])
 def test_a_translation_without_end_stops_at_factor_times_source_tokens_plus_margin(beam_size: int):
-    config = SearchConfig(beam_size=beam_size, max_length_factor=1.5, max_length_margin=2)
-    found = search_function(cast(Transformer, EndlessModel()), config)(SOURCE)
+    options = SearchOptions(beam_size, length_penalty=1.0, max_length_factor=1.5, max_length_margin=2)
+    engine = TransformerEngine(cast(Transformer, EndlessModel()))
+    found = engine.graph(options)(SOURCE)
     # EOS counts among the source tokens: 1.5 · 4 + 2, 1.5 · 2 + 2, and 1.5 · 3 + 2 rounded down.
     assert found.ids[:, 0].numpy().tolist() == [[5] * length + [PAD_ID] * (8 - length) for length in (8, 5, 6)]
+    ((first, *_),) = engine.search([[4, 5, 6]], options)
+    assert (first.ids, first.ended, first.length) == ((5,) * 8, False, 8)
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])
 def test_no_translation_has_an_unknown_a_padding_or_a_beginning_inside(model: Transformer, beam_size: int):
     table = model.output_embedding.table
-    before, config = table.numpy(), search_config(beam_size)
+    before, graph = table.numpy(), TransformerEngine(model).graph(options_of(beam_size))
     try:
         changed = before.copy()
         changed[[PAD_ID, BOS_ID, UNK_ID]] *= 50.0  # far likelier than all others, or far less likely
         table.assign(changed)
-        lengths = (search_function(model, config)(SOURCE).ids.numpy() != PAD_ID).sum(-1)
-        ids = search_function(model, config)(SOURCE).ids.numpy()
+        ids = graph(SOURCE).ids.numpy()
+        lengths = (ids != PAD_ID).sum(-1)
     finally:
         table.assign(before)
     assert not np.isin(ids, [BOS_ID, UNK_ID]).any()
     for hypothesis, length in zip(ids.reshape(-1, ids.shape[-1]), lengths.ravel(), strict=True):
         assert PAD_ID not in hypothesis[:length]
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_hypotheses_are_the_graphs_without_padding_the_best_first(model: Transformer, beam_size: int):
+    engine, options = TransformerEngine(model), options_of(beam_size)
+    sources = [[4, 5, 6], [8], [7, 5]]
+    found, graph = engine.search(sources, options), engine.graph(options)(SOURCE)
+    for row, hypotheses in enumerate(found):
+        assert [list(h.ids) for h in hypotheses] == [[i for i in ids if i != PAD_ID] for ids in graph.ids[row].numpy()]
+        assert [h.score for h in hypotheses] == sorted(graph.scores[row].numpy().tolist(), reverse=True)
+        for h in hypotheses:
+            assert h.score == pytest.approx(h.log_prob / h.length**0.6, rel=1e-6)
+            assert h.attention is None
+    assert engine.search([], options) == []
+
+
+def test_options_are_compiled_once(model: Transformer):
+    engine = TransformerEngine(model)
+    assert engine.graph(options_of(2)) is engine.graph(options_of(2)) is not engine.graph(options_of(3))
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_attention_is_that_of_reading_the_whole_translation_at_once(model: Transformer, beam_size: int):
+    sources = [[4, 5, 6], [8], [7, 5]]
+    engine, plain = TransformerEngine(model), options_of(beam_size)
+    found = engine.search(sources, dataclasses.replace(plain, with_attention=True))
+    assert found == engine.search(sources, plain)
+    for source, (best, *others) in zip(sources, found, strict=True):
+        target_in = [BOS_ID, *best.ids][: best.length]
+        states = model.decode(tf.constant([target_in]), model.encode(tf.constant([[*source, EOS_ID]])))
+        expected = np.stack([layer.cross_weights[0].numpy().mean(0) for layer in states.layers])
+        assert best.attention is not None
+        assert best.attention.shape == (2, best.length, len(source) + 1)
+        np.testing.assert_allclose(best.attention, expected, atol=1e-6)
+        assert all(other.attention is None for other in others)
+
+
+class DivergedModel(EndlessModel):
+    """Says NaN of every token."""
+
+    def decode_step(self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[()]):
+        return DecoderStep(tf.fill([tf.size(token_ids), 7], np.nan), cache, ())
+
+
+@pytest.mark.parametrize("beam_size", [1, 2])
+def test_a_model_that_has_diverged_still_gives_a_hypothesis_for_each_source(beam_size: int):
+    found = TransformerEngine(cast(Transformer, DivergedModel())).search([[4, 5], [6]], options_of(beam_size))
+    assert [len(hypotheses) for hypotheses in found] == [1, 1]

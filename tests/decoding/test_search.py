@@ -12,7 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from translator.decoding.search import BLOCK, NEVER, Hypotheses, SpecialIds, beam_search, greedy_search, top_k
+from translator.decoding.search.constraints import never
+from translator.decoding.search.loop import Constraint, Decoder, SearchState, Step, search
+from translator.decoding.search.scoring import NEVER, Scoring
+from translator.decoding.search.strategies import Beam, Greedy, Hypotheses, SpecialIds
+from translator.decoding.search.top_k import BLOCK, top_k
 
 EOS = 0
 # PAD is no token of the tables, so that no hypothesis can be mistaken for a shorter one. BOS is only ever read.
@@ -41,23 +45,40 @@ class Script:
         prefixes = sum(V**length for length in range(longest))
         return cls(np.random.default_rng(seed).normal(0.0, spread, (sentences, prefixes, V)))
 
-    def step(self, tokens: tf.Tensor, position: tf.Tensor, rows: tf.Tensor, numbers: tf.Tensor):
+    def step(self, tokens: tf.Tensor, position: tf.Tensor, rows: tf.Tensor, numbers: tf.Tensor) -> Step:
         self.batch_sizes.append(rows.shape[0])
         width = tf.size(tokens) // tf.size(rows)
         numbers = tf.where(position == 0, tf.zeros_like(numbers), numbers * self.V + tokens + 1)
-        return tf.gather_nd(self.tables, tf.stack([tf.repeat(rows, width), numbers], 1)), numbers
+        logits = tf.gather_nd(self.tables, tf.stack([tf.repeat(rows, width), numbers], 1))
+        # The prefix's number stands for attention, too: it must go wherever its token goes.
+        return Step(logits, numbers, tf.cast(numbers, tf.float32)[:, None])
 
-    def greedy(self, max_lengths: Sequence[int], alpha: float, rows: Sequence[int] | None = None) -> Hypotheses:
-        rows = range(len(max_lengths)) if rows is None else rows
-        state = tf.constant(rows), tf.zeros([len(rows)], tf.int32)
-        return greedy_search(self.step, *state, tf.constant(max_lengths), alpha, SPECIAL)
+    def decoder(self, rows: tf.Tensor, width: int) -> Decoder:
+        numbers = tf.zeros([tf.size(rows) * width], tf.int32)
+        attention = tf.zeros([tf.size(rows), width, 0, 1])
+        return Decoder(self.step, rows, numbers, tf.TensorShape([None]), attention)
+
+    def greedy(
+        self,
+        max_lengths: Sequence[int],
+        alpha: float,
+        rows: Sequence[int] | None = None,
+        constraints: Sequence[Constraint] = (),
+    ) -> Hypotheses:
+        rows = tf.constant(range(len(max_lengths)) if rows is None else rows)
+        return search(self.decoder(rows, 1), tf.constant(max_lengths), Greedy(SPECIAL, Scoring(alpha)), constraints)
 
     def beam(
-        self, max_lengths: Sequence[int], width: int, alpha: float, rows: Sequence[int] | None = None
+        self,
+        max_lengths: Sequence[int],
+        width: int,
+        alpha: float,
+        rows: Sequence[int] | None = None,
+        constraints: Sequence[Constraint] = (),
     ) -> Hypotheses:
-        rows = range(len(max_lengths)) if rows is None else rows
-        state = tf.constant(rows), tf.zeros([len(rows) * width], tf.int32)
-        return beam_search(self.step, *state, tf.constant(max_lengths), width, alpha, SPECIAL)
+        rows = tf.constant(range(len(max_lengths)) if rows is None else rows)
+        beam = Beam(width, SPECIAL, Scoring(alpha))
+        return search(self.decoder(rows, width), tf.constant(max_lengths), beam, constraints)
 
     def log_probs(self, row: int, prefix: Sequence[int]) -> np.ndarray:
         """Of each next token, in float64."""
@@ -254,13 +275,13 @@ def test_batch_mates_and_their_order_change_nothing(width: int | None):
     max_lengths = [5, 3, 5, 4, 1]
     script = Script.random(3, len(max_lengths), 4, max(max_lengths))
 
-    def search(rows: Sequence[int]) -> Hypotheses:
+    def search_for(rows: Sequence[int]) -> Hypotheses:
         limits = [max_lengths[row] for row in rows]
         return script.greedy(limits, 1.0, rows) if width is None else script.beam(limits, width, 1.0, rows)
 
-    together = search(range(5))
+    together = search_for(range(5))
     for order in ([3, 1, 4, 0, 2], [2, 2, 0], [0], [1], [2], [3], [4]):
-        found = search(order)
+        found = search_for(order)
         expected = Hypotheses(*(tf.gather(part, order) for part in together))
         length = found.ids.shape[-1]
         np.testing.assert_array_equal(found.ids, expected.ids[:, :, :length])
@@ -321,10 +342,9 @@ def test_a_graph_equals_eager(width: int | None):
 
     @tf.function(input_signature=[arguments, arguments])
     def graph(rows: tf.Tensor, limits: tf.Tensor) -> Hypotheses:
-        state = rows, tf.zeros([tf.size(rows) * (width or 1)], tf.int32)
-        if width is None:
-            return greedy_search(script.step, *state, limits, 1.0, SPECIAL)
-        return beam_search(script.step, *state, limits, width, 1.0, SPECIAL)
+        scoring = Scoring(1.0)
+        strategy = Greedy(SPECIAL, scoring) if width is None else Beam(width, SPECIAL, scoring)
+        return search(script.decoder(rows, strategy.width), limits, strategy)
 
     for rows in ([0, 1, 2], [1]):
         limits = [max_lengths[row] for row in rows]
@@ -332,6 +352,7 @@ def test_a_graph_equals_eager(width: int | None):
         found = graph(tf.constant(rows), tf.constant(limits))
         np.testing.assert_array_equal(found.ids, eager.ids)
         np.testing.assert_allclose(found.scores, eager.scores, rtol=1e-6)
+        np.testing.assert_array_equal(found.attention, eager.attention)
 
 
 # top_k
@@ -368,27 +389,78 @@ def test_top_k_of_a_graph_with_an_unknown_number_of_rows():
     assert graph(x[:0])[0].shape == (0, 2)
 
 
-# Tokens that are never chosen
+# Constraints
 
 
-@pytest.mark.parametrize("width", [1, 3])
-def test_tokens_that_are_never_chosen_leave_what_a_model_without_them_would_give(width: int):
-    special = SPECIAL._replace(never=(2, 4))
+@pytest.mark.parametrize("width", [None, 1, 3], ids=["greedy", "beam of 1", "beam of 3"])
+def test_tokens_that_are_never_chosen_leave_what_a_model_without_them_would_give(width: int | None):
     script = Script.random(seed=4, sentences=3, V=6, longest=4)
     script.tables[:, :, 2] += 5.0  # by far the likeliest, but for that
     lacking = Script(np.where(np.isin(np.arange(6), [2, 4]), NEVER, script.tables))
+    limits = [4, 3, 4]
     found, expected = (
-        beam_search(
-            each.step, tf.range(3), tf.zeros([3 * width], tf.int32), tf.constant([4, 3, 4]), width, 0.6, special_ids
-        )
-        for each, special_ids in ((script, special), (lacking, SPECIAL))
+        each.greedy(limits, 0.6, constraints=constraints)
+        if width is None
+        else each.beam(limits, width, 0.6, constraints=constraints)
+        for each, constraints in ((script, [never((2, 4))]), (lacking, []))
     )
     np.testing.assert_array_equal(found.ids, expected.ids)
     np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-5)
     assert not np.isin(found.ids, [2, 4]).any()
-    if width == 1:
-        state = tf.range(3), tf.zeros([3], tf.int32), tf.constant([4, 3, 4])
-        np.testing.assert_array_equal(greedy_search(script.step, *state, 0.6, special).ids, expected.ids)
+
+
+@pytest.mark.parametrize("width", [None, 1, 3], ids=["greedy", "beam of 1", "beam of 3"])
+def test_a_constraint_may_look_at_the_state_and_several_are_applied_in_order(width: int | None):
+    """EOS is forbidden in the first two steps, then A; what is left is OTHER, twice at least."""
+
+    def no_early_end(logits: tf.Tensor, state: SearchState) -> tf.Tensor:
+        return tf.where((state.position < 2) & (tf.range(3) == EOS), NEVER, logits)
+
+    script = Script.random(seed=2, sentences=2, V=3, longest=3)
+    constraints = [no_early_end, never((A,))]
+    found = (
+        script.greedy([3, 3], 1.0, constraints=constraints)
+        if width is None
+        else script.beam([3, 3], width, 1.0, constraints=constraints)
+    )
+    for row in range(2):
+        assert texts_of(found, row)[0][:2] == (OTHER, OTHER)
+        assert all(len(text) >= 2 and A not in text for text in texts_of(found, row))
+
+
+# What comes with the tokens
+
+
+@pytest.mark.parametrize("width", [None, 1, 2, 4])
+def test_log_probabilities_are_of_the_tokens_and_lengths_count_eos(width: int | None):
+    max_lengths = [5, 2, 4]
+    script = Script.random(7, len(max_lengths), 5, max(max_lengths))
+    found = script.greedy(max_lengths, 0.6) if width is None else script.beam(max_lengths, width, 0.6)
+    for row, max_length in enumerate(max_lengths):
+        texts = texts_of(found, row)
+        assert found.lengths[row].numpy().tolist()[: len(texts)] == [min(len(t) + 1, max_length) for t in texts]
+        expected = [script.score(row, text, max_length, 0.0) for text in texts]
+        np.testing.assert_allclose(found.log_probs[row][: len(texts)], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("width", [None, 1, 3], ids=["greedy", "beam of 1", "beam of 3"])
+def test_attention_follows_its_hypothesis(width: int | None, seed: int):
+    max_lengths = [5, 1, 3, 5]
+    script = Script.random(seed, len(max_lengths), 4, max(max_lengths))
+    found = script.greedy(max_lengths, 1.0) if width is None else script.beam(max_lengths, width, 1.0)
+    for row in range(len(max_lengths)):
+        for place, text in enumerate(texts_of(found, row)):
+            numbers = [0]
+            for token in text:
+                numbers.append(numbers[-1] * script.V + token + 1)
+            length = int(found.lengths[row, place])
+            attention = found.attention[row, place, :, 0].numpy()
+            assert attention[:length].tolist() == numbers[:length]
+            assert not attention[length:].any()
+
+
+# The end
 
 
 def test_a_long_translation_that_is_nearly_certain_is_found_behind_short_ones_that_finish_first():

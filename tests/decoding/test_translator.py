@@ -1,31 +1,33 @@
-"""Translating lines with fake searches, and opening run folders."""
+"""Translating lines with fake engines, and opening run folders."""
 
 import logging
+import math
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
-import tensorflow as tf
 
 from tests.tokenizers import tokenizer_of
 from translator.config.load import save_config
 from translator.config.schema import Config, TokenizerConfig
 from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import Tokenizer
+from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.pieces import Cutter
-from translator.decoding.search import Hypotheses
 from translator.decoding.translator import Translator
 from translator.model.build import build_model
 from translator.model.weights import WeightsError, get_weights, read_weights, set_weights, write_weights
 from translator.run_folder import RunError, RunFolder
 from translator.training.checkpoints import Checkpoints, TrainingState, Validation
-from translator.vocabulary import EOS_ID, PAD_ID
 
 GENERATOR = random.Random(3)
 WORDS = ["".join(GENERATOR.choices("abdeginorst", k=GENERATOR.randint(2, 6))) for _ in range(60)]
 SENTENCES = [" ".join(GENERATOR.choices(WORDS, k=GENERATOR.randint(1, 9))) for _ in range(150)]
 TOKENIZER = TokenizerConfig(vocabulary_size=40)
+OPTIONS = SearchOptions(beam_size=2, length_penalty=1.0, max_length_factor=2.0, max_length_margin=5)
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +35,37 @@ def tokenizer() -> Tokenizer:
     return tokenizer_of(SENTENCES, TOKENIZER)
 
 
-class CopyingSearch:
-    """Gives the source back as the best hypothesis, and rubbish as the second; keeps what it was asked for."""
+class CopyingEngine:
+    """Gives the source back as the best hypothesis, and rubbish as the second; keeps what it was asked for.
 
-    def __init__(self) -> None:
+    The log-probability of a hypothesis is −1 for each of its tokens, and that of the second one lower by 5.
+    """
+
+    def __init__(self, silent_on: Sequence[int] = ()) -> None:
+        """Translates one source to nothing."""
+        self.silent_on = list(silent_on)
         self.batches: list[list[list[int]]] = []
+        self.asked: list[SearchOptions] = []
 
-    def __call__(self, source_ids: tf.Tensor) -> Hypotheses:
-        assert source_ids.dtype == tf.int32
-        self.batches.append(source_ids.numpy().tolist())
-        best = tf.where(source_ids == EOS_ID, PAD_ID, source_ids)
-        return Hypotheses(tf.stack([best, tf.fill(tf.shape(best), 7)], 1), tf.zeros([len(source_ids), 2]))
+    def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
+        self.batches.append([list(source) for source in sources])
+        self.asked.append(options)
+        copies = [tuple(source) if list(source) != self.silent_on else () for source in sources]
+        return [
+            [scored(copy, -1.0 - len(copy), options), scored((7,) * len(copy), -6.0 - len(copy), options)]
+            for copy in copies
+        ]
+
+
+def scored(ids: tuple[int, ...], log_prob: float, options: SearchOptions) -> Hypothesis:
+    attention = np.full((1, len(ids) + 1, 1), log_prob, np.float32) if options.with_attention else None
+    return Hypothesis(ids, log_prob / (len(ids) + 1) ** options.length_penalty, log_prob, attention=attention)
 
 
 def copying(
-    tokenizer: Tokenizer, max_source_tokens: int = 1000, batch_sentences: int = 4, search: CopyingSearch | None = None
+    tokenizer: Tokenizer, max_source_tokens: int = 1000, batch_sentences: int = 4, engine: CopyingEngine | None = None
 ) -> Translator:
-    return Translator(tokenizer, tokenizer, search or CopyingSearch(), max_source_tokens, batch_sentences)
+    return Translator((tokenizer, tokenizer), engine or CopyingEngine(), OPTIONS, max_source_tokens, batch_sentences)
 
 
 # Lines
@@ -57,55 +73,56 @@ def copying(
 
 @pytest.mark.parametrize("batch_sentences", [1, 2, 7, 150, 1000])
 def test_each_line_gives_its_line_whatever_the_batch_size(tokenizer: Tokenizer, batch_sentences: int):
-    assert copying(tokenizer, batch_sentences=batch_sentences).translate(SENTENCES) == SENTENCES
+    assert copying(tokenizer, batch_sentences=batch_sentences).translate_text(SENTENCES) == SENTENCES
 
 
 @pytest.mark.parametrize("lines", [[], [""], ["", "", ""], [" ", "\t \u3000", "\u200b"]])
 def test_blank_lines_stay_blank_without_a_search(tokenizer: Tokenizer, lines: list[str]):
-    search = CopyingSearch()
-    assert copying(tokenizer, search=search).translate(lines) == [""] * len(lines)
-    assert search.batches == []
+    engine = CopyingEngine()
+    assert copying(tokenizer, engine=engine).translate_text(lines) == [""] * len(lines)
+    assert engine.batches == []
 
 
 def test_blank_lines_stay_blank_among_others(tokenizer: Tokenizer):
     lines = ["", *SENTENCES[:3], " \t", *SENTENCES[3:6], ""]
-    assert copying(tokenizer).translate(lines) == ["", *SENTENCES[:3], "", *SENTENCES[3:6], ""]
+    assert copying(tokenizer).translate_text(lines) == ["", *SENTENCES[:3], "", *SENTENCES[3:6], ""]
 
 
 def test_an_empty_translation_gives_an_empty_line(tokenizer: Tokenizer):
-    def silent(source_ids: tf.Tensor) -> Hypotheses:
-        return Hypotheses(tf.fill([len(source_ids), 1, 3], PAD_ID), tf.zeros([len(source_ids), 1]))
-
-    assert Translator(tokenizer, tokenizer, silent, 1000, 4).translate(SENTENCES[:6]) == [""] * 6
+    silent = CopyingEngine(tokenizer.encode([SENTENCES[0]])[0])
+    assert copying(tokenizer, engine=silent).translate_text(SENTENCES[:2]) == ["", SENTENCES[1]]
 
 
-def test_batches_are_as_large_as_asked_for_end_with_eos_and_begin_with_the_longest(tokenizer: Tokenizer):
-    search = CopyingSearch()
-    copying(tokenizer, batch_sentences=4, search=search).translate(SENTENCES[:10])
-    batches = search.batches
+def test_batches_are_as_large_as_asked_for_and_begin_with_the_longest(tokenizer: Tokenizer):
+    engine = CopyingEngine()
+    copying(tokenizer, batch_sentences=4, engine=engine).translate_text(SENTENCES[:10])
+    batches = engine.batches
     assert [len(batch) for batch in batches] == [4, 4, 2]
-    rows = [[token for token in row if token != PAD_ID] for batch in batches for row in batch]
-    assert sorted(rows) == sorted([*ids, EOS_ID] for ids in tokenizer.encode(SENTENCES[:10]))
+    rows = [row for batch in batches for row in batch]
+    assert sorted(rows) == sorted(tokenizer.encode(SENTENCES[:10]))
     assert [len(row) for row in rows] == sorted(map(len, rows), reverse=True)
-    for batch in batches:
-        assert len(batch[0]) == max(row.index(EOS_ID) for row in batch) + 1  # padded to the longest, and no further
 
 
 def test_source_and_target_have_their_own_vocabularies(tokenizer: Tokenizer):
     target = tokenizer_of([word.upper() for word in SENTENCES], TOKENIZER)
     ids = target.encode(["ANTS ORDER", "DIG"])
 
-    def search(source_ids: tf.Tensor) -> Hypotheses:
-        assert source_ids.numpy().tolist() == [[*tokenizer.encode([SENTENCES[0]])[0], EOS_ID]]
-        return Hypotheses(tf.constant([[ids[0]]]), tf.zeros([1, 1]))
+    class Fixed:
+        def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
+            assert [list(source) for source in sources] == tokenizer.encode([SENTENCES[0]])
+            return [[Hypothesis(tuple(ids[0]), 0.0, 0.0)]]
 
-    assert Translator(tokenizer, target, search, 1000, 4).translate([SENTENCES[0]]) == target.decode(ids[:1])
+    assert Translator((tokenizer, target), Fixed(), OPTIONS, 1000, 4).translate_text([SENTENCES[0]]) == target.decode(
+        ids[:1]
+    )
 
 
 def test_progress_counts_pieces(tokenizer: Tokenizer):
     seen: list[tuple[int, int]] = []
     lines = [*SENTENCES[:9], ""]
-    copying(tokenizer, batch_sentences=4).translate(lines, on_progress=lambda done, total: seen.append((done, total)))
+    copying(tokenizer, batch_sentences=4).translate_text(
+        lines, on_progress=lambda done, total: seen.append((done, total))
+    )
     assert seen == [(4, 9), (8, 9), (9, 9)]
 
 
@@ -118,14 +135,14 @@ def test_a_long_line_is_translated_in_pieces_and_named(tokenizer: Tokenizer, cap
     most = 500
     assert most < 1000 < len(ids) < 10_000
     lines = [SENTENCES[0], "", long, SENTENCES[1]]
-    search = CopyingSearch()
+    engine = CopyingEngine()
     with caplog.at_level(logging.WARNING):
-        translations = copying(tokenizer, most, search=search).translate(lines, first_line=41)
+        translations = copying(tokenizer, most, engine=engine).translate_text(lines, first_line=41)
     pieces = Cutter(tokenizer.pieces(range(40))).cut(ids, most)
     assert len(translations) == 4
     assert [translations[i] for i in (0, 1, 3)] == [lines[i] for i in (0, 1, 3)]
     assert translations[2] == " ".join(tokenizer.decode(pieces)) == long
-    assert max(len(row) for batch in search.batches for row in batch) <= most + 1
+    assert max(len(row) for batch in engine.batches for row in batch) <= most
     tokens = f"{len(ids) // 1000},{len(ids) % 1000:03}"
     assert [record.getMessage() for record in caplog.records] == [
         f"line 43 has {tokens} tokens, more than the 500 that the model was trained on: "
@@ -135,25 +152,65 @@ def test_a_long_line_is_translated_in_pieces_and_named(tokenizer: Tokenizer, cap
 
 def test_a_line_just_short_enough_is_left_whole(tokenizer: Tokenizer, caplog: pytest.LogCaptureFixture):
     (ids,) = tokenizer.encode([SENTENCES[0]])
-    assert copying(tokenizer, max_source_tokens=len(ids)).translate([SENTENCES[0]]) == [SENTENCES[0]]
+    assert copying(tokenizer, max_source_tokens=len(ids)).translate_text([SENTENCES[0]]) == [SENTENCES[0]]
     assert not caplog.records
-    copying(tokenizer, max_source_tokens=len(ids) - 1).translate([SENTENCES[0]])
+    copying(tokenizer, max_source_tokens=len(ids) - 1).translate_text([SENTENCES[0]])
     assert [record.getMessage().split(" ")[:4] for record in caplog.records] == [["line", "1", "has", str(len(ids))]]
 
 
 def test_a_piece_without_a_translation_leaves_no_joiner(tokenizer: Tokenizer):
     words = sorted(WORDS, key=len)[-3:]
     encoded = tokenizer.encode(words)
-
-    def search(source_ids: tf.Tensor) -> Hypotheses:
-        copied = CopyingSearch()(source_ids)
-        is_second = source_ids.numpy().tolist() == [[*encoded[1], EOS_ID]]
-        return copied._replace(ids=copied.ids * PAD_ID) if is_second else copied
-
+    engine = CopyingEngine(silent_on=encoded[1])
     most = max(map(len, encoded))
     for joiner in (" ", "", "·"):
-        translator = Translator(tokenizer, tokenizer, search, most, 1, joiner)
-        assert translator.translate([" ".join(words)]) == [f"{words[0]}{joiner}{words[2]}"]
+        translator = Translator((tokenizer, tokenizer), engine, OPTIONS, most, 1, joiner)
+        assert translator.translate_text([" ".join(words)]) == [f"{words[0]}{joiner}{words[2]}"]
+
+
+# Scores
+
+
+def test_a_sentence_in_one_piece_has_the_engines_scores_and_hypotheses(tokenizer: Tokenizer):
+    (ids,) = tokenizer.encode([SENTENCES[0]])
+    ((found, blank),) = [copying(tokenizer).translate([SENTENCES[0], ""])]
+    length = len(ids) + 1
+    assert found.text == SENTENCES[0]
+    assert found.score == found.log_prob / length == -1.0
+    assert found.log_prob == -length
+    assert [text.score for text in found.hypotheses] == [-1.0, (-5.0 - length) / length]
+    assert [text.text for text in found.hypotheses] == [SENTENCES[0], tokenizer.decode([[7] * len(ids)])[0]]
+    assert [piece.source_ids for piece in found.pieces] == [tuple(ids)]
+    assert found.attention is None
+    assert (blank.text, blank.score, blank.log_prob, blank.pieces) == ("", 0.0, 0.0, ())
+    assert [text.text for text in blank.hypotheses] == [""]
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0])
+def test_the_score_of_several_pieces_is_the_formula_of_one_with_their_sums(tokenizer: Tokenizer, alpha: float):
+    options = SearchOptions(2, alpha, max_length_factor=2.0, max_length_margin=5, with_attention=True)
+    long = " ".join(SENTENCES[:4])
+    (ids,) = tokenizer.encode([long])
+    (found,) = copying(tokenizer, max_source_tokens=len(ids) // 3, batch_sentences=1).translate([long], options=options)
+    lengths = [len(piece.source_ids) + 1 for piece in found.pieces]
+    assert len(lengths) >= 3
+    assert found.text == long
+    assert found.log_prob == -sum(lengths)
+    assert math.isclose(found.score, -sum(lengths) / sum(lengths) ** alpha)
+    assert [(text.text, text.score) for text in found.hypotheses] == [(long, found.score)]
+    assert found.attention is not None
+    assert [part.shape[1] for part in found.attention] == lengths
+
+
+def test_the_text_alone_is_that_of_the_translations_and_options_reach_the_engine(tokenizer: Tokenizer):
+    engine = CopyingEngine()
+    translator = copying(tokenizer, max_source_tokens=5, engine=engine)
+    lines = [*SENTENCES[:9], ""]
+    assert translator.translate_text(lines) == [found.text for found in translator.translate(lines)]
+    assert set(engine.asked) == {OPTIONS}
+    other = SearchOptions(7, 0.5, max_length_factor=1.0, max_length_margin=1)
+    translator.translate(lines[:1], options=other)
+    assert engine.asked[-1] == other
 
 
 # Run folders
@@ -205,19 +262,17 @@ def test_loading_gives_the_model_that_was_saved(run: RunFolder, tokenizer: Token
     keras.utils.set_random_seed(5)
     config = config_of()
     expected = Translator.of_model(
-        build_model(config, tokenizer, tokenizer), tokenizer, tokenizer, config, config.search
+        build_model(config, tokenizer, tokenizer), tokenizer, tokenizer, config, SearchOptions.of(config.search)
     )
     keras.utils.set_random_seed(6)
     loaded = Translator.load(run.path)
     assert (loaded.max_source_tokens, loaded.batch_sentences) == (12, 2)
     assert loaded.source.model == loaded.target.model
-    source = tf.constant([[5, 6, 7, EOS_ID], [8, EOS_ID, PAD_ID, PAD_ID]])
-    found, wanted = loaded.search(source), expected.search(source)
-    assert found.ids.shape == (2, 2, 3)
-    assert found.ids.numpy().tolist() == wanted.ids.numpy().tolist()
-    assert found.scores.numpy().tolist() == wanted.scores.numpy().tolist()
+    found, wanted = (each.engine.search([[5, 6, 7], [8]], each.options) for each in (loaded, expected))
+    assert [len(hypotheses) for hypotheses in found] == [2, 2]
+    assert found == wanted
     lines = [SENTENCES[0], "", SENTENCES[1]]
-    assert loaded.translate(lines) == expected.translate(lines)
+    assert loaded.translate_text(lines) == expected.translate_text(lines)
 
 
 def test_a_checkpoint_is_loaded_while_a_run_is_training(run: RunFolder, tokenizer: Tokenizer):
@@ -237,12 +292,13 @@ def test_pieces_are_joined_as_the_target_language_is_written(tokenizer: Tokenize
     config = config_of()
     config = config.model_copy(update={"data": config.data.model_copy(update={"target": target})})
     model = build_model(config, tokenizer, tokenizer)
-    assert Translator.of_model(model, tokenizer, tokenizer, config, config.search).joiner == joiner
+    assert Translator.of_model(model, tokenizer, tokenizer, config, SearchOptions.of(config.search)).joiner == joiner
 
 
 def test_a_beam_size_takes_the_place_of_the_runs_own(run: RunFolder):
-    found = Translator.load(run.path, beam_size=3).search(tf.constant([[5, EOS_ID]]))
-    assert found.ids.shape == (1, 3, 3)
+    loaded = Translator.load(run.path, beam_size=3)
+    assert loaded.options == SearchOptions.of(config_of().search, beam_size=3)
+    assert [len(found) for found in loaded.engine.search([[5]], loaded.options)] == [3]
 
 
 def test_weights_of_another_model_name_the_file_and_the_weight(run: RunFolder, tokenizer: Tokenizer):

@@ -1,26 +1,28 @@
 """What validation says of its sentences."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
 
 from tests.tokenizers import tokenizer_of
 from translator.config.schema import DataConfig, ModelConfig, TokenizerConfig
 from translator.data.corpora.formats import open_corpora, read_all
 from translator.data.provenance import places
-from translator.decoding.search import Hypotheses
+from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.translator import Translator
 from translator.model.transformer import Transformer
 from translator.training.validation import Validator
-from translator.vocabulary import PAD_ID
 
 WORDS = "one two three four five six seven"
 
 
-def silent(source_ids: tf.Tensor) -> Hypotheses:
-    return Hypotheses(tf.fill([len(source_ids), 1, 1], PAD_ID), tf.zeros([len(source_ids), 1]))
+class SilentEngine:
+    """Translates everything to nothing."""
+
+    def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
+        return [[Hypothesis((), 0.0, 0.0)] for _ in sources]
 
 
 def test_a_long_validation_source_is_named_once_with_file_line_and_length(
@@ -39,7 +41,8 @@ def test_a_long_validation_source_is_named_once_with_file_line_and_length(
     most = len(ids) - 1
     sizes = ModelConfig(d_model=8, d_ff=8, num_heads=2, encoder_layers=1, decoder_layers=1)
     size = tokenizer.vocabulary_size
-    translator = Translator(tokenizer, tokenizer, silent, most, 8)
+    options = SearchOptions(1, length_penalty=1.0, max_length_factor=1.0, max_length_margin=1)
+    translator = Translator((tokenizer, tokenizer), SilentEngine(), options, most, 8)
     validator = Validator(Transformer(sizes, size, size, 99), translator, read_all(data.validation, data), "de", 0.1)
     with caplog.at_level(logging.WARNING):
         validator.warn_of_pieces(places(open_corpora(data.validation, data)))

@@ -63,7 +63,7 @@ def translate(
             file = stack.enter_context(stack.enter_context(replacing(output)).open("w", encoding="utf-8"))
         for lines in stack.enter_context(contextlib.closing(arriving_lines(input, LINES_TOGETHER))):
             with progress(console, "translating", visible=bool(output)) as show:
-                for line in translator.translate(lines, number, show):
+                for line in translator.translate_text(lines, number, show):
                     file.write(line + "\n")
             file.flush()
             number += len(lines)

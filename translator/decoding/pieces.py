@@ -1,13 +1,14 @@
-"""Cuts sentences that are too long for the model, where a reader would pause.
+"""Splits sentences that are too long for the model, where a reader would pause.
 
-A piece ends with a sentence; if none ends within the limit, at clause punctuation, else at a space, else between two
-characters of a script without spaces, and only else inside a word. Of these others none counts that leaves less than a
-quarter of the limit on either side, unless a word would be cut; of several places that are as good, the one is taken
-that divides what is left most evenly. A period after initials or up to three consonants or digits ends no sentence
-(`J.`, `z.B.`, `Mr.`, `5.`), and before a word in lower case an end is a doubtful one, between sentence and clause.
+A *place* is the boundary between two neighbouring tokens. A piece ends at the best place within the limit: the end of a
+sentence, then clause punctuation, then a space, then between two characters of a script without spaces, and inside a
+word only if there is nothing better. Except for sentence ends, a place must leave at least a quarter of the limit on
+both sides, unless a word would be cut. Among equally good places the one that splits the rest most evenly is taken. A
+period after initials or after up to three consonants or digits does not end a sentence (`J.`, `z.B.`, `Mr.`, `5.`). A
+sentence end before a word in lower case is doubtful: it ranks between sentence and clause.
 
-All that the rule asks of a subword stands in tables, one row for each subword of the vocabulary, so that a graph can
-follow it too (`translator.export.graph_pieces`). A *place* is what lies between two neighbouring tokens.
+Everything the rule needs to know of a subword is in tables with one row for each subword of the vocabulary, so that a
+graph can apply the same rule (`translator.export.graph_pieces`).
 """
 
 import enum
@@ -21,7 +22,7 @@ from translator.vocabulary import WORD_START
 
 
 class Place(enum.IntEnum):
-    """How good a place is to be cut at: the higher, the better."""
+    """How good a place is to cut at: the higher, the better."""
 
     INSIDE_CHARACTER = 0  # between its bytes, or before a combining mark
     INSIDE_WORD = 1
@@ -45,14 +46,14 @@ class Start(enum.IntEnum):
 
 
 class End(enum.IntFlag):
-    """What a subword ends with, closing brackets and quotes behind it aside."""
+    """What a subword ends with, not counting closing brackets and quotes after it."""
 
     SPACELESS = 1
     OPENING = 2
     CLAUSE = 4
     SENTENCE = 8
     PERIOD = 16
-    CLOSING = 32  # the subword is nothing else: what is before it counts
+    CLOSING = 32  # nothing else in the subword: what is before it counts
 
 
 # Of all scripts that have marks of their own.
@@ -61,7 +62,7 @@ _CLAUSE = ",;:—–、，；：､،؛၊፣፤፥"
 _OPENING = "([{（［｛「『【《〈〔„‚‘“‹«"
 _CLOSING = ")]}）］｝」』】》〉〕’”›»"
 _QUOTES = "\"'‘“‹«"  # which close in some languages
-# How Unicode's names of the characters of scripts without spaces begin; full-width letters and digits are not of them.
+# Prefixes of the Unicode names of characters in scripts without spaces; full-width letters and digits are excluded.
 _SPACELESS = (
     "CJK ", "IDEOGRAPHIC ", "FULLWIDTH ", "HIRAGANA ", "KATAKANA", "HALFWIDTH KATAKANA", "HALFWIDTH IDEOGRAPHIC",
     "BOPOMOFO ", "THAI ", "LAO ", "KHMER ", "MYANMAR ", "TIBETAN ", "TAI ", "NEW TAI LUE ",
@@ -76,7 +77,7 @@ MOST_ABBREVIATED = 3  # letters and digits
 
 
 class Cutter:
-    """Cuts the token ids of sentences into pieces.
+    """Splits the token ids of sentences into pieces.
 
     Attributes:
         start: int32 [V], the `Start` of each subword.
@@ -86,14 +87,14 @@ class Cutter:
     """
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
-        """Looks at the subwords, as the vocabulary writes them: "▁" stands for a space before a word."""
+        """Reads the subwords as the vocabulary writes them: "▁" stands for a space before a word."""
         self.start = np.array([_start(subword) for subword in vocabulary], np.int32)
         self.end = np.array([_end(subword) for subword in vocabulary], np.int32)
         self.counts = np.array([_counts(subword) for subword in vocabulary], np.int32)
         self.places = np.array([[_place(End(e), s) for s in Start] for e in range(2 * max(End))], np.int32)
 
     def cut(self, ids: list[int], most: int) -> list[list[int]]:
-        """The tokens of a sentence in pieces of at most so many: it alone if they are no more, none if there are none.
+        """Splits a sentence into pieces of at most `most` tokens: one piece if it is short enough, none if it is empty.
 
         Args:
             ids: of the whole sentence, without BOS and EOS.
@@ -114,7 +115,7 @@ class Cutter:
         return [ids[start:end] for start, end in zip(cuts, [*cuts[1:], len(ids)], strict=True)]
 
     def places_before(self, ids: np.ndarray) -> np.ndarray:
-        """The `Place` before each token of a sentence, int [T] -> int32 [T]; what is before the first means nothing."""
+        """The `Place` before each token of a sentence, int [T] -> int32 [T]; the first is meaningless."""
         start, end, counts = self.start[ids], self.end[ids], self.counts[ids]
         spoken = _last((end & End.CLOSING) == 0)  # int [T], the token that counts for how this one ends
         end = end[spoken] | end & End.OPENING
@@ -126,7 +127,7 @@ class Cutter:
 
 
 def _last(here: np.ndarray) -> np.ndarray:
-    """The last index, up to each one, where something is; 0 where it was not yet: bool [T] -> int [T]."""
+    """For each index the last one up to it that is True, 0 if there is none: bool [T] -> int [T]."""
     return np.maximum.accumulate(np.where(here, np.arange(len(here)), 0))
 
 

@@ -1,57 +1,59 @@
-"""Sentences in, translations out: one line for each line, in order, whatever the line holds."""
+"""Sentences in, translations out: one for each line, in order, whatever the line holds."""
 
 import itertools
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import tensorflow as tf
-
-from translator.config.schema import Config, SearchConfig
-from translator.data.batches import length_sorted, pad
+from translator.config.schema import Config
+from translator.data.batches import length_sorted
 from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import Tokenizer
-from translator.decoding.engine import search_function
+from translator.decoding.engines.saved_model import SavedModelEngine, open_graph
+from translator.decoding.engines.transformer import TransformerEngine
+from translator.decoding.options import Engine, SearchOptions
 from translator.decoding.pieces import Cutter
-from translator.decoding.search import Hypotheses
+from translator.decoding.translation import Piece, ScoredText, Translation, log_prob_of, score_of
 from translator.languages import writes_no_spaces
 from translator.model.build import load_model
 from translator.model.transformer import Transformer
 from translator.run_folder import RunError, RunFolder
 from translator.training.choosing import Checkpoint, weights_of
-from translator.vocabulary import PAD_ID
 
 log = logging.getLogger(__name__)
 
-Search = Callable[[tf.Tensor], Hypotheses]  # int32 [B, S], ending with EOS and padded -> hypotheses
+# What an exported graph holds beside `translate`.
+EXPORTED = {
+    "search", "search_options", "source_tokenizer", "target_tokenizer", "max_source_tokens", "batch_sentences", "joiner"
+}  # fmt: skip
 
 
 class Translator:
-    """Translates with any search; validation, `translate`, `eval` and an exported model all go through here."""
+    """Translates with any engine; validation, `translate`, `eval` and an exported model all go through here."""
 
     def __init__(
         self,
-        source: Tokenizer,
-        target: Tokenizer,
-        search: Search,
+        tokenizers: tuple[Tokenizer, Tokenizer],
+        engine: Engine,
+        options: SearchOptions,
         max_source_tokens: int,
         batch_sentences: int,
         joiner: str = " ",
     ) -> None:
-        """Joins a vocabulary for each side with a search.
+        """Joins a vocabulary for each side with an engine.
 
         Args:
-            source: of the sentences.
-            target: of the translations.
-            search: source ids to hypotheses.
+            tokenizers: of the sentences and of the translations.
+            engine: source ids to hypotheses.
+            options: how to search.
             max_source_tokens: sentences with more tokens are translated in pieces (`translator.decoding.pieces`).
             batch_sentences: sentences, or pieces, that are searched together.
             joiner: what stands between the translations of a sentence's pieces.
         """
-        self.source, self.target, self.search = source, target, search
+        self.source, self.target = tokenizers
+        self.engine, self.options = engine, options
         self.max_source_tokens, self.batch_sentences, self.joiner = max_source_tokens, batch_sentences, joiner
-        self.cutter = Cutter(source.pieces(range(source.vocabulary_size)))
+        self.cutter = Cutter(self.source.pieces(range(self.source.vocabulary_size)))
 
     @classmethod
     def load(cls, path: str | Path, beam_size: int | None = None, checkpoint: Checkpoint | None = None) -> "Translator":
@@ -72,21 +74,20 @@ class Translator:
         weights = weights_of(run, config.train, checkpoint)
         source, target = load_tokenizers(run)
         model = load_model(config, source, target, weights)
-        search = config.search.model_copy(update={} if beam_size is None else {"beam_size": beam_size})
-        return cls.of_model(model, source, target, config, search)
+        return cls.of_model(model, source, target, config, SearchOptions.of(config.search, beam_size))
 
     @classmethod
     def of_model(
-        cls, model: Transformer, source: Tokenizer, target: Tokenizer, config: Config, search: SearchConfig
+        cls, model: Transformer, source: Tokenizer, target: Tokenizer, config: Config, options: SearchOptions
     ) -> "Translator":
-        """Translates with the weights that a model has at each call."""
+        """Translates with the weights that a model has at each call; the configuration gives all but the search."""
         joiner = "" if writes_no_spaces(config.data.target) else " "
-        engine = search_function(model, search)
-        return cls(source, target, engine, config.data.max_tokens, search.batch_sentences, joiner)
+        sizes = config.data.max_tokens, config.search.batch_sentences
+        return cls((source, target), TransformerEngine(model), options, *sizes, joiner)
 
     @classmethod
     def load_exported(cls, path: str | Path) -> "Translator":
-        """Opens a SavedModel that `translator export` wrote. Its beam size is fixed.
+        """Opens a SavedModel that `translator export` wrote. How it searches is fixed.
 
         A SavedModel is a graph, that is a program, which may read and write files: open only what you trust.
 
@@ -94,33 +95,60 @@ class Translator:
             RunError: it cannot be read, or is another SavedModel.
         """
         module = open_graph(Path(path))
-        parts = ("source_tokenizer", "target_tokenizer", "max_source_tokens", "batch_sentences", "joiner", "search")
-        if not all(hasattr(module, part) for part in parts):
-            raise RunError(f"{path} is a SavedModel, but not one that `translator export` wrote")
+        if not all(hasattr(module, part) for part in EXPORTED):
+            raise RunError(
+                f"{path} is a SavedModel, but not one that this version of `translator export` wrote; "
+                "if it is an earlier export of a run, export the run again"
+            )
         source, target = (Tokenizer(side.numpy()) for side in (module.source_tokenizer, module.target_tokenizer))
-
-        def search(source_ids: tf.Tensor) -> Hypotheses:
-            # Going through the module keeps it: the graph's variables live no longer than it does.
-            return Hypotheses(*module.search(source_ids))
-
-        joiner = module.joiner.numpy().decode()
-        return cls(source, target, search, int(module.max_source_tokens), int(module.batch_sentences), joiner)
+        engine, joiner = SavedModelEngine(module), module.joiner.numpy().decode()
+        sizes = int(module.max_source_tokens), int(module.batch_sentences)
+        return cls((source, target), engine, engine.options, *sizes, joiner)
 
     def translate(
         self,
         sentences: Sequence[str],
         first_line: int | None = 1,
         on_progress: Callable[[int, int], None] | None = None,
-    ) -> list[str]:
+        options: SearchOptions | None = None,
+    ) -> list[Translation]:
         """Translates sentences; as many come back, in the same order. A blank one stays blank.
 
         Args:
             sentences: plain text, a sentence each.
             first_line: number of the first sentence, for the warning that one is translated in pieces; None for none.
             on_progress: told how many sentences, or pieces of long ones, are done and how many there are.
+            options: in place of the translator's own.
+
+        Raises:
+            OptionsError: the engine cannot search with these options.
         """
+        options = options or self.options
+        searched = self._search(sentences, first_line, on_progress, options)
+        return [
+            self._translation(pieces, text, options)
+            for pieces, text in zip(searched, self._texts(searched), strict=True)
+        ]
+
+    def translate_text(
+        self,
+        sentences: Sequence[str],
+        first_line: int | None = 1,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> list[str]:
+        """The text alone of what `translate` gives, at less cost: no other hypothesis is written out."""
+        return self._texts(self._search(sentences, first_line, on_progress, self.options))
+
+    def _search(
+        self,
+        sentences: Sequence[str],
+        first_line: int | None,
+        on_progress: Callable[[int, int], None] | None,
+        options: SearchOptions,
+    ) -> list[list[Piece]]:
+        """The pieces of each sentence, searched: the longest first, `batch_sentences` at a time."""
         pieces: list[list[int]] = []
-        piece_counts = []
+        counts = []
         for number, ids in enumerate(self.source.encode(sentences), first_line or 1):
             parts = self.cutter.cut(ids, self.max_source_tokens)
             if len(parts) > 1 and first_line is not None:
@@ -129,32 +157,27 @@ class Translator:
                     number, f"{len(ids):,}", self.max_source_tokens, len(parts),
                 )  # fmt: skip
             pieces += parts
-            piece_counts.append(len(parts))
-        translated = iter(self._translate_pieces(pieces, on_progress))
-        return [self.joiner.join(filter(None, itertools.islice(translated, count))) for count in piece_counts]
-
-    def _translate_pieces(self, pieces: list[list[int]], on_progress: Callable[[int, int], None] | None) -> list[str]:
-        translations: list[list[int]] = [[]] * len(pieces)
-        done = 0
+            counts.append(len(parts))
+        searched: dict[int, Piece] = {}
         for batch in length_sorted(pieces, self.batch_sentences):
-            best = self.search(tf.constant(pad([pieces[i] for i in batch], eos=True))).ids[:, 0].numpy()
-            for i, ids in zip(batch, best, strict=True):
-                translations[i] = ids[ids != PAD_ID].tolist()
-            done += len(batch)
+            hypotheses = self.engine.search([pieces[i] for i in batch], options)
+            for i, found in zip(batch, hypotheses, strict=True):
+                searched[i] = Piece(tuple(pieces[i]), tuple(found))
             if on_progress:
-                on_progress(done, len(pieces))
-        return self.target.decode(translations)
+                on_progress(len(searched), len(pieces))
+        in_order = (searched[i] for i in range(len(pieces)))
+        return [list(itertools.islice(in_order, count)) for count in counts]
 
+    def _texts(self, searched: Sequence[Sequence[Piece]]) -> list[str]:
+        """The translation of each sentence. A piece that translates to nothing leaves no joiner behind."""
+        texts = iter(self.target.decode([list(piece.best.ids) for pieces in searched for piece in pieces]))
+        return [self.joiner.join(filter(None, itertools.islice(texts, len(pieces)))) for pieces in searched]
 
-def open_graph(path: Path) -> Any:
-    """Opens a SavedModel, which can then run: only for one that the user named as such, or that was written here.
-
-    Raises:
-        RunError: it cannot be read.
-    """
-    import tensorflow_text  # noqa: F401  (registers the operations of the tokenizers in the graph)
-
-    try:
-        return tf.saved_model.load(str(path))
-    except Exception as error:  # TensorFlow raises what it likes of a damaged one
-        raise RunError(f"{path} cannot be read as an exported model: {error}") from error
+    def _translation(self, pieces: Sequence[Piece], text: str, options: SearchOptions) -> Translation:
+        score = score_of(pieces, options.length_penalty)
+        hypotheses = [ScoredText(text, score)]
+        if len(pieces) == 1:
+            others = pieces[0].hypotheses[1:]
+            texts = self.target.decode([list(other.ids) for other in others])
+            hypotheses += [ScoredText(text, other.score) for text, other in zip(texts, others, strict=True)]
+        return Translation(text, score, log_prob_of(pieces), tuple(hypotheses), tuple(pieces))

@@ -1,4 +1,4 @@
-"""A test set translated and scored, and what of it stays in the run folder."""
+"""Translates and scores a test set, and keeps the report in the run folder."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ class Report:
         }
 
     def write(self, folder: Path) -> None:
-        """Writes scores and translations: `scores.json`, and `source`, `reference` and `hypothesis`, a line each."""
+        """Writes `scores.json`, and `source.txt`, `reference.txt` and `hypothesis.txt`, one sentence a line."""
         folder.mkdir(parents=True, exist_ok=True)
         write_file(folder / "scores.json", f"{json.dumps(self.figures, indent=1)}\n".encode())
         texts = {
@@ -48,7 +48,7 @@ class Report:
 
 
 def read_test_files(source: Path, references: Sequence[Path]) -> tuple[list[SentencePair], list[list[str]]]:
-    """Sentences with their references, line by line; those of the second and further files come by themselves.
+    """Reads sentences with their references, line by line; further references are returned separately.
 
     Raises:
         CorpusError: a file cannot be read, or has another number of lines than `source`; names its option.
@@ -84,17 +84,17 @@ def evaluate(
     """Translates every source and scores all against the references; none is dropped or reordered.
 
     Args:
-        translator: what is judged.
+        translator: what is evaluated.
         pairs: sources, each with its first reference.
         target_language: see `score`, as `tokenize` and `more_references`.
         on_progress: see `Translator.translate`.
-        tokenize: looked at before anything is translated.
+        tokenize: checked before anything is translated.
         more_references: further references of all sources.
     """
     if tokenize:
         require_tokenizer(tokenize)
     began = time.monotonic()
-    hypotheses = translator.translate([pair.source for pair in pairs], on_progress=on_progress)
+    hypotheses = translator.translate_text([pair.source for pair in pairs], on_progress=on_progress)
     seconds = time.monotonic() - began
     scores = score(hypotheses, [pair.target for pair in pairs], target_language, tokenize, more_references)
     return Report(pairs, hypotheses, scores, seconds, sum(map(len, translator.target.encode(hypotheses))))

@@ -1,17 +1,18 @@
-"""A run as a SavedModel, text in and text out, that TensorFlow and tensorflow-text load without any code of ours.
+"""A run as a SavedModel, text in and text out, that TensorFlow and tensorflow-text load without this package.
 
-Tokenizer, search and detokenizer lie in one graph, and what is written is compared with the run before it is there.
+Tokenizer, search and detokenizer are one graph. The export is compared with the run before it gets its name.
 Letters: N sentences, P pieces of them: a long sentence has several, a blank one none.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import itertools
+import json
 import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 import tensorflow_text as tf_text
@@ -20,8 +21,9 @@ from translator.config.schema import DataConfig
 from translator.data.corpora.base import CorpusError
 from translator.data.corpora.formats import open_corpus
 from translator.data.tokenizer import Tokenizer
-from translator.decoding.search import Hypotheses
-from translator.decoding.translator import Translator, open_graph
+from translator.decoding.engines.saved_model import open_graph
+from translator.decoding.engines.transformer import TransformerEngine
+from translator.decoding.translator import Translator
 from translator.errors import TranslatorError
 from translator.export import graph_pieces
 from translator.run_folder import RunFolder
@@ -35,23 +37,23 @@ ODD_SENTENCES = ("", " \t", "ꙮ ᚠᛇᚻ 𝔉𝔯𝔞𝔨𝔱𝔲𝔯 👩\u20
 
 
 class ExportError(TranslatorError):
-    """An export that would overwrite something, cannot be written, or translates otherwise than its run."""
+    """An export that would overwrite something, cannot be written, or translates differently from its run."""
 
 
 def export_saved_model(run: Path, output: Path, beam_size: int | None) -> None:
-    """Writes a run's model as a SavedModel, whole and checked or not at all.
+    """Writes a run's model as a SavedModel, complete and checked or not at all.
 
     What is loaded from it has `translate`, string [N] -> string [N], which is also the serving signature (`sentences`
     in, `translations` out), and all that `Translator.load_exported` needs:
 
         >>> import tensorflow as tf, tensorflow_text
-        >>> module = tf.saved_model.load("exported")  # keep it: `translate` reads variables that go when it goes
+        >>> module = tf.saved_model.load("exported")  # keep it: it keeps the variables alive
         >>> module.translate(tf.constant(["A man rides a bike."]))
 
     Args:
         run: a run folder with a model.
         output: the folder to write; empty, or not there yet.
-        beam_size: in place of the run's own `search.beam_size`; the SavedModel keeps it for good.
+        beam_size: in place of the run's own `search.beam_size`; fixed in the SavedModel.
 
     Raises:
         ExportError: the output folder holds something or cannot be written, or the SavedModel gives another text than
@@ -79,22 +81,24 @@ def export_saved_model(run: Path, output: Path, beam_size: int | None) -> None:
 
 
 class SavedTranslator(tf.Module):
-    """What is saved: `Translator.translate` as a graph, with the variables that it reads.
+    """What is saved: `Translator.translate_text` as a graph, with the variables that it reads.
 
     The attributes are those that `Translator.load_exported` reads back.
     """
 
     def __init__(self, translator: Translator) -> None:
         super().__init__(name="translator")
-        search: Any = translator.search
-        self.search = search
-        self.weights = search.get_concrete_function().variables
+        engine = translator.engine
+        assert isinstance(engine, TransformerEngine)
+        self.search = engine.graph(translator.options)
+        self.weights = self.search.get_concrete_function().variables
         with tf.device("CPU"):  # GPUs have no strings
             self.source_tokenizer = tf.Variable(translator.source.model, trainable=False)
             self.target_tokenizer = tf.Variable(translator.target.model, trainable=False)
             self.max_source_tokens = tf.Variable(translator.max_source_tokens, trainable=False)
             self.batch_sentences = tf.Variable(translator.batch_sentences, trainable=False)
             self.joiner = tf.Variable(translator.joiner, trainable=False)
+            self.search_options = tf.Variable(json.dumps(dataclasses.asdict(translator.options)), trainable=False)
             self._source, self._target = _in_graph(translator.source), _in_graph(translator.target)
         self._most, self._batch = translator.max_source_tokens, translator.batch_sentences
         self._cutter, self._joiner = translator.cutter, translator.joiner
@@ -122,8 +126,7 @@ class SavedTranslator(tf.Module):
         def translate_batch(start: tf.Tensor) -> tf.Tensor:
             batch = tf.gather(pieces, order[start : start + self._batch])
             end = tf.fill([batch.nrows(), 1], EOS_ID)
-            hypotheses: Hypotheses = self.search(tf.concat([batch, end], 1).to_tensor(PAD_ID))
-            best = hypotheses.ids[:, 0]
+            best = self.search(tf.concat([batch, end], 1).to_tensor(PAD_ID)).ids[:, 0]
             return self._target.detokenize(tf.ragged.boolean_mask(best, best != PAD_ID))
 
         texts = tf.map_fn(
@@ -148,7 +151,7 @@ def _write(module: SavedTranslator, folder: Path) -> None:
 
 
 def _validation_sentences(data: DataConfig) -> list[str]:
-    """The first few sentences that the run is validated on; none if the corpus has gone since."""
+    """The first few validation sentences of the run; none if the corpus is no longer there."""
     try:
         with contextlib.closing(open_corpus(data.validation[0], data).pairs()) as pairs:
             return [pair.source for pair in itertools.islice(pairs, CHECKED_SENTENCES)]
@@ -158,7 +161,7 @@ def _validation_sentences(data: DataConfig) -> list[str]:
 
 
 def _long_sentence(sentences: list[str], most: int) -> str:
-    """A sentence with more than `most` tokens, of these sentences' words: nearly all of them have at least one."""
+    """A sentence of more than `most` tokens made of these sentences' words, nearly all of which have at least one."""
     words = " ".join(sentences).split()
     return " ".join(itertools.islice(itertools.cycle(words), 2 * most))
 
@@ -171,7 +174,7 @@ def _compare(folder: Path, translator: Translator, sentences: list[str]) -> None
     """
     module = open_graph(folder)  # must live as long as its functions: they hold its variables weakly
     exported = [text.decode("utf-8") for text in module.translate(tf.constant(sentences)).numpy()]
-    for sentence, ours, theirs in zip(sentences, translator.translate(sentences), exported, strict=True):
+    for sentence, ours, theirs in zip(sentences, translator.translate_text(sentences), exported, strict=True):
         if ours != theirs:
             raise ExportError(
                 f"the export translates {sentence!r:.200} as {theirs!r:.200} but the run as {ours!r:.200}; "
@@ -190,7 +193,7 @@ def _removed_on_error(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Holds back what TensorFlow says of saving, and the translator of the long sentence that it is checked with."""
+    """Silences TensorFlow's messages about saving, and the warning about the long sentence of the check."""
     loggers = [tf.get_logger(), logging.getLogger(Translator.__module__)]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -23,6 +23,7 @@ from translator.data.provenance import described, places
 from translator.data.sampling import Sampling
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
+from translator.decoding.options import SearchOptions
 from translator.decoding.translator import Translator
 from translator.errors import TranslatorError
 from translator.files import room_for
@@ -97,8 +98,8 @@ class Training:
         self.state = restored or TrainingState(corpus=store.fingerprint)
         if train.schedule == "cosine":
             self._keep_last_step(int(total_steps))
-        search = config.search.model_copy(update={"beam_size": train.validation_beam})
-        translator = Translator.of_model(self.model, *tokenizers, config, search)
+        options = SearchOptions.of(config.search, train.validation_beam)
+        translator = Translator.of_model(self.model, *tokenizers, config, options)
         self.validator = Validator(
             self.model,
             translator,

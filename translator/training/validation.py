@@ -1,4 +1,4 @@
-"""How good the model is by now: loss and BLEU on the validation sentences, every one of them."""
+"""Validation: loss and BLEU of the current weights on all validation sentences."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Validator:
-    """Scores a model on the same sentences again and again."""
+    """Scores a model on the same sentences at every validation."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Validator:
         self._sums = sums
 
     def warn_of_pieces(self, places: Iterable[str]) -> None:
-        """Says once, ahead of all validations, which sources are translated in pieces; `places` are those of pairs."""
+        """Warns once, before the first validation, of sources translated in pieces; `places` are those of pairs."""
         most = self.translator.max_source_tokens
         if max(map(len, self._sources)) <= most:
             return
@@ -60,9 +60,9 @@ class Validator:
                 )  # fmt: skip
 
     def validate(self, step: int) -> Validation:
-        """Loss by the reference, token by token, and BLEU by real decoding, against the untouched reference text."""
+        """Loss given the reference tokens (teacher forcing), and BLEU against the untouched references."""
         loss, nll = self.loss()
-        hypotheses = self.translator.translate([pair.source for pair in self.pairs], first_line=None)
+        hypotheses = self.translator.translate_text([pair.source for pair in self.pairs], first_line=None)
         bleu = corpus_bleu(hypotheses, [pair.target for pair in self.pairs], self.target_language)
         return Validation(step, loss, nll, bleu)
 

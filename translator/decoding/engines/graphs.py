@@ -1,0 +1,52 @@
+"""What engines whose search is a TensorFlow graph have in common: ids in, padded; hypotheses out, unpadded.
+
+Letters: B sentences, S source length, W beam width.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from translator.data.batches import pad
+from translator.decoding.options import Hypothesis
+from translator.decoding.search.scoring import NEVER
+from translator.decoding.search.strategies import Hypotheses
+from translator.vocabulary import PAD_ID
+
+SearchGraph = Callable[[tf.Tensor], Hypotheses]  # of int32 [B, S], each ending with EOS, padded with PAD
+
+
+def search_with(graph: SearchGraph, sources: Sequence[Sequence[int]]) -> list[list[Hypothesis]]:
+    """Searches one batch with a graph; see `Engine.search`."""
+    if not sources:
+        return []
+    found = graph(tf.constant(pad(sources, eos=True)))
+    columns = [part.numpy().tolist() for part in (found.ids, found.scores, found.log_probs, found.lengths)]
+    hypotheses = [_hypotheses(*rows) for rows in zip(*columns, strict=True)]
+    if not tf.nest.flatten(found.attention):
+        return hypotheses
+    attention = found.attention[:, 0].numpy()  # [B, L, layers, S], of the best
+    return [
+        [_with_attention(best, weights, len(source)), *others]
+        for (best, *others), weights, source in zip(hypotheses, attention, sources, strict=True)
+    ]
+
+
+def _hypotheses(
+    ids: list[list[int]], scores: list[float], log_probs: list[float], lengths: list[int]
+) -> list[Hypothesis]:
+    """The hypotheses of a sentence, W rows of them: the best, and what others the search has found."""
+    hypotheses: list[Hypothesis] = []
+    for row, score, log_prob, length in zip(ids, scores, log_probs, lengths, strict=True):
+        if not hypotheses or score > NEVER / 2:
+            tokens = tuple(token for token in row if token != PAD_ID)
+            hypotheses.append(Hypothesis(tokens, score, log_prob, ended=len(tokens) < length))
+    return hypotheses
+
+
+def _with_attention(hypothesis: Hypothesis, attention: np.ndarray, source_tokens: int) -> Hypothesis:
+    """Takes the attention without padding: float32 [L, layers, S] -> [layers, length, source tokens + EOS]."""
+    real = attention[: hypothesis.length, :, : source_tokens + 1]
+    return dataclasses.replace(hypothesis, attention=real.transpose(1, 0, 2))

@@ -1,0 +1,51 @@
+"""An exported graph as an engine. A graph is a program: this module holds the one place that opens any."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from translator.decoding.engines.graphs import search_with
+from translator.decoding.options import Hypothesis, OptionsError, SearchOptions
+from translator.decoding.search.strategies import Hypotheses
+from translator.run_folder import RunError
+
+
+class SavedModelEngine:
+    """Searches as the graph was exported to.
+
+    Attributes:
+        options: the only ones that it can search with.
+    """
+
+    def __init__(self, module: Any) -> None:
+        """Takes what `open_graph` gave: `search`, a graph, and `search_options`, a string variable of JSON."""
+        # The module is kept: its variables live no longer than it does.
+        self._module = module
+        self.options = SearchOptions(**json.loads(module.search_options.numpy()))
+
+    def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
+        """See `Engine.search`.
+
+        Raises:
+            OptionsError: the options are not those of the export.
+        """
+        if options != self.options:
+            raise OptionsError(f"an exported model searches with {self.options} alone, not with {options}")
+        return search_with(lambda ids: Hypotheses(*self._module.search(ids)), sources)
+
+
+def open_graph(path: Path) -> Any:
+    """Opens a SavedModel, which can then run: only for one that the user named as such, or that was written here.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    import tensorflow_text  # noqa: F401  (registers the operations of the tokenizers in the graph)
+
+    try:
+        return tf.saved_model.load(str(path))
+    except Exception as error:  # TensorFlow raises what it likes of a damaged one
+        raise RunError(f"{path} cannot be read as an exported model: {error}") from error
