@@ -25,6 +25,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 from rich.text import Text
 
+from translator import train as start_training
 from translator.config.changes import changes
 from translator.config.load import dump_config, load_config
 from translator.config.reference import describe_settings
@@ -105,41 +106,11 @@ def train(
 ) -> None:
     """Train a model, or go on training it; then score it on the test set."""
     resolved, folder = _asked_for(config, overrides, settings, run)
-    start_tensorflow(cpu_devices=sum(name.startswith("CPU") for name in resolved.train.devices or []))
-    from translator.data.prepare import open_prepared, prepare, require_evaluation_corpora
-    from translator.training.loop import Training
-    from translator.training.progress import TrainingProgress
-    from translator.training.workers import Workers
-
-    workers = Workers.join(resolved.train.devices, _say)
-    shown = console if workers.chief else Console(quiet=True)
-    with workers.together(), folder.locked() if workers.chief else contextlib.nullcontext():
-        if workers.chief:
-            require_evaluation_corpora(resolved.data)
-            resolved = folder.claim(resolved)
-            with progress(shown, "preparing the corpus") as show:
-                tokenizers, store = prepare(resolved, folder, show)
-        workers.wait()
-        if not workers.chief:
-            resolved = folder.load_config()
-            tokenizers, store = open_prepared(resolved, folder)
-        with shown.status("building the model …"):
-            training = Training(resolved, folder, tokenizers, store, workers, TrainingProgress(shown))
-        if resolved.train.batch_tokens == "auto":
-            with shown.status("finding the largest batch that fits …"):
-                resolved = folder.claim(resolved.with_batch_tokens(training.find_batch_tokens()))
-                training = Training(resolved, folder, tokenizers, store, workers, TrainingProgress(shown))
-        if any(workers.of_chief([training.complete and folder.model.is_file()])):
-            _say(
-                f"{folder.path} is complete, after {training.state.step:,} steps: {training.reasons}. "
-                f"To train on, {training.remedies}; to start afresh:  rm -r {shell_quoted(folder.path)}"
-            )
-            return
-        _say(training.summary(), shown)
-        training.train()
-        if workers.chief and resolved.data.test:
-            _print_report(_evaluate_run(folder, resolved))
-    _say(f"Translate with:  echo 'A sentence.' | {_command()} translate {shell_quoted(folder.path)}", shown)
+    result = start_training(resolved, folder.path, console=console)
+    if result.is_chief and not result.was_complete:
+        if result.report:
+            _print_report(result.report)
+        _say(f"Translate with:  echo 'A sentence.' | {_command()} translate {shell_quoted(folder.path)}")
 
 
 @app.command()
