@@ -37,10 +37,13 @@ from translator.model.weights import WeightsError, get_weights, read_weights, se
 from translator.run_folder import RunError, RunFolder
 from translator.training import checkpoints as checkpoints_module
 from translator.training import loop as loop_module
-from translator.training.checkpoints import CheckpointError, Checkpoints, TrainingState, Validation
+from translator.training.averaging import mean_weights
+from translator.training.checkpoints import CheckpointError, Checkpoints
+from translator.training.display import TrainingProgress
+from translator.training.log import MetricsFile
 from translator.training.loop import Training
-from translator.training.metrics import MetricsFile
-from translator.training.progress import TrainingProgress
+from translator.training.optimizer import Variables
+from translator.training.state import TrainingState, Validation
 from translator.training.workers import Workers
 
 CONFIG: dict[str, Any] = {
@@ -73,11 +76,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run.path
 
 
-def variables_of(seed: int) -> tuple[list[keras.Variable], list[keras.Variable]]:
+def variables_of(seed: int) -> tuple[Variables, Variables]:
     """Variables as of a model and of its optimizer."""
     rng = np.random.default_rng(seed)
-    numbers = keras.Variable(rng.random((2, 3)).astype(np.float32), name="weight")
-    return [numbers], [keras.Variable(np.int64(seed), dtype="int64", name="iteration")]
+    weight, moment = (
+        keras.Variable(rng.random((2, 3)).astype(np.float32), name=name) for name in ("weight", "m.weight")
+    )
+    return {"weight": weight}, {"m.weight": moment}
 
 
 @pytest.fixture
@@ -177,7 +182,7 @@ def test_any_safetensors_header_gives_weights_that_fit_or_one_line(
 ):
     path, text = tmp_path / "weights.safetensors", json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text) if announced is None else announced) + text + values)
-    (variable,), _ = variables_of(1)
+    variable = variables_of(1)[0]["weight"]
     before = variable.numpy()
     with clear_errors(WeightsError, path) as lines:
         set_weights([variable], read_weights(path), path)
@@ -186,13 +191,13 @@ def test_any_safetensors_header_gives_weights_that_fit_or_one_line(
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int8])
 def test_weights_of_other_precision_are_taken(dtype: type):
-    (variable,), _ = variables_of(1)
+    variable = variables_of(1)[0]["weight"]
     set_weights([variable], {variable.path: np.ones((2, 3), dtype)}, Path("w"))
     np.testing.assert_array_equal(variable.numpy(), np.ones((2, 3), np.float32))
 
 
 def test_weights_that_are_complex_are_named_and_change_nothing():
-    variables = [*variables_of(1)[0], keras.Variable(np.zeros(2, np.float32), name="bias")]
+    variables = [*variables_of(1)[0].values(), keras.Variable(np.zeros(2, np.float32), name="bias")]
     weights = {variables[0].path: np.ones((2, 3), np.float32), "bias": np.ones(2, np.complex64)}
     with pytest.raises(WeightsError, match=r"^w: bias holds complex64; the model's are float32$"):
         set_weights(variables, weights, Path("w"))
@@ -288,7 +293,7 @@ def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(damage: Damage, na
 
 @budget(150)
 @given(data=st.data(), honest=st.booleans())
-def test_any_state_is_sound_or_set_aside(data: st.DataObject, honest: bool, whole: Path, tmp_path: Path):
+def test_any_state_is_intact_or_set_aside(data: st.DataObject, honest: bool, whole: Path, tmp_path: Path):
     run = RunFolder(anew(tmp_path / "run", whole))
     path = run.checkpoints / "step-00000002" / "state.json"
     manifest = json.loads(path.read_text())
@@ -396,7 +401,7 @@ def test_a_damaged_checkpoint_is_not_averaged(run: RunFolder):
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"step-00000001 is damaged \(model.safetensors\); delete it, and"):
-        Checkpoints(run.checkpoints, keep=2).average([1, 2])
+        mean_weights(Checkpoints(run.checkpoints, keep=2), [1, 2])
 
 
 # Links, pipes and devices
