@@ -111,7 +111,8 @@ def measure_input(config_path: Path, run: Path, alpha: float) -> dict[str, float
     from translator.runtime import start_tensorflow
 
     start_tensorflow(1)
-    from translator.data.batches import Position, TrainingBatches
+    from translator.data.batches import TrainingBatches
+    from translator.data.plan import Position
     from translator.data.prepare import prepare
     from translator.data.sampling import Sampling
 
@@ -132,7 +133,7 @@ def measure_input(config_path: Path, run: Path, alpha: float) -> dict[str, float
             pass
     tokens, began = 0, time.perf_counter()
     while (seconds := time.perf_counter() - began) < INPUT_SECONDS:
-        _, _, target = next(iterator)
+        _, target = next(iterator)
         tokens += int((target.numpy()[..., 1:] != 0).sum())
     return {"first_batch_seconds": first_batch, "plan_seconds": plan, "tokens_per_second": tokens / seconds}
 

@@ -27,13 +27,17 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from translator.config.load import load_config
 from translator.config.schema import ModelConfig
 from translator.run_folder import RunFolder
 from translator.runtime import start_tensorflow
+
+if TYPE_CHECKING:
+    from translator.training.step import StepSums
 
 SIZES = {
     "small": {"d_model": 256, "d_ff": 1024, "num_heads": 4, "encoder_layers": 3, "decoder_layers": 3},
@@ -139,7 +143,7 @@ def _compare_xla(given: dict[str, Any], batches: int) -> None:
     differences = [abs(a - b) / abs(b) for a, b in zip(compiled["losses"], plain["losses"], strict=True)]
     print(
         f"XLA: {compiled['steps']} batches in {compiled['shapes']} shapes, {len(modules)} compilations; the epoch has "
-        f"{compiled['epoch_shapes']} shapes, and {compiled['fill']:.3f} of its target places are tokens "
+        f"{compiled['epoch_shapes']} shapes, and {compiled['fill']:.3f} of its target positions are tokens "
         f"({compiled['usual_fill']:.3f} without XLA's few shapes)"
     )
     print(f"losses of the same steps without XLA differ by {max(differences):.1e} of their size at most")
@@ -162,35 +166,39 @@ class _Trainer:
         import keras
         import tensorflow as tf
 
-        from translator.data.batches import TrainingBatches
         from translator.data.prepare import prepare
         from translator.model.build import build_model
-        from translator.training.optimizer import make_optimizer
+        from translator.training.optimizer import Adam
+        from translator.training.schedule import learning_rate
+        from translator.training.setup import make_batches
         from translator.training.step import make_update
 
         train = self.config.train
         self.tokenizers, self.store = prepare(self.config, RunFolder(Path(run)))
         keras.utils.set_random_seed(train.seed)
         self.model = build_model(self.config, *self.tokenizers, train.precision)
-        optimizer = make_optimizer(train, 10_000)
-        optimizer.build(self.model.trainable_variables)
+        optimizer = Adam(self.model.named_weights(), train.optimizer_betas, train.optimizer_epsilon)
+        rate = partial(learning_rate, train, total_steps=10_000)
         self.parameters = sum(int(tf.size(v)) for v in self.model.trainable_variables)
         ids = tf.TensorSpec([train.micro_batches, None, None], tf.int32)
-        self.update = make_update(self.model, optimizer, train, tf.distribute.get_strategy(), [ids, ids])
-        assert isinstance(train.batch_tokens, int)
-        self.batches = TrainingBatches(
-            self.store,
-            tuple(corpus.weight for corpus in self.config.data.train),
-            train.batch_tokens,
-            train.seed,
-            micro_batches=train.micro_batches,
-            few_shapes=train.xla,
-        )
+        self._update = make_update(self.model, optimizer, rate, train, tf.distribute.get_strategy(), [ids, ids])
+        self._steps = 0
+        self.batches = make_batches(self.config, self.store, self.tokenizers, replicas=1)
+
+    def step(self, source: Any, target: Any) -> "StepSums":
+        """Takes a step and waits for it."""
+        import tensorflow as tf
+
+        from translator.training.step import StepSums
+
+        values = self._update(tf.constant(self._steps, tf.int64), source, target).numpy()
+        self._steps += 1
+        return StepSums.of(values)
 
     def first_batches(self, count: int) -> list[tuple[Any, Any]]:
-        from translator.data.batches import Position
+        from translator.data.plan import Position
 
-        return [(source, target) for _, source, target in self.batches.dataset(Position()).take(count)]
+        return list(self.batches.dataset(Position()).take(count))
 
 
 def measure_speed(
@@ -203,23 +211,23 @@ def measure_speed(
 
     some = trainer.first_batches(batches)
     before = _memory()
-    trainer.update(*some[0]).tokens.numpy()
+    trainer.step(*some[0])
     first_step = time.perf_counter() - began
     for batch in some[1:]:
-        trainer.update(*batch).tokens.numpy()
+        trainer.step(*batch)
     first_round = time.perf_counter() - began
     peak_memory = _memory()
     peak = matrix_product_peak(tf)
     tokens, began, cpu = 0.0, time.perf_counter(), time.process_time()
     for _ in range(rounds):
         for batch in some:
-            tokens += float(trainer.update(*batch).tokens)
+            tokens += trainer.step(*batch).tokens
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     peak = max(peak, matrix_product_peak(tf))
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
         for batch in some:
-            trainer.update(*batch).tokens.numpy()
+            trainer.step(*batch)
         tf.profiler.experimental.stop()
         classes = operation_classes(Path(folder))
     vocabulary = trainer.tokenizers[1].vocabulary_size
@@ -249,7 +257,7 @@ def measure_losses(config: str, overrides: list[str], run: str, xla: bool, batch
     trainer = _Trainer(config, [*overrides, f"train.xla={json.dumps(xla)}"], run, None)
     trainer.batches = replace(trainer.batches, few_shapes=True)
     some = trainer.first_batches(batches)
-    losses = [float((sums := trainer.update(*batch)).loss_sum / sums.tokens) for batch in some]
+    losses = [(sums := trainer.step(*batch)).loss_sum / sums.tokens for batch in some]
     return {
         "losses": losses,
         "steps": len(some),
@@ -260,24 +268,24 @@ def measure_losses(config: str, overrides: list[str], run: str, xla: bool, batch
 
 
 def _fill(batches: Any) -> tuple[int, float]:
-    """The shapes of an epoch's batches, and the share of its target places that are tokens."""
-    from translator.data.batches import Position
+    """The shapes of an epoch's batches, and the share of its target positions that are tokens."""
+    from translator.data.plan import Position
 
-    shapes, tokens, places = set(), 0, 0
-    for position, (share,), *_ in batches.start(Position()):
-        shapes.add((share.source.shape, share.target.shape))
-        tokens += int((share.target[..., 1:] != 0).sum())
-        places += share.target[..., 1:].size
+    shapes, tokens, positions = set(), 0, 0
+    for position, (whole,), *_ in batches.start(Position()):
+        shapes.add((whole.source.shape, whole.target.shape))
+        tokens += int((whole.target[..., 1:] != 0).sum())
+        positions += whole.target[..., 1:].size
         if position.epoch:
             break
-    return len(shapes), tokens / places
+    return len(shapes), tokens / positions
 
 
 def measure_validation(config: str, overrides: list[str], run: str, steps: int) -> dict[str, Any]:
     """Trains and gives the validation loss, in float32 arithmetic whatever that of training was."""
     trainer = _Trainer(config, overrides, run, None)
     for batch in trainer.first_batches(steps):
-        trainer.update(*batch).tokens.numpy()
+        trainer.step(*batch)
     from translator.data.corpora.formats import read_all
     from translator.decoding.options import SearchOptions
     from translator.decoding.translator import Translator

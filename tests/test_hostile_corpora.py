@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from tests.hostile import BYTES, DAMAGE, LONG_TEXT, SENTENCES, TEXT, VOCABULARY, Damage, budget, clear_errors, contents
 from translator.config.schema import Config, DataConfig
-from translator.data.batches import Position, TrainingBatches
+from translator.data.batches import TrainingBatches
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpus
 from translator.data.corpora.lines import MOST_LINE_BYTES, read_lines
+from translator.data.plan import Position
 from translator.data.prepare import prepare
 from translator.data.sampling import Sampling
 from translator.errors import TranslatorError
@@ -196,8 +197,8 @@ def test_any_corpus_becomes_a_vocabulary_and_batches_or_one_line(
         assert store.counts.read == len(pairs)
         assert store.counts.kept >= len(SENTENCES)
         batches = TrainingBatches(store, (1.0,), 400, seed=1, sampling=Sampling(tokenizers, 0.5))
-        for position, shares, *_ in batches.start(Position()):
-            for batch in shares:
+        for position, slices, *_ in batches.start(Position()):
+            for batch in slices:
                 assert max(batch.source.max(), batch.target.max()) < tokenizers[0].vocabulary_size
             if position.epoch:
                 break

@@ -39,10 +39,13 @@ from translator.model.weights import WeightsError, get_weights, read_weights, se
 from translator.run_folder import RunError, RunFolder
 from translator.training import checkpoints as checkpoints_module
 from translator.training import loop as loop_module
-from translator.training.checkpoints import CheckpointError, Checkpoints, TrainingState, Validation
+from translator.training.averaging import mean_weights
+from translator.training.checkpoints import CheckpointError, Checkpoints
+from translator.training.display import TrainingProgress
+from translator.training.log import MetricsFile
 from translator.training.loop import Training
-from translator.training.metrics import MetricsFile
-from translator.training.progress import TrainingProgress
+from translator.training.optimizer import Variables
+from translator.training.state import TrainingState, Validation
 from translator.training.workers import Workers
 
 CONFIG: dict[str, Any] = {
@@ -75,11 +78,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run.path
 
 
-def variables_of(seed: int) -> tuple[dict[str, keras.Variable], dict[str, keras.Variable]]:
+def variables_of(seed: int) -> tuple[Variables, Variables]:
     """Variables as of a model and of its optimizer."""
     rng = np.random.default_rng(seed)
-    numbers = keras.Variable(rng.random((2, 3)).astype(np.float32), name="weight")
-    return {"weight": numbers}, {"iteration": keras.Variable(np.int64(seed), dtype="int64")}
+    weight, moment = (keras.Variable(rng.random((2, 3)).astype(np.float32)) for _ in range(2))
+    return {"weight": weight}, {"m.weight": moment}
 
 
 @pytest.fixture
@@ -195,7 +198,7 @@ def test_weights_of_other_precision_are_taken(dtype: type):
 
 
 def test_weights_that_are_complex_are_named_and_change_nothing():
-    variables = variables_of(1)[0] | {"bias": keras.Variable(np.zeros(2, np.float32))}
+    variables = {**variables_of(1)[0], "bias": keras.Variable(np.zeros(2, np.float32))}
     weights = {"weight": np.ones((2, 3), np.float32), "bias": np.ones(2, np.complex64)}
     with pytest.raises(WeightsError, match=r"^w: bias holds complex64; the model's are float32$"):
         set_weights(variables, weights, Path("w"))
@@ -291,7 +294,7 @@ def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(damage: Damage, na
 
 @budget(150)
 @given(data=st.data(), honest=st.booleans())
-def test_any_state_is_sound_or_set_aside(data: st.DataObject, honest: bool, whole: Path, tmp_path: Path):
+def test_any_state_is_intact_or_set_aside(data: st.DataObject, honest: bool, whole: Path, tmp_path: Path):
     run = RunFolder(anew(tmp_path / "run", whole))
     path = run.checkpoints / "step-00000002" / "state.json"
     manifest = json.loads(path.read_text())
@@ -399,7 +402,7 @@ def test_a_damaged_checkpoint_is_not_averaged(run: RunFolder):
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"step-00000001 is damaged \(model.safetensors\); delete it, and"):
-        Checkpoints(run.checkpoints, keep=2).average([1, 2])
+        mean_weights(Checkpoints(run.checkpoints, keep=2), [1, 2])
 
 
 # Links, pipes and devices

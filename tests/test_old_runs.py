@@ -22,7 +22,8 @@ from translator.data.tokenizer import Tokenizer
 from translator.model.build import build_model
 from translator.model.weights import read_weights, write_weights
 from translator.run_folder import RunError, RunFolder
-from translator.training.checkpoints import CheckpointError, Checkpoints, TrainingState
+from translator.training.checkpoints import CheckpointError, Checkpoints
+from translator.training.state import TrainingState
 
 FIXTURE = Path(__file__).parent / "fixtures" / "run_folder_0_1.tar.xz"
 RUNS = ("default", "other")

@@ -259,9 +259,9 @@ def test_more_checkpoints_can_be_averaged_when_a_run_goes_on(runs: Runs):
 
 def test_a_limit_of_epochs_lets_the_last_epoch_end():
     # The plans of epochs differ in length: the first may have nine batches, and this one ten.
-    from translator.data.batches import Position
-    from translator.training.checkpoints import TrainingState
-    from translator.training.limits import Limits
+    from translator.data.plan import Position
+    from translator.training.state import TrainingState
+    from translator.training.stopping import Limits
 
     limits = Limits(max_steps=float("inf"), max_epochs=2, max_seconds=float("inf"))
     assert limits.fraction(TrainingState(position=Position(epoch=1, batch=9)), steps_per_epoch=9) < 1
@@ -275,11 +275,13 @@ def test_a_run_that_diverges_goes_back_shows_the_pairs_and_ends_in_one_line(fold
     ran = finish(train(folder, "diverging", "train.learning_rate=1e30", "train.warmup_steps=0", "model.dropout=0"))
     assert ran.code == 2
     assert "Traceback" not in ran.err
-    assert re.search(r"step \d+: the loss or its gradient is no number; skipped this update by \d+ pairs", ran.err)
+    assert re.search(
+        r"step \d+: the loss or its gradient is NaN or infinite; skipped this update by \d+ pairs", ran.err
+    )
     place, english = re.search(r"train\.en:(\d+): (.*?)  \|  ", ran.err).groups()  # type: ignore[union-attr]
     assert (folder / "train.en").read_text(encoding="utf-8").splitlines()[int(place) - 1] == english
     assert ran.err.count("going back to step 0 and on with half the learning rate") == 4
-    assert "at the learning rate 6.25e+28 still. A lower train.learning_rate" in ran.err
+    assert "still at the learning rate 6.25e+28. A lower train.learning_rate" in ran.err
     assert ran.out == b""
     manifest = json.loads((folder / "diverging" / "checkpoints" / "step-00000000" / "state.json").read_text())
     assert manifest["state"]["rate_halvings"] == 4, "a run that is killed now must not go on at the full rate"

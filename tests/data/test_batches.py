@@ -14,17 +14,9 @@ from hypothesis import strategies as st
 
 from tests.tokenizers import tokenizer_of
 from translator.config.schema import TokenizerConfig
-from translator.data import batches as batches_module
-from translator.data.batches import (
-    Batch,
-    Position,
-    TrainingBatches,
-    length_sorted,
-    pad,
-    paired_rungs,
-    plan_epoch,
-    rung,
-)
+from translator.data import plan as plan_module
+from translator.data.batches import Batch, Step, TrainingBatches, length_sorted, pad
+from translator.data.plan import Position, bucket_length, paired_bucket_lengths, plan_epoch
 from translator.data.sampling import Sampling
 from translator.data.store import Counts, Sequences, TokenStore
 from translator.data.tokenizer import Tokenizer
@@ -56,15 +48,15 @@ def times(plan: list[np.ndarray]) -> Counter[int]:
 
 
 def cost(store: TokenStore, rows: np.ndarray) -> int:
-    """Places of a batch on its longer side, EOS and padding included, as it is dealt."""
+    """Positions of a batch on its longer side, EOS and padding included, as it is dealt."""
     batches = TrainingBatches(store, (1.0,), 1, 1)
-    (share,), *_ = batches._batch(rows, 0, range(1))
-    assert share.source.shape[:2] == (1, len(rows))
-    return max(share.source[0].size, share.target[0, :, 1:].size)
+    (piece,), *_ = batches._batch(rows, 0, range(1))
+    assert piece.source.shape[:2] == (1, len(rows))
+    return max(piece.source[0].size, piece.target[0, :, 1:].size)
 
 
 def padding(store: TokenStore, plan: Sequence[np.ndarray]) -> int:
-    """Places of a plan's batches, on both sides, that hold no token."""
+    """Positions of a plan's batches, on both sides, that hold no token."""
     sides = store.source.lengths, store.target.lengths
     return sum(int((lengths[rows].max() - lengths[rows]).sum()) for rows in plan for lengths in sides)
 
@@ -136,10 +128,10 @@ def test_batches_of_an_epoch_come_in_no_order_of_length():
 
 
 def test_most_of_a_batch_is_tokens():
-    # 400 pairs of each length from 1 to 40 are 400 · (2 + … + 41) = 344,000 tokens with EOS. In batches of one rung
-    # each row would take its rung's length: 400 · (2 + … + 16 + 2 · (18 + 20 + … + 32) + 4 · (36 + 40) + 44) = 353,200
-    # places. That is 26 rungs; 25 batches at most reach from one into the next, and take the budget of 820 at most.
-    # 344,000 of 353,200 + 25 · 820 places are 92 %.
+    # 400 pairs of each length from 1 to 40 are 400 · (2 + … + 41) = 344,000 tokens with EOS. In batches of one bucket
+    # each row would take the bucket's length: 400 · (2 + … + 16 + 2 · (18 + 20 + … + 32) + 4 · (36 + 40) + 44) =
+    # 353,200 positions. That is 26 buckets; 25 batches at most reach from one into the next, and take the budget of 820
+    # at most. 344,000 of 353,200 + 25 · 820 positions are 92 %.
     lengths = [length for length in range(1, 41) for _ in range(400)]
     random.Random(1).shuffle(lengths)
     store = store_of([([5] * length, [6] * length) for length in lengths])
@@ -155,22 +147,22 @@ def test_both_sides_together_are_padded_less_than_in_batches_of_one_target_lengt
     assert padding(store, plan) < 0.8 * padding(store, sorted_by_target)
 
 
-def test_rungs_are_all_lengths_up_to_16_and_then_eight_to_each_doubling():
-    rungs = [*range(1, 17), *range(18, 33, 2), *range(36, 65, 4), 72, 80]
-    expected = [next(rung for rung in rungs if rung >= length) for length in range(1, 81)]
-    assert rung(np.arange(1, 81)).tolist() == expected
+def test_bucket_lengths_are_all_up_to_16_and_then_eight_to_each_doubling():
+    buckets = [*range(1, 17), *range(18, 33, 2), *range(36, 65, 4), 72, 80]
+    expected = [next(bucket for bucket in buckets if bucket >= length) for length in range(1, 81)]
+    assert bucket_length(np.arange(1, 81)).tolist() == expected
 
 
-def test_few_rungs_are_two_to_each_doubling_for_the_longer_side():
+def test_few_bucket_lengths_are_two_to_each_doubling_for_the_longer_side():
     source, target = np.array([1, 9, 3, 20, 33, 40]), np.array([2, 4, 13, 16, 1, 70])
-    for side in paired_rungs(source, target, few_shapes=True):
+    for side in paired_bucket_lengths(source, target, few_shapes=True):
         assert side.tolist() == [8, 12, 16, 24, 48, 96]
 
 
 def test_a_corpus_of_several_parts_is_planned_part_by_part(monkeypatch: pytest.MonkeyPatch):
     store = random_store(500, 40)
     whole = plan_epoch(store, (1.0,), 200, 1, 0)
-    monkeypatch.setattr(batches_module, "SORTED_TOGETHER", 90)
+    monkeypatch.setattr(plan_module, "SORTED_TOGETHER", 90)
     parts = plan_epoch(store, (1.0,), 200, 1, 0)
     assert times(parts) == Counter(range(500))
     # Each of the six parts has a last batch that may be small.
@@ -188,7 +180,7 @@ def batches_of(**settings: Any) -> TrainingBatches:
 
 def first(batches: TrainingBatches, count: int, position: Position | None = None) -> list[tuple[Position, list[Batch]]]:
     steps = itertools.islice(batches.start(position or Position()), count)
-    return [(step.after, step.shares) for step in steps]
+    return [(step.after, step.slices) for step in steps]
 
 
 def rows_of(source: np.ndarray, target: np.ndarray) -> list[tuple[list[int], list[int]]]:
@@ -201,27 +193,27 @@ def rows_of(source: np.ndarray, target: np.ndarray) -> list[tuple[list[int], lis
     return [(source_ids[:-1], target_ids[1:-1]) for source_ids, target_ids in pairs]
 
 
-@pytest.mark.parametrize("shares", [1, 2, 3])
+@pytest.mark.parametrize("replicas", [1, 2, 3])
 @pytest.mark.parametrize("micro_batches", [1, 2, 4])
-def test_the_shares_and_micro_batches_of_a_batch_are_its_rows_and_have_one_shape(shares: int, micro_batches: int):
-    batches = batches_of(shares=shares, micro_batches=micro_batches)
+def test_the_slices_and_micro_batches_of_a_batch_are_its_rows_and_have_one_shape(replicas: int, micro_batches: int):
+    batches = batches_of(replicas=replicas, micro_batches=micro_batches)
     plan = batches.plan(0)
     for rows, (_, dealt) in zip(plan, first(batches, len(plan)), strict=True):
-        assert len(dealt) == shares
-        assert {share.source.shape[0] for share in dealt} == {micro_batches}
-        assert len({(share.source.shape, share.target.shape) for share in dealt}) == 1
-        assert {ids.dtype for share in dealt for ids in share} == {np.dtype(np.int32)}
-        found = [pair for share in dealt for pair in rows_of(share.source, share.target)]
+        assert len(dealt) == replicas
+        assert {piece.source.shape[0] for piece in dealt} == {micro_batches}
+        assert len({(piece.source.shape, piece.target.shape) for piece in dealt}) == 1
+        assert {ids.dtype for piece in dealt for ids in piece} == {np.dtype(np.int32)}
+        found = [pair for piece in dealt for pair in rows_of(piece.source, piece.target)]
         store = batches.store
         assert sorted(found) == sorted((store.source[r].tolist(), store.target[r].tolist()) for r in rows)
         # As few rows as will do: no part lacks more than one.
-        assert dealt[0].source.shape[1] == -(-len(rows) // (shares * micro_batches))
+        assert dealt[0].source.shape[1] == -(-len(rows) // (replicas * micro_batches))
 
 
 def test_no_part_of_a_batch_has_more_than_one_row_more_than_another():
-    batches = batches_of(shares=2, micro_batches=2)
+    batches = batches_of(replicas=2, micro_batches=2)
     for _, dealt in first(batches, len(batches.plan(0))):
-        rows = [(part != PAD_ID).any(-1).sum() for share in dealt for part in share.source]
+        rows = [(part != PAD_ID).any(-1).sum() for piece in dealt for part in piece.source]
         assert max(rows) - min(rows) <= 1
 
 
@@ -234,51 +226,64 @@ def test_positions_count_batches_and_epochs():
 
 
 def test_resuming_from_any_position_yields_exactly_the_rest():
-    batches = batches_of(shares=2)
+    batches = batches_of(replicas=2)
     length = len(batches.plan(0)) + len(batches.plan(1)) + 2
     whole = first(batches, length)
     for done, (position, _) in enumerate(whole[:-1], 1):
         rest = first(batches, length - done, position)
-        for (found, found_shares), (expected, expected_shares) in zip(rest, whole[done:], strict=True):
+        for (found, found_slices), (expected, expected_slices) in zip(rest, whole[done:], strict=True):
             assert found == expected
-            assert identical(found_shares, expected_shares)
+            assert identical(found_slices, expected_slices)
 
 
 @pytest.mark.parametrize("position", [Position(), Position(1, 3)])
-@pytest.mark.parametrize("shares", [1, 2])
-def test_the_dataset_is_the_same_batches_share_by_share(position: Position, shares: int):
-    batches = batches_of(shares=shares, micro_batches=2)
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_the_dataset_is_the_same_batches_slice_by_slice(position: Position, replicas: int):
+    batches = batches_of(replicas=replicas, micro_batches=2)
     expected = [
-        (after, share) for after, dealt in first(batches, len(batches.plan(1)) + 2, position) for share in dealt
+        (after, piece) for after, dealt in first(batches, len(batches.plan(1)) + 2, position) for piece in dealt
     ]
     elements = batches.dataset(position).take(len(expected)).as_numpy_iterator()
-    for ((epoch, batch, *_), source, target), (after, share) in zip(elements, expected, strict=True):
-        assert Position(int(epoch), int(batch)) == after
-        assert identical([Batch(source, target)], [share])
+    for (source, target), (_, part) in zip(elements, expected, strict=True):
+        assert identical([Batch(source, target)], [part])
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_each_step_is_announced_once_in_order_before_its_slices_arrive(replicas: int):
+    batches = batches_of(replicas=replicas)
+    announced: list[Step] = []
+    dataset = batches.dataset(Position(1, 3), announce=announced.append).take(10 * replicas)
+    for arrived, (source, _) in enumerate(dataset.as_numpy_iterator()):
+        assert np.array_equal(source, announced[arrived // replicas].slices[arrived % replicas].source)
+    assert [step.after for step in announced[:10]] == [after for after, _ in first(batches, 10, Position(1, 3))]
 
 
 @pytest.mark.parametrize("few_shapes", [False, True])
-def test_workers_read_no_more_than_their_own_shares_which_are_those_of_the_whole(few_shapes: bool):
-    batches = batches_of(shares=4, micro_batches=2, few_shapes=few_shapes)
+def test_workers_read_no_more_than_their_own_slices_which_are_those_of_the_whole(few_shapes: bool):
+    batches = batches_of(replicas=4, micro_batches=2, few_shapes=few_shapes)
     whole = first(batches, len(batches.plan(0)) + 2)
-    for shares in (range(2), range(2, 4), range(3, 4)):
-        for (after, part, *_), (expected, dealt) in zip(batches.start(Position(), shares), whole, strict=False):
+    for replicas in (range(2), range(2, 4), range(3, 4)):
+        for (after, part, *_), (expected, dealt) in zip(batches.start(Position(), replicas), whole, strict=False):
             assert after == expected
-            assert identical(part, [dealt[share] for share in shares])
+            assert identical(part, [dealt[replica] for replica in replicas])
 
 
 def test_workers_sample_as_one_process_does(sampled: TrainingBatches):
-    batches = dataclasses.replace(sampled, shares=3)
+    batches = dataclasses.replace(sampled, replicas=3)
     whole = first(batches, len(batches.plan(0)))
     for (_, part, *_), (_, dealt) in zip(batches.start(Position(), range(1, 2)), whole, strict=False):
         assert identical(part, dealt[1:2])
 
 
 @pytest.mark.parametrize("few_shapes", [False, True])
-@pytest.mark.parametrize(("shares", "micro_batches"), [(1, 1), (2, 2), (3, 1)])
-def test_no_share_is_larger_than_the_largest(shares: int, micro_batches: int, few_shapes: bool):
+@pytest.mark.parametrize(("replicas", "micro_batches"), [(1, 1), (2, 2), (3, 1)])
+def test_no_slice_is_larger_than_the_largest(replicas: int, micro_batches: int, few_shapes: bool):
     batches = batches_of(
-        store=random_store(300, 30), batch_tokens=200, shares=shares, micro_batches=micro_batches, few_shapes=few_shapes
+        store=random_store(300, 30),
+        batch_tokens=200,
+        replicas=replicas,
+        micro_batches=micro_batches,
+        few_shapes=few_shapes,
     )
     largest = batches.largest()
     assert not largest.source.any()
@@ -292,15 +297,15 @@ def test_no_share_is_larger_than_the_largest(shares: int, micro_batches: int, fe
             assert found.shape[1] * found.shape[2] ** 2 <= most.shape[1] * most.shape[2] ** 2
 
 
-def test_few_shapes_are_one_for_each_rung_and_lose_no_row():
+def test_few_shapes_are_one_for_each_bucket_length_and_lose_no_row():
     batches = batches_of(store=random_store(700, 60), batch_tokens=400, few_shapes=True)
     dealt = first(batches, len(batches.plan(0)) + len(batches.plan(1)))
-    shapes = {(share.source.shape, share.target.shape) for _, (share,) in dealt}
+    shapes = {(piece.source.shape, piece.target.shape) for _, (piece,) in dealt}
     assert {target[2] - 1 for _, target in shapes} <= {8, 12, 16, 24, 32, 48, 64}
     assert len(shapes) <= 7
     assert all(source[1] == target[1] == 400 // source[2] and source[2] == target[2] - 1 for source, target in shapes)
     epoch = dealt[: len(batches.plan(0))]
-    found = [pair for _, (share,) in epoch for pair in rows_of(share.source, share.target)]
+    found = [pair for _, (piece,) in epoch for pair in rows_of(piece.source, piece.target)]
     store = batches.store
     assert sorted(found) == sorted((store.source[r].tolist(), store.target[r].tolist()) for r in range(len(store)))
 
@@ -336,8 +341,8 @@ def test_sampled_batches_are_reproducible_from_any_position(sampled: TrainingBat
 
 def test_sampled_batches_spell_the_very_rows_of_the_plan(sampled: TrainingBatches, tokenizer: Tokenizer):
     plan = sampled.plan(0)
-    for rows, (_, (share,)) in zip(plan, first(sampled, len(plan)), strict=True):
-        sources, targets = zip(*rows_of(share.source, share.target), strict=True)
+    for rows, (_, (piece,)) in zip(plan, first(sampled, len(plan)), strict=True):
+        sources, targets = zip(*rows_of(piece.source, piece.target), strict=True)
         assert tokenizer.decode(sources) == [SENTENCES[row] for row in rows]
         assert tokenizer.decode(targets) == [SENTENCES[-1 - row] for row in rows]
 
@@ -349,7 +354,7 @@ def test_sampled_segmentations_differ_from_epoch_to_epoch(tokenizer: Tokenizer):
     store = store_of([*[(ids, ids)] * 60, (2 * ids, 2 * ids)])
     batches = batches_of(store=store, sampling=Sampling((tokenizer, tokenizer), 0.1))
     first_batches = [first(batches, 1, Position(epoch))[0][1] for epoch in (0, 1, 0)]
-    sources = [rows_of(*share) for (share,) in first_batches]
+    sources = [rows_of(*piece) for (piece,) in first_batches]
     assert sources[0] != sources[1]
     assert sources[0] == sources[2]
 
@@ -367,9 +372,9 @@ def test_sampled_batches_stay_within_their_budget_and_the_longest_sentence(
     )
     plain = dataclasses.replace(batches, sampling=None)
     assert identical([plain.largest()], [batches.largest()])  # the step that is tried before the first
-    for _, (share,) in first(batches, len(batches.plan(0))):
-        assert max(share.source.size, share.target[..., 1:].size) <= 200
-        for source, target in rows_of(*share):
+    for _, (piece,) in first(batches, len(batches.plan(0))):
+        assert max(piece.source.size, piece.target[..., 1:].size) <= 200
+        for source, target in rows_of(*piece):
             assert max(len(source), len(target)) <= longest
 
 
@@ -378,16 +383,16 @@ def test_sentences_that_no_draw_lets_into_their_batch_are_counted(tokenizer: Tok
     (ids,) = tokenizer.encode([max(SENTENCES, key=len)])
     alpha = 0.01 if tokenizer.is_unigram else 0.3
     batches = batches_of(store=store_of([(ids, ids)] * 50), sampling=Sampling((tokenizer, tokenizer), alpha))
-    told = [told.numpy()[2:] for told, _, _ in batches.dataset(Position()).take(len(batches.plan(0)))]
-    plain, drawn = sum(told)
+    steps = list(itertools.islice(batches.start(Position()), len(batches.plan(0))))
+    plain, drawn = sum(step.plain for step in steps), sum(step.drawn for step in steps)
     assert 0 < plain <= drawn == 100
-    for _, (share,) in first(batches, len(batches.plan(0))):
-        assert all(len(side) <= len(ids) for pair in rows_of(*share) for side in pair)
+    for _, (piece,) in first(batches, len(batches.plan(0))):
+        assert all(len(side) <= len(ids) for pair in rows_of(*piece) for side in pair)
 
 
 def test_without_sampling_batches_are_the_stores_own_ids(sampled: TrainingBatches):
     plain = batches_of(store=sampled.store)
-    found = {tuple(source) for _, (share,) in first(plain, len(plain.plan(0))) for source, _ in rows_of(*share)}
+    found = {tuple(source) for _, (piece,) in first(plain, len(plain.plan(0))) for source, _ in rows_of(*piece)}
     assert found == {tuple(plain.store.source[row].tolist()) for row in range(len(plain.store))}
 
 

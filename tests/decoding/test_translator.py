@@ -21,7 +21,8 @@ from translator.decoding.translator import Translator
 from translator.model.build import build_model
 from translator.model.weights import WeightsError, get_weights, read_weights, set_weights, write_weights
 from translator.run_folder import RunError, RunFolder
-from translator.training.checkpoints import Checkpoints, TrainingState, Validation
+from translator.training.checkpoints import Checkpoints
+from translator.training.state import TrainingState, Validation
 
 GENERATOR = random.Random(3)
 WORDS = ["".join(GENERATOR.choices("abdeginorst", k=GENERATOR.randint(2, 6))) for _ in range(60)]

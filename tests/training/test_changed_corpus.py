@@ -9,12 +9,13 @@ from rich.console import Console
 
 from tests.toy_language import CONFIG, write_language
 from translator.config.schema import Config
-from translator.data.batches import Position
+from translator.data.plan import Position
 from translator.data.prepare import prepare
 from translator.run_folder import RunFolder
-from translator.training.checkpoints import TrainingState
-from translator.training.loop import Training, TrainingError
-from translator.training.progress import TrainingProgress
+from translator.training.display import TrainingProgress
+from translator.training.errors import TrainingError
+from translator.training.loop import Training
+from translator.training.state import TrainingState
 from translator.training.workers import Workers
 
 
@@ -42,7 +43,7 @@ def halfway(run: RunFolder, config: Config) -> Training:
     """Trains, as far as the next start can tell, to a batch of epoch 2."""
     training, _ = training_of(run, config)
     training.state.step, training.state.position = 40, Position(2, 9)
-    training.checkpoints.save(training.state, training.model.named_weights(), training._moments())
+    training.checkpoints.save(training.state, training.weights, training.optimizer.variables)
     return training
 
 
@@ -66,7 +67,7 @@ def test_the_epoch_begins_anew_until_a_checkpoint_knows_the_new_corpus(run: RunF
     with pytest.raises(TrainingError, match=r"step 40 was trained on another corpus, .*data.on_change=continue"):
         training_of(run, config_of(run))
     went_on.state.step, went_on.state.position = 41, Position(2, 1)
-    went_on.checkpoints.save(went_on.state, went_on.model.named_weights(), went_on._moments())
+    went_on.checkpoints.save(went_on.state, went_on.weights, went_on.optimizer.variables)
     again, said = training_of(run, config_of(run))
     assert (again.state.position, said) == (Position(2, 1), "")
 
@@ -75,11 +76,11 @@ def test_a_corpus_of_another_size_does_not_move_the_end_of_a_cosine(run: RunFold
     cosine: dict[str, Any] = {"schedule": "cosine", "max_steps": None, "max_epochs": 8}
     first = halfway(run, config_of(run, **cosine))
     last_step = 8 * first.steps_per_epoch
-    assert first.optimizer.schedule.total_steps == last_step
+    assert first.state.last_step == last_step
     shorten(run, 400)
     then, _ = training_of(run, config_of(run, "continue", **cosine))
     assert then.steps_per_epoch < first.steps_per_epoch
-    assert then.optimizer.schedule.total_steps == last_step
+    assert then.state.last_step == last_step
     then.state.position, then.state.step = Position(8, 0), last_step - 1
     assert not then.endings
     then.state.step = last_step
@@ -88,6 +89,6 @@ def test_a_corpus_of_another_size_does_not_move_the_end_of_a_cosine(run: RunFold
 
 def test_a_checkpoint_that_names_no_corpus_goes_on(run: RunFolder):
     training = halfway(run, config_of(run))
-    training.checkpoints.save(TrainingState(50, Position(2, 3)), training.model.named_weights(), training._moments())
+    training.checkpoints.save(TrainingState(50, Position(2, 3)), training.weights, training.optimizer.variables)
     then, said = training_of(run, config_of(run))
     assert (then.state.position, said) == (Position(2, 3), "")

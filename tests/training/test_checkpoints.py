@@ -1,54 +1,25 @@
 import dataclasses
 import errno
+import json
 import logging
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
-from translator.data.batches import Position
-from translator.files import NoRoomError
-from translator.model.weights import WeightsError
+from tests.trained import SHAPES, Trained, save
+from translator.data.plan import Position
+from translator.files import NoRoomError, sha256
+from translator.model.weights import WeightsError, write_weights
 from translator.training import checkpoints as checkpoints_module
-from translator.training.checkpoints import CheckpointError, Checkpoints, TrainingState, Validation
-
-SHAPES: tuple[tuple[int, ...], ...] = ((2, 3), (4,), ())
-
-
-class Trained:
-    """Variables like a model's and an optimizer's, with numbers drawn from a seed."""
-
-    def __init__(self, seed: int, shapes: Sequence[tuple[int, ...]] = SHAPES) -> None:
-        rng = np.random.default_rng(seed)
-        self.model = {
-            f"weight_{i}": keras.Variable(rng.standard_normal(shape).astype(np.float32))
-            for i, shape in enumerate(shapes)
-        }
-        self.optimizer = {"iteration": keras.Variable(np.int64(seed), dtype="int64")}
-        for i, shape in enumerate(shapes):
-            self.optimizer[f"m_{i}"] = keras.Variable(rng.random(shape).astype(np.float32))
-
-    @property
-    def values(self) -> list[np.ndarray]:
-        return [variable.numpy() for variable in [*self.model.values(), *self.optimizer.values()]]
-
-    def equals(self, other: "Trained") -> bool:
-        pairs = zip(self.values, other.values, strict=True)
-        return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in pairs)
+from translator.training.checkpoints import CheckpointError, Checkpoints
+from translator.training.state import TrainingState, Validation
 
 
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> Checkpoints:
     return Checkpoints(tmp_path / "checkpoints", keep=2)
-
-
-def save(checkpoints: Checkpoints, *steps: int) -> None:
-    for step in steps:
-        trained = Trained(step)
-        checkpoints.save(TrainingState(step, Position(1, step)), trained.model, trained.optimizer)
 
 
 def restore(checkpoints: Checkpoints, into: Trained) -> TrainingState | None:
@@ -226,11 +197,11 @@ def test_a_file_cut_off_or_missing_brings_the_checkpoint_before(
     assert name in caplog.text
 
 
-def test_when_none_is_sound_the_error_names_the_folder(checkpoints: Checkpoints):
+def test_when_none_is_intact_the_error_names_the_folder(checkpoints: Checkpoints):
     save(checkpoints, 6, 7)
     for step in (6, 7):
         flip(folder_of(checkpoints, step) / "model.safetensors")
-    with pytest.raises(CheckpointError, match=f"no checkpoint in {checkpoints.folder} is sound"):
+    with pytest.raises(CheckpointError, match=f"no checkpoint in {checkpoints.folder} is intact"):
         restore(checkpoints, Trained(99))
 
 
@@ -293,7 +264,7 @@ def test_a_checkpoint_of_weights_alone_is_not_resumed_from(checkpoints: Checkpoi
 def test_weights_alone_are_not_mistaken_for_the_start_of_a_run(checkpoints: Checkpoints):
     save(checkpoints, 1)
     (folder_of(checkpoints, 1) / "optimizer.safetensors").unlink()
-    with pytest.raises(CheckpointError, match=r"no checkpoint in .* is sound"):
+    with pytest.raises(CheckpointError, match=r"no checkpoint in .* is intact"):
         restore(checkpoints, Trained(99))
 
 
@@ -313,41 +284,21 @@ def test_what_was_just_saved_outlives_damaged_checkpoints_of_later_steps(tmp_pat
     assert state.step == 6
 
 
-# Averaging
+# Earlier versions
 
 
-def test_an_average_by_hand(checkpoints: Checkpoints):
-    for step, values in (
-        (1, [1.0, -2.0, 0.0, 8.0]),
-        (2, [3.0, 2.0, 1.0, 8.0]),
-        (3, [99.0] * 4),
-        (4, [5.0, 3.0, 1.0, 8.0]),
-    ):
-        trained = Trained(step)
-        trained.model["weight_1"].assign(np.array(values, np.float32))
-        checkpoints.save(TrainingState(step), trained.model, trained.optimizer)
-    averaged = checkpoints.average([1, 2, 4])
-    assert set(averaged) == {"weight_0", "weight_1", "weight_2"}
-    np.testing.assert_array_equal(averaged["weight_1"], np.array([3, 1, 2 / 3, 8], np.float32))
-    assert averaged["weight_1"].dtype == np.float32
-    assert {name: array.shape for name, array in averaged.items()} == {
-        "weight_0": (2, 3),
-        "weight_1": (4,),
-        "weight_2": (),
-    }
-
-
-def test_the_average_of_one_is_itself(checkpoints: Checkpoints):
-    save(checkpoints, 5)
-    averaged = checkpoints.average([5])
-    for name, variable in Trained(5).model.items():
-        np.testing.assert_array_equal(averaged[name], variable.numpy())
-
-
-def test_sums_are_not_rounded_on_the_way(checkpoints: Checkpoints):
-    # In float32, 2²⁴ + 1 is 2²⁴: three steps of 1 after it would be lost.
-    for step, value in ((1, 2.0**24), (2, 1.0), (3, 1.0), (4, 2.0)):
-        trained = Trained(step)
-        trained.model["weight_1"].assign(np.full(4, value, np.float32))
-        checkpoints.save(TrainingState(step), trained.model, trained.optimizer)
-    assert checkpoints.average([1, 2, 3, 4])["weight_1"].tolist() == [2.0**22 + 1] * 4
+def test_a_checkpoint_of_version_0_1_is_named_as_one_that_cannot_be_resumed(checkpoints: Checkpoints):
+    # Its optimizer counted its updates by itself.
+    trained = Trained(5)
+    checkpoints.save(TrainingState(5), trained.model, trained.optimizer)
+    path = folder_of(checkpoints, 5)
+    file = path / "optimizer.safetensors"
+    write_weights({"adam/iteration": np.array(5)}, file)
+    manifest = json.loads((path / "state.json").read_text())
+    manifest["sha256"]["optimizer.safetensors"] = sha256(file)
+    (path / "state.json").write_text(json.dumps(manifest))
+    expected = (
+        f"{path} was written by an earlier version of this program, and this one cannot resume its training. Train"
+    )
+    with pytest.raises(CheckpointError, match=f"^{re.escape(expected)}"):
+        restore(checkpoints, Trained(5))

@@ -10,8 +10,9 @@ import pytest
 
 from translator.config.schema import TrainConfig
 from translator.run_folder import RunError, RunFolder
-from translator.training.checkpoints import Checkpoints, TrainingState, Validation
+from translator.training.checkpoints import Checkpoints
 from translator.training.choosing import weights_of
+from translator.training.state import TrainingState, Validation
 
 # Step, loss and BLEU: the best by BLEU is 20, the best by loss 30.
 VALIDATIONS = [Validation(10, 3.0, 2.0, 11.0), Validation(20, 2.0, 1.0, 33.0), Validation(30, 1.0, 0.5, 22.0)]

@@ -5,7 +5,7 @@ import math
 import os
 import re
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,13 +25,13 @@ from translator.data.tokenizer import Tokenizer
 from translator.files import NoRoomError
 from translator.model.weights import write_weights
 from translator.run_folder import RunFolder
-from translator.training import loop, room
-from translator.training.checkpoints import Validation
+from translator.training import averaging, loop, room
+from translator.training.display import TrainingProgress
+from translator.training.errors import Interrupted
+from translator.training.log import MetricsFile, Row
 from translator.training.loop import Training
-from translator.training.metrics import MetricsFile, Row
-from translator.training.progress import TrainingProgress
-from translator.training.room import Interrupted
-from translator.training.step import StepSums
+from translator.training.state import Validation
+from translator.training.step import Update
 from translator.training.workers import Workers
 
 SETTINGS = (
@@ -75,7 +75,7 @@ class Script:
         run.mkdir()
         self.said = ""
         monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: self.now))
-        monkeypatch.setattr(Training, "_compile", lambda training, *_: self._update(training))
+        monkeypatch.setattr(Training, "compile", lambda training, *_: self._update(training))
 
     def training(self, *overrides: str) -> Training:
         stream = io.StringIO()
@@ -100,12 +100,12 @@ class Script:
         loss = self.loss.get(step, 1 / step)
         return Validation(step, loss, loss, self.bleu.get(step, float(step)))
 
-    def _update(self, training: Training) -> Callable[[tf.Tensor, tf.Tensor], StepSums]:
+    def _update(self, training: Training) -> Update:
         self.now += SECONDS_TO_COMPILE
 
-        def update(source: tf.Tensor, target: tf.Tensor) -> StepSums:
+        def update(before: tf.Tensor, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
             empty = not np.any(target)
-            step = training.state.step + 1
+            step = int(before) + 1
             if not empty:
                 self.now += SECONDS_A_STEP
                 for variable in training.model.trainable_variables:
@@ -113,7 +113,7 @@ class Script:
                 if step == self.stop_after:
                     os.kill(os.getpid(), signal.SIGTERM)
             loss = math.nan if step in self.skipped else LOSS
-            return StepSums(*map(tf.constant, (loss, NLL, TOKENS, NORM)))
+            return tf.constant([loss, NLL, TOKENS, NORM])
 
         return update
 
@@ -355,7 +355,7 @@ def test_training_waits_for_room_for_its_model(script: Script, monkeypatch: pyte
             raise error
         write_weights(weights, path)
 
-    monkeypatch.setattr(loop, "write_weights", write)
+    monkeypatch.setattr(averaging, "write_weights", write)
     said = script.train("train.max_steps=5")
     assert f"{script.run.model}: no room on the disk for the model; waiting for some" in said
     assert script.model == 5

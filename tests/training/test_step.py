@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,9 @@ import tensorflow as tf  # noqa: E402
 from translator.config.schema import ModelConfig, TrainConfig  # noqa: E402
 from translator.data.batches import pad  # noqa: E402
 from translator.model.transformer import Transformer  # noqa: E402
-from translator.training.optimizer import Adam, make_optimizer  # noqa: E402
-from translator.training.step import Update, loss_sums, make_update  # noqa: E402
+from translator.training.optimizer import Adam  # noqa: E402
+from translator.training.schedule import learning_rate  # noqa: E402
+from translator.training.step import StepSums, Update, loss_sums, make_update  # noqa: E402
 from translator.vocabulary import PAD_ID  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +40,9 @@ RATE = 2.0
 Pair = tuple[list[int], list[int]]
 Dealt = list[list[list[Pair]]]  # for each replica, for each micro-batch, its rows
 PADDING: Pair = ([], [])
+FIRST, SECOND = (tf.constant(number, tf.int64) for number in (0, 1))
+# Adam as it is used. This ε keeps rounding errors of a gradient that is 0 but for them from becoming whole steps.
+ADAM: dict[str, Any] = {"optimizer_betas": (0.9, 0.98), "optimizer_epsilon": 1e-2, "learning_rate": 0.1}
 
 # Very unlike in length, the long ones first: 57 target tokens with EOS in the first half, 10 in the other.
 RNG = np.random.default_rng(11)
@@ -107,8 +112,8 @@ def train(
         for side in (0, 1)
     ]
     sums, states = [], [weights(transformer)]
-    for _ in range(steps):
-        sums.append([float(value) for value in update(*inputs)])
+    for step in range(steps):
+        sums.append(update(tf.constant(step, tf.int64), *inputs).numpy())
         states.append(weights(transformer))
     return Trained(np.array(sums), states[0], states[1], states[-1])
 
@@ -122,9 +127,13 @@ def built(
     with strategy.scope():
         keras.utils.set_random_seed(1)
         transformer = Transformer(model or model_config(), VOCABULARY, VOCABULARY, 40)
-        optimizer = make_optimizer(config, None)
-        optimizer.build(transformer.trainable_variables)
-    return transformer, optimizer, make_update(transformer, optimizer, config, strategy)
+        optimizer = Adam(transformer.named_weights(), config.optimizer_betas, config.optimizer_epsilon)
+    return transformer, optimizer, make_update(transformer, optimizer, partial(learning_rate, config), config, strategy)
+
+
+def everything(transformer: Transformer, optimizer: Adam) -> list[np.ndarray]:
+    """Weights and moments."""
+    return [variable.numpy() for variable in [*transformer.trainable_variables, *optimizer.variables.values()]]
 
 
 def weights(transformer: Transformer) -> np.ndarray:
@@ -234,39 +243,63 @@ def test_replicas_are_one(count: int, micro_batches: int, whole: Trained, replic
     assert_same(replicas[f"{count} replicas of {micro_batches}"], whole)
 
 
+def test_replicas_are_one_with_adams_moments(replicas: dict[str, Trained]):
+    with uncompiled():
+        assert_same(replicas["2 replicas of 1, moments"], train([[PAIRS]], **ADAM))
+
+
 # What changes nothing
 
 
-def test_a_step_with_nothing_but_padding_changes_nothing_but_the_count():
+def test_a_step_with_nothing_but_padding_changes_nothing():
     transformer, optimizer, update = built()
     source, target = (tf.constant(side) for side in arrays([[PAIRS]])[0])
-    update(source, target)
-    before = [variable.numpy() for variable in transformer.trainable_variables + optimizer.variables[2:]]
-    sums = update(tf.zeros_like(source), tf.zeros_like(target))
-    after = [variable.numpy() for variable in transformer.trainable_variables + optimizer.variables[2:]]
-    assert float(sums.tokens) == float(sums.loss_sum) == 0.0
-    assert int(optimizer.iterations) == 2
+    update(FIRST, source, target)
+    before = everything(transformer, optimizer)
+    sums = StepSums.of(update(SECOND, tf.zeros_like(source), tf.zeros_like(target)).numpy())
+    after = everything(transformer, optimizer)
+    assert sums.tokens == sums.loss_sum == 0.0
+    assert not sums.finite
     for one, other in zip(before, after, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("value", [np.inf, np.nan])
-def test_an_update_whose_gradient_is_no_number_is_skipped(value: float):
+def test_an_update_whose_gradient_is_nan_or_infinite_is_skipped(value: float):
     transformer, optimizer, update = built()
     source, target = (tf.constant(side) for side in arrays([[PAIRS]])[0])
-    update(source, target)
+    update(FIRST, source, target)
     assert transformer.decoder_norm
     gamma = transformer.decoder_norm.gamma
-    sound = gamma.numpy()
-    gamma.assign(np.full_like(sound, value))
-    before = [variable.numpy() for variable in transformer.trainable_variables + optimizer.variables[2:]]
-    sums = update(source, target)
-    assert not np.isfinite([float(sums.loss_sum), float(sums.gradient_norm)]).all()
-    after = [variable.numpy() for variable in transformer.trainable_variables + optimizer.variables[2:]]
+    finite = gamma.numpy()
+    gamma.assign(np.full_like(finite, value))
+    before = everything(transformer, optimizer)
+    assert not StepSums.of(update(SECOND, source, target).numpy()).finite
+    after = everything(transformer, optimizer)
     for one, other in zip(before, after, strict=True):
         np.testing.assert_array_equal(one, other)
-    gamma.assign(sound)
-    assert np.isfinite([float(part) for part in update(source, target)]).all()
+    gamma.assign(finite)
+    assert StepSums.of(update(SECOND, source, target).numpy()).finite
+
+
+def test_an_update_is_a_function_of_the_step_that_it_is_given_and_compiled_once():
+    def rate(step: tf.Tensor) -> tf.Tensor:
+        traced.append(step)
+        return 0.1 * tf.cast(step + 1, tf.float32)
+
+    traced: list[tf.Tensor] = []
+    config = train_config(optimizer_epsilon=1e-20, clip_norm=None)
+    keras.utils.set_random_seed(1)
+    transformer = Transformer(model_config(), VOCABULARY, VOCABULARY, 40)
+    optimizer = Adam(transformer.named_weights(), (0.0, 0.0), 1e-20)
+    update = make_update(transformer, optimizer, rate, config, tf.distribute.OneDeviceStrategy("CPU:0"))
+    source, target = (tf.constant(side) for side in arrays([[PAIRS]])[0])
+    for step in (4, 0, 9):
+        before = weights(transformer)
+        update(tf.constant(step, tf.int64), source, target)
+        # With β₁ = β₂ = 0 and ε next to nothing each weight moves by the rate.
+        assert np.abs(weights(transformer) - before).max() == pytest.approx(0.1 * (step + 1), rel=1e-4)
+    assert len(traced) == 1
 
 
 def test_compiled_by_xla_an_update_is_the_same(whole: Trained):
@@ -332,6 +365,8 @@ def main(path: Path, count: int) -> None:
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
     strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(count)])
     results = {name: train(dealt, strategy) for name, dealt in DEALT.items() if len(dealt) == count}
+    if count == 2:
+        results["2 replicas of 1, moments"] = train(DEALT["2 replicas of 1"], strategy, **ADAM)
     for name, halves in HALVES.items() if count == 2 else ():
         results[name] = train(halves, strategy, model_config(dropout=0.5), steps=1)
     parts = {f"{name}.{part}": getattr(trained, part) for name, trained in results.items() for part in PARTS}

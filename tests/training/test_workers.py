@@ -193,7 +193,7 @@ def test_a_process_by_itself_is_its_own_chief():
     workers = Workers.join(None, print)
     assert workers.chief
     assert workers.count == 1
-    assert workers.shares == range(1)
+    assert workers.replicas == range(1)
     assert workers.sum([2.0, 3.0]) == workers.of_chief([2.0, 3.0]) == [2.0, 3.0]
 
 

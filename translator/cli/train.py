@@ -1,15 +1,12 @@
 """`translator train` and `translator prepare`."""
 
-import contextlib
 import itertools
 import time
 from pathlib import Path
 
-from rich.console import Console
-
+from translator import train as start_training
 from translator.cli.arguments import ConfigFile, Overrides, RunOption, Settings
 from translator.cli.console import console, own_command, say
-from translator.cli.evaluate import evaluate_run
 from translator.cli.report import print_report
 from translator.config.load import load_config
 from translator.config.schema import Config
@@ -17,7 +14,6 @@ from translator.errors import shell_quoted
 from translator.progress import duration, progress
 from translator.run_folder import RunError, RunFolder
 from translator.run_log import start_recorded
-from translator.runtime import gpu_names, start_tensorflow
 
 
 def train(
@@ -28,45 +24,11 @@ def train(
 ) -> None:
     """Train a model, or go on training it; then score it on the test set."""
     resolved, folder = _asked_for(config, overrides, settings, run)
-    start_tensorflow(cpu_devices=sum(name.startswith("CPU") for name in resolved.train.devices or []))
-    from translator.data.preflight import require_evaluation_corpora
-    from translator.data.prepare import open_prepared, prepare
-    from translator.training.loop import Training
-    from translator.training.progress import TrainingProgress
-    from translator.training.workers import Workers
-
-    workers = Workers.join(resolved.train.devices, say)
-    shown = console if workers.chief else Console(quiet=True)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(workers.together())
-        if workers.chief:
-            stack.enter_context(folder.locked())
-            require_evaluation_corpora(resolved.data)
-            resolved = folder.claim(resolved)
-            stack.enter_context(start_recorded(folder, shown, gpu_names()))
-            with progress(shown, "preparing the corpus") as show:
-                tokenizers, store = prepare(resolved, folder, show)
-        workers.wait()
-        if not workers.chief:
-            resolved = folder.load_config()
-            tokenizers, store = open_prepared(resolved, folder)
-        with shown.status("building the model …"):
-            training = Training(resolved, folder, tokenizers, store, workers, TrainingProgress(shown))
-        if resolved.train.batch_tokens == "auto":
-            with shown.status("finding the largest batch that fits …"):
-                resolved = folder.claim(resolved.with_batch_tokens(training.find_batch_tokens()))
-                training = Training(resolved, folder, tokenizers, store, workers, TrainingProgress(shown))
-        if any(workers.of_chief([training.complete and folder.model.is_file()])):
-            say(
-                f"{folder.path} is complete, after {training.state.step:,} steps: {training.reasons}. "
-                f"To train on, {training.remedies}; to start afresh:  rm -r {shell_quoted(folder.path)}"
-            )
-            return
-        say(training.summary(), shown)
-        training.train()
-        if workers.chief and resolved.data.test:
-            print_report(evaluate_run(folder, resolved))
-    say(f"Translate with:  echo 'A sentence.' | {own_command()} translate {shell_quoted(folder.path)}", shown)
+    result = start_training(resolved, folder.path, console=console)
+    if result.is_chief and not result.was_complete:
+        if result.report:
+            print_report(result.report)
+        say(f"Translate with:  echo 'A sentence.' | {own_command()} translate {shell_quoted(folder.path)}")
 
 
 def prepare(

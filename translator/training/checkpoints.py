@@ -3,7 +3,7 @@
 A checkpoint is a folder `step-00000500` that appears whole or not at all:
 
     model.safetensors       the weights, never averaged ones
-    optimizer.safetensors   Adam's moments and its count of updates; dropped from all but the newest checkpoints
+    optimizer.safetensors   Adam's moments; dropped from all but the newest checkpoints
     state.json              `TrainingState`, and the SHA-256 of the two files
 """
 
@@ -13,64 +13,33 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import keras
 import numpy as np
-from pydantic import Field, TypeAdapter
 
-from translator.data.batches import Count, Position
 from translator.errors import TranslatorError
 from translator.files import flush_to_disk, read_file, room_for, sha256, write_file
-from translator.model.weights import are_of_version_0_1, get_weights, read_weights, set_weights, write_weights
+from translator.model.weights import (
+    are_of_version_0_1,
+    get_weights,
+    read_shapes,
+    read_weights,
+    set_weights,
+    write_weights,
+)
+from translator.training.optimizer import Variables
+from translator.training.state import TrainingState
 
 log = logging.getLogger(__name__)
 
-Variables = Mapping[str, keras.Variable]
 WEIGHTS = ("model.safetensors", "optimizer.safetensors")
 
 
 class CheckpointError(TranslatorError):
     """Checkpoints that cannot be resumed from."""
-
-
-@dataclass
-class Validation:
-    """What a validation found."""
-
-    step: int
-    loss: float  # nats a token, label-smoothed like the training loss
-    nll: float  # nats a token
-    bleu: float
-
-
-@dataclass
-class TrainingState:
-    """What training knows beside weights and moments."""
-
-    step: Count = 0
-    position: Position = field(default_factory=Position)
-    training_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    target_tokens: Count = 0
-    corpus: str = ""  # the fingerprint of the store that `position` is a place in
-    last_step: Count | None = None  # where a cosine schedule ends
-    # Sums since the last row of metrics, so that the row after a resume is the row that would have been.
-    window: Annotated[list[float], Field(min_length=5, max_length=5)] = field(default_factory=lambda: [0.0] * 5)
-    plain: Count = 0  # sentences since then that stayed plain, of `drawn` whose segmentation was to be drawn
-    drawn: Count = 0
-    validations: list[Validation] = field(default_factory=list)
-    skipped_steps: Count = 0  # whose loss or gradient was no number
-    skipped_in_a_row: Count = 0
-    split_in: Annotated[int, Field(ge=1, le=2**20)] = 1  # parts of each micro-batch, for want of memory
-    rate_halvings: Annotated[int, Field(ge=0, le=64)] = 0  # of the learning rate, each at a return to a checkpoint
-
-    @classmethod
-    def from_json(cls, values: Any) -> "TrainingState":
-        """The reverse of `dataclasses.asdict`; a ValueError if it is none."""
-        return TypeAdapter(cls).validate_python(values)
 
 
 class Checkpoints:
@@ -126,12 +95,12 @@ class Checkpoints:
             write_file(path, _manifest(state, hashes))
 
     def restore_newest(self, model: Variables, optimizer: Variables) -> TrainingState | None:
-        """Goes back to the newest sound checkpoint; None if there are none at all.
+        """Goes back to the newest intact checkpoint; None if there are none at all.
 
         A damaged one is named in a warning and set aside as `….damaged`, and the one before it is taken.
 
         Raises:
-            CheckpointError: there are checkpoints, but none is sound, or version 0.1 wrote them.
+            CheckpointError: there are checkpoints, but none is intact, or an earlier version wrote the newest.
             WeightsError: they belong to another model.
         """
         steps = self.steps()
@@ -140,46 +109,38 @@ class Checkpoints:
         for step in reversed([step for step in steps if whole and step >= whole[0]]):
             path = self._path(step)
             try:
-                state = self._sound_state(step, WEIGHTS)
+                state = self._intact_state(step, WEIGHTS)
             except CheckpointError as error:
                 log.warning("%s; trying the checkpoint before it", error)
                 aside = path.with_name(path.name + ".damaged")
                 shutil.rmtree(aside, ignore_errors=True)
                 path.rename(aside)
                 continue
-            weights = [read_weights(path / name) for name in WEIGHTS]
-            if are_of_version_0_1(weights[0]):
-                raise CheckpointError(
-                    f"{path} was written by version 0.1, whose runs translate and are evaluated as ever but cannot be "
-                    "resumed; train in another folder (--run)"
-                )
-            for variables, arrays, name in zip((model, optimizer), weights, WEIGHTS, strict=True):
-                set_weights(variables, arrays, path / name)
+            _require_own_moments(path)
+            for variables, name in zip((model, optimizer), WEIGHTS, strict=True):
+                set_weights(variables, read_weights(path / name), path / name)
             return state
         if steps:
-            raise CheckpointError(f"no checkpoint in {self.folder} is sound; delete the folder to train from the start")
+            raise CheckpointError(
+                f"no checkpoint in {self.folder} is intact; delete the folder to train from the start"
+            )
         return None
 
     def newest(self) -> tuple[TrainingState, Path] | None:
         """The state and the file of the weights of the newest checkpoint that is not damaged."""
         for step in reversed(self.steps()):
             with contextlib.suppress(CheckpointError):
-                return self._sound_state(step, WEIGHTS[:1]), self._path(step) / WEIGHTS[0]
+                return self._intact_state(step, WEIGHTS[:1]), self._path(step) / WEIGHTS[0]
         return None
 
-    def newest_weights(self) -> Path | None:
-        """The file of the newest checkpoint's weights, of those that are not damaged."""
-        found = self.newest()
-        return found and found[1]
-
-    def weights(self, step: int) -> Path | None:
-        """The file of the weights of a step's checkpoint; None if that is not there, or damaged."""
+    def weights_file(self, step: int) -> Path | None:
+        """The file of the weights of a step's checkpoint; None if that is missing or damaged."""
         with contextlib.suppress(CheckpointError):
-            self._sound_state(step, WEIGHTS[:1])
+            self._intact_state(step, WEIGHTS[:1])
             return self._path(step) / WEIGHTS[0]
         return None
 
-    def _sound_state(self, step: int, weights: Iterable[str]) -> TrainingState:
+    def _intact_state(self, step: int, weights: Iterable[str]) -> TrainingState:
         """The state of a checkpoint.
 
         Raises:
@@ -189,11 +150,11 @@ class Checkpoints:
         try:
             manifest = json.loads(read_file(path / "state.json"))
             hashes, state = manifest["sha256"], TrainingState.from_json(manifest["state"])
-            sound = hashes["state"] == _state_hash(manifest["state"]) and state.step == step
+            intact = hashes["state"] == _state_hash(manifest["state"]) and state.step == step
         except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise CheckpointError(f"{path} is damaged (state.json: {' '.join(str(error).split())})") from error
         damaged = [name for name in weights if not _is_file_of(hashes.get(name), path / name)]
-        if damaged or not sound:
+        if damaged or not intact:
             raise CheckpointError(f"{path} is damaged ({', '.join(damaged or ['state.json'])})")
         return state
 
@@ -208,26 +169,29 @@ class Checkpoints:
         for leftover in self.folder.glob("step-*.partial"):
             shutil.rmtree(leftover, ignore_errors=True)
 
-    def average(self, steps: Iterable[int]) -> dict[str, np.ndarray]:
-        """Mean weights of several checkpoints (Vaswani et al., 2017, §6.1), summed in float64.
+    def weights(self, step: int) -> dict[str, np.ndarray]:
+        """The weights of a checkpoint, by their names.
 
         Raises:
-            CheckpointError: one of them is damaged.
+            CheckpointError: it is damaged.
         """
-        steps = sorted(steps)
-        sums: dict[str, np.ndarray] = {}
-        for step in reversed(steps):
-            try:
-                self._sound_state(step, WEIGHTS[:1])
-            except CheckpointError as error:
-                raise CheckpointError(f"{error}; delete it, and the same command goes on without it") from error
-            weights = read_weights(self._path(step) / "model.safetensors")
-            for name, array in weights.items():
-                sums[name] = sums.get(name, 0.0) + array.astype(np.float64)
-        return {name: (total / len(steps)).astype(np.float32) for name, total in sums.items()}
+        try:
+            self._intact_state(step, WEIGHTS[:1])
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}; delete it, and the same command goes on without it") from error
+        return read_weights(self._path(step) / WEIGHTS[0])
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}"
+
+
+def _require_own_moments(path: Path) -> None:
+    """Raises a CheckpointError for a checkpoint of version 0.1, whose optimizer counted its updates by itself."""
+    if are_of_version_0_1(read_shapes(path / WEIGHTS[0])):
+        raise CheckpointError(
+            f"{path} was written by an earlier version of this program, and this one cannot resume its training. Train "
+            "on with that version, or start another run (--run); translate, eval and export take the run as it is"
+        )
 
 
 def _manifest(state: TrainingState, hashes: dict[str, str]) -> bytes:

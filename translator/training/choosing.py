@@ -7,7 +7,7 @@ from typing import Literal
 from translator.config.schema import TrainConfig
 from translator.run_folder import RunError, RunFolder
 from translator.training.checkpoints import Checkpoints
-from translator.training.limits import best, figure_that_matters
+from translator.training.stopping import best, figure_that_matters
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def weights_of(run: RunFolder, config: TrainConfig, checkpoint: Checkpoint | Non
     left, by = list(state.validations), figure_that_matters(config)
     while left:
         validation = left.pop(best(left, by))
-        if found := checkpoints.weights(validation.step):
+        if found := checkpoints.weights_file(validation.step):
             log.info(
                 "%s: using the checkpoint of step %s, the best by %s of those kept (loss %.3f, BLEU %.2f)",
                 run.path, f"{validation.step:,}", by, validation.loss, validation.bleu,

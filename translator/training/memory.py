@@ -7,65 +7,74 @@ steps tell what a large one would take.
 
 import dataclasses
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
+from translator.config.schema import Config
 from translator.data.batches import TrainingBatches
-from translator.training.optimizer import Adam
-from translator.training.step import Update
+from translator.training.errors import TrainingError
 
 # Of the memory that there is, the part that a step may take: fragments, validation and others need some too.
-SHARE_OF_MEMORY = 0.8
+USED_FRACTION = 0.8
 SMALLEST_BUDGET = 1024  # tokens
 # Past this, larger batches hardly give a better gradient (McCandlish et al., 2018), whatever fits.
 LARGEST_BUDGET = 2**19
 
 
-def try_largest(update: Update, optimizer: Adam, strategy: tf.distribute.Strategy, batches: TrainingBatches) -> None:
+# (number of updates before, source, target) -> the values of its `StepSums`, on the device
+Step = Callable[[int, tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def try_largest(step: Step, strategy: tf.distribute.Strategy, batches: TrainingBatches) -> None:
     """Takes a step as large as any of the batches' can be. It has nothing but padding, and so changes nothing.
 
     Raises:
         tf.errors.ResourceExhaustedError: it does not fit into memory.
     """
-    iterations = optimizer.iterations.numpy()
     empty = [
         strategy.experimental_distribute_values_from_function(lambda _, side=side: tf.constant(side))
         for side in batches.largest()
     ]
-    update(*empty).tokens.numpy()
-    optimizer.iterations.assign(iterations)
+    step(0, *empty).numpy()
 
 
-def find_batch_tokens(
-    update: Update, optimizer: Adam, strategy: tf.distribute.Strategy, batches: TrainingBatches, longest: int
-) -> int:
+def too_large(config: Config, batches: TrainingBatches, shape: Sequence[int]) -> TrainingError:
+    """The error of a step that does not fit into memory; `shape` is that of a replica's source, [N, B, S]."""
+    micro_batches, rows, length = shape
+    return TrainingError(
+        f"a step with sentences of {length} tokens, {rows} on a device at once, does not fit into memory. "
+        f"Lower train.batch_tokens ({batches.batch_tokens}) or data.max_tokens ({config.data.max_tokens}), "
+        f"or raise train.micro_batches ({micro_batches})"
+    )
+
+
+def find_batch_tokens(step: Step, strategy: tf.distribute.Strategy, batches: TrainingBatches, longest: int) -> int:
     """The largest `batch_tokens` that a step has room for; 0 if there is none.
 
     Args:
-        update: on the devices that are to be tried.
-        optimizer: the update's.
-        strategy: the update's.
+        step: on the devices that are to be tried.
+        strategy: the step's.
         batches: with any budget.
         longest: tokens of the longest sentence there may be, which must fit into the budget.
     """
     smallest = max(SMALLEST_BUDGET, longest)
 
-    def step(tokens: int) -> None:
-        try_largest(update, optimizer, strategy, dataclasses.replace(batches, batch_tokens=tokens))
+    def step_of(tokens: int) -> None:
+        try_largest(step, strategy, dataclasses.replace(batches, batch_tokens=tokens))
 
     def fits(tokens: int) -> bool:
         try:
-            step(tokens)
+            step_of(tokens)
         except tf.errors.ResourceExhaustedError:
             return False
         return True
 
     if any("GPU" in device for device in strategy.extended.worker_devices):
         return most_by_trial(fits, smallest)
-    step(1)  # which compiles it
-    return most_by_growth(step, smallest, free_memory(), peak_memory)
+    step_of(1)  # which compiles it
+    return most_by_growth(step_of, smallest, free_memory(), peak_memory)
 
 
 def most_by_trial(fits: Callable[[int], bool], smallest: int) -> int:
@@ -110,7 +119,7 @@ def most_by_growth(step: Callable[[int], None], smallest: int, free: int, peak: 
     step(4 * smallest)
     per_token = max(1.0, (peak() - first) / (3 * smallest))
     constant = max(0.0, first - before - per_token * smallest)
-    most = int((free * SHARE_OF_MEMORY - constant) / per_token)
+    most = int((free * USED_FRACTION - constant) / per_token)
     return min(most, LARGEST_BUDGET) if most >= smallest else 0
 
 

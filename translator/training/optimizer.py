@@ -1,90 +1,60 @@
-"""Adam, and how its learning rate rises and falls."""
+"""Adam."""
 
-import math
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import keras
 import tensorflow as tf
 
-from translator.config.schema import TrainConfig
+Variables = Mapping[str, keras.Variable]  # by their names in files
 
 
-class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up to a peak, then one of three ways on.
+class Adam:
+    """Adam (Kingma and Ba, 2015) in one pass over the weights. It counts nothing: step and rate are arguments.
 
-    `inverse_sqrt` is the paper's (Vaswani et al., 2017, §5.3), which with d_model^−0.5 in place of the peak would be
-    peak · warmup^−0.5 · min(step^−0.5, step · warmup^−1.5).
+    ε is the paper's "epsilon hat" (§2): it is added to √v before v is corrected for its start at zero.
+
+    Gradients must be the same on every replica, already summed over all: clipping comes before this, and is of the
+    whole. Each replica then updates its own copy of the weights alike.
     """
 
-    def __init__(self, config: TrainConfig, total_steps: int | None) -> None:
-        """`total_steps` is where the cosine reaches zero; the other two do without."""
-        self.shape, self.peak, self.warmup_steps = config.schedule, config.learning_rate, config.warmup_steps
-        self.total_steps = total_steps
+    def __init__(self, weights: Variables, betas: tuple[float, float], epsilon: float) -> None:
+        """Makes the moments of the weights, all zero. Call it in the scope of the strategy that they are made in."""
+        self._weights, self._betas, self._epsilon = list(weights.values()), betas, epsilon
+        self._m, self._v = ({f"{moment}.{name}": _zeros(weights[name]) for name in weights} for moment in "mv")
 
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """The learning rate of the update that follows `step` updates: float32 scalar."""
-        number = tf.cast(step, tf.float32) + 1.0
-        warmup = float(max(1, self.warmup_steps))
-        if self.shape == "inverse_sqrt":
-            after = tf.math.rsqrt(tf.maximum(number, warmup) / warmup)
-        elif self.shape == "cosine":
-            progress = (number - warmup) / max(1.0, (self.total_steps or 0) - warmup)
-            after = 0.5 * (1.0 + tf.cos(math.pi * tf.clip_by_value(progress, 0.0, 1.0)))
-        else:
-            after = tf.constant(1.0)
-        return self.peak * tf.minimum(number / warmup, 1.0) * after
+    @property
+    def variables(self) -> Variables:
+        """The moments: `m.<weight>` and `v.<weight>`."""
+        return self._m | self._v
 
-    def get_config(self) -> dict[str, object]:
-        return {"shape": self.shape, "peak": self.peak, "warmup_steps": self.warmup_steps}
+    def apply(self, gradients: Sequence[tf.Tensor], step: tf.Tensor, rate: tf.Tensor, finite: tf.Tensor) -> None:
+        """Updates the weights and moments, or, where `finite` is false, changes nothing. Call it in replica context.
 
-
-class Adam(keras.optimizers.Adam):
-    """Keras' Adam, in one pass over the weights, for gradients that are the same on every replica already.
-
-    Keras would sum gradients over the replicas inside `apply`, which is after clipping, and so clip each replica's part
-    instead of the whole. The training step sums them itself, clips, and leaves nothing to sum.
-    """
-
-    _sound: tf.Tensor | float = 1.0  # 0 where an update is to change nothing
-
-    def apply_if(self, sound: tf.Tensor, gradients: list[tf.Tensor], variables: list[keras.Variable]) -> None:
-        """Updates the weights, or, where `sound` (bool scalar) is false, counts the update and changes nothing else.
-
-        In an update that is not sound the gradients must be finite all the same.
+        Args:
+            gradients: float32, of each weight; finite even if `finite` is false.
+            step: integer scalar, the number of updates before this one, skipped ones included.
+            rate: float32 scalar.
+            finite: bool scalar.
         """
-        self._sound = tf.cast(sound, tf.float32)
-        self.apply(gradients, variables)
-
-    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
-        return grads_and_vars
-
-    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
-        """Keras' formula as TensorFlow's one operation, which passes over the weights once instead of a dozen times."""
-        index = self._get_variable_index(variable)
-        count = tf.cast(self.iterations.value + 1, tf.float32)
+        beta_1, beta_2 = self._betas
+        number = tf.cast(step + 1, tf.float32)
         # With decay rates of 1 and a learning rate of 0 moments and weights stay what they are.
-        kept = 1.0 - self._sound
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
-            beta1_power=self.beta_1**count,
-            beta2_power=self.beta_2**count,
-            lr=learning_rate * self._sound,
-            beta1=tf.maximum(self.beta_1, kept),
-            beta2=tf.maximum(self.beta_2, kept),
-            epsilon=self.epsilon,
-            grad=gradient,
-        )
+        applied = tf.cast(finite, tf.float32)
+        kept = 1.0 - applied
+        for weight, m, v, gradient in zip(self._weights, self._m.values(), self._v.values(), gradients, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=weight.value.handle,
+                m=m.value.handle,
+                v=v.value.handle,
+                beta1_power=beta_1**number,
+                beta2_power=beta_2**number,
+                lr=rate * applied,
+                beta1=tf.maximum(beta_1, kept),
+                beta2=tf.maximum(beta_2, kept),
+                epsilon=self._epsilon,
+                grad=gradient,
+            )
 
 
-def make_optimizer(config: TrainConfig, total_steps: int | None) -> Adam:
-    """Adam (Kingma and Ba, 2015) as configured.
-
-    Its `schedule` can be changed until the update is compiled.
-    """
-    beta_1, beta_2 = config.optimizer_betas
-    schedule = Schedule(config, total_steps)
-    optimizer = Adam(schedule, beta_1, beta_2, config.optimizer_epsilon, name="adam")
-    optimizer.schedule = schedule
-    return optimizer
+def _zeros(weight: keras.Variable) -> keras.Variable:
+    return keras.Variable(tf.zeros(weight.shape), dtype="float32", trainable=False)

@@ -4,19 +4,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from translator.errors import TRY_AGAIN, TranslatorError
 from translator.files import NoRoomError
 from translator.training.checkpoints import Checkpoints
+from translator.training.errors import Interrupted
 
 SECONDS_BETWEEN_WRITES = 5.0
 
 Written = TypeVar("Written")
-
-
-class Interrupted(TranslatorError):  # noqa: N818 - it is no error
-    """Training was asked to stop (Ctrl-C, SIGTERM), saved all that there was room for, and can go on."""
-
-    exit_code = TRY_AGAIN
 
 
 class Room:
@@ -24,7 +18,8 @@ class Room:
 
     def __init__(self, checkpoints: Checkpoints, say: Callable[[str], None], signals: Sequence[int] = ()) -> None:
         """`signals` are those received so far, and grow."""
-        self._checkpoints, self._say, self._signals = checkpoints, say, signals
+        self.signals = signals
+        self._checkpoints, self._say = checkpoints, say
 
     def wait_for(self, write: Callable[[], Written]) -> Written:
         """Writes, again and again until there is room.
@@ -38,7 +33,7 @@ class Room:
                 return write()
             except NoRoomError as error:
                 kept = ", ".join(f"{step:,}" for step in self._checkpoints.steps()) or "none"
-                if self._signals:
+                if self.signals:
                     raise Interrupted(f"{error}; stopped without it. Checkpoints that are there: {kept}") from None
                 if not told:
                     self._say(f"{error}; waiting for some, to go on then. Checkpoints that are there: {kept}")

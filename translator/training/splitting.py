@@ -5,10 +5,9 @@ Letters: N micro-batches, B rows, L length.
 
 from collections.abc import Callable
 
-import keras
 import tensorflow as tf
 
-from translator.training.step import StepSums, Update
+from translator.training.step import Update
 from translator.vocabulary import PAD_ID
 
 
@@ -16,13 +15,13 @@ class SplittingUpdate:
     """An update that goes through a batch in twice as many parts when memory runs out, with the same result.
 
     The same but for dropout, whose masks are drawn for each part. The first time it happens in that step alone; from
-    the second time on in all.
+    the second time on in all. A step that ran out of memory has changed nothing: weights are changed last, when all
+    that is large has been given back.
     """
 
     def __init__(
         self,
         make: Callable[[int], Update],
-        iterations: keras.Variable,
         strategy: tf.distribute.Strategy,
         parts: int,
         say: Callable[[str], None],
@@ -31,24 +30,26 @@ class SplittingUpdate:
 
         Args:
             make: compiles the update of batches whose micro-batches are split into so many parts each.
-            iterations: the optimizer's count of updates. A step may have counted itself before memory ran out; weights
-                it changes last, when all that is large has been given back.
             strategy: of the update.
             parts: to begin with; 1 splits nothing.
             say: takes the news.
         """
         self.parts = parts
-        self._make, self._iterations, self._strategy, self._say = make, iterations, strategy, say
+        self._make, self._strategy, self._say = make, strategy, say
         self._updates: dict[int, Update] = {}
         self._ran_out = False
 
-    def __call__(self, source: tf.Tensor, target: tf.Tensor) -> StepSums:
-        parts, done = self.parts, self._iterations.numpy()
+    def __call__(self, step: int, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        """The update after `step` others, in as many parts as it takes.
+
+        Raises:
+            tf.errors.ResourceExhaustedError: a single row does not fit into memory.
+        """
+        parts = self.parts
         while True:
             try:
-                return self.attempt(source, target, parts)
+                return self.attempt(step, source, target, parts)
             except tf.errors.ResourceExhaustedError:
-                self._iterations.assign(done)
                 rows = max(side.shape[1] for side in self._strategy.experimental_local_results(source))
                 if parts >= rows:
                     raise
@@ -61,20 +62,22 @@ class SplittingUpdate:
                 )
                 self._ran_out = True
 
-    def attempt(self, source: tf.Tensor, target: tf.Tensor, parts: int | None = None) -> StepSums:
-        """The step in so many parts, or in as many as have become the rule.
+    def attempt(self, step: int, source: tf.Tensor, target: tf.Tensor, parts: int | None = None) -> tf.Tensor:
+        """The update in so many parts, or in as many as have become the rule. Its result stays on the device.
+
+        Memory is taken when the step is started, so that the lack of it is known when this returns.
 
         Raises:
-            tf.errors.ResourceExhaustedError: they do not fit into memory.
+            tf.errors.ResourceExhaustedError: the parts do not fit into memory.
         """
         parts = parts or self.parts
         if parts not in self._updates:
             self._updates[parts] = self._make(parts)
         if parts > 1:
             source, target = (self._strategy.run(split_rows, (side, parts)) for side in (source, target))
-        sums = self._updates[parts](source, target)
-        # Reading them waits for the step, and so for its errors.
-        return StepSums(*(tf.constant(value.numpy()) for value in sums))
+        with tf.device("CPU:0"):  # a copy to another device would wait for all that is under way there
+            number = tf.constant(step, tf.int64)
+        return self._updates[parts](number, source, target)
 
 
 def split_rows(ids: tf.Tensor, parts: int) -> tf.Tensor:

@@ -3,9 +3,11 @@
 Letters: N micro-batches, B rows, S source length, T target length.
 """
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from translator.config.schema import TrainConfig
@@ -17,16 +19,27 @@ from translator.vocabulary import PAD_ID
 
 
 class StepSums(NamedTuple):
-    """What an update says of itself; sums are over all replicas and micro-batches."""
+    """What an update says of itself, fetched from the device; sums are over all replicas and micro-batches."""
 
-    loss_sum: tf.Tensor  # label-smoothed cross entropy
-    nll_sum: tf.Tensor  # plain negative log-likelihood
-    tokens: tf.Tensor  # target tokens, EOS included, padding not
-    gradient_norm: tf.Tensor  # of the mean loss, before clipping
+    loss_sum: float  # label-smoothed cross entropy
+    nll_sum: float  # plain negative log-likelihood
+    tokens: float  # target tokens, EOS included, padding not
+    gradient_norm: float  # of the mean loss, before clipping
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> "StepSums":
+        """From the four values that an update returns: float32 [4]."""
+        return cls(*map(float, values))
+
+    @property
+    def finite(self) -> bool:
+        """Whether the update was applied; one whose loss or gradient is NaN or infinite is skipped."""
+        return all(map(math.isfinite, self))
 
 
-# (source [N, B, S], target [N, B, T + 1]) of each replica -> sums
-Update = Callable[[tf.Tensor, tf.Tensor], StepSums]
+# (number of updates before: int64 scalar, source [N, B, S] and target [N, B, T + 1] of each replica)
+# -> the values of `StepSums`: float32 [4], on the device
+Update = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def loss_sums(
@@ -55,14 +68,21 @@ def loss_sums(
 def make_update(
     model: Transformer,
     optimizer: Adam,
+    rate: Callable[[tf.Tensor], tf.Tensor],
     config: TrainConfig,
     strategy: tf.distribute.Strategy,
     signature: Sequence[tf.TypeSpec] | None = None,
 ) -> Update:
     """Compiles the update for one set of weights.
 
-    With the signature of both, as a dataset's `element_spec` has it, one trace serves all shapes, and is made at once
-    for all of them; without one, shapes are found out call by call.
+    Args:
+        model: whose weights are updated.
+        optimizer: of the model's weights.
+        rate: the learning rate by the number of updates before.
+        config: `micro_batches`, `label_smoothing`, `clip_norm`, `seed`, `xla`.
+        strategy: whose replicas each take a slice of the batch.
+        signature: of source and target, as a dataset's `element_spec` has it: one trace serves all shapes then, and is
+            made at once for all of them. Without one, shapes are found out call by call.
     """
     variables = [variable.value for variable in model.trainable_variables]
 
@@ -73,23 +93,14 @@ def make_update(
         parts = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return [tf.convert_to_tensor(part) for part in parts], tf.concat([sums, [tokens]], 0)
 
-    def replica_update(source: tf.Tensor, target: tf.Tensor) -> StepSums:
-        replica = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int32)
-        step = tf.cast(optimizer.iterations.value, tf.int32)
-        run_and_step = tf.stack([tf.constant(config.seed % 2**31), step])
+    def replica_update(step: tf.Tensor, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        seeds = _dropout_seeds(config, step)
         compiled = tf.function(gradients, jit_compile=True) if config.xla else gradients
-
-        def of_part(micro_batch: Any) -> tuple[list[tf.Tensor], tf.Tensor]:
-            # Keyed by all that tells a dropout mask from others: the run, the step, the replica and the micro-batch.
-            part = replica * config.micro_batches + micro_batch
-            seed = tf.random.experimental.stateless_fold_in(run_and_step, part)
-            return compiled(source[micro_batch], target[micro_batch], seed)
-
-        grads, sums = of_part(0)
+        grads, sums = compiled(source[0], target[0], seeds[0])
         if config.micro_batches > 1:  # a loop that never runs would be traced all the same
             for micro_batch in tf.range(1, config.micro_batches):
-                more_grads, more_sums = of_part(micro_batch)
-                # Copies keep TensorFlow from merging these sums with others into some that it does in a place of its
+                more_grads, more_sums = compiled(source[micro_batch], target[micro_batch], seeds[micro_batch])
+                # Copies keep TensorFlow from merging these sums with others into some that it does in a buffer of its
                 # own: what a step that runs out of memory leaves there, the next one stumbles over.
                 more_grads = [tf.raw_ops.Snapshot(input=part) for part in more_grads]
                 grads = [a + b for a, b in zip(grads, more_grads, strict=True)]
@@ -98,17 +109,32 @@ def make_update(
         grads, sums = context.all_reduce(tf.distribute.ReduceOp.SUM, (grads, sums))
         norm = tf.linalg.global_norm(grads) / sums[2]
         clipping = 1.0 if config.clip_norm is None else tf.minimum(1.0, config.clip_norm / norm)
-        # No number comes of a loss that overflowed, or of a batch without a token: such an update changes nothing.
-        sound = tf.math.is_finite(norm) & tf.math.is_finite(sums[0])
-        scale = tf.where(sound, clipping / sums[2], 0.0)
-        # Divided by the tokens and clipped in one pass over the gradients; 0 times what is no number is 0 here.
+        # NaN or infinity comes of a loss that overflowed, or of a batch without a token: the update changes nothing.
+        finite = tf.math.is_finite(norm) & tf.math.is_finite(sums[0])
+        scale = tf.where(finite, clipping / sums[2], 0.0)
+        # Divided by the tokens and clipped in one pass over the gradients; 0 times NaN or infinity is 0 here.
         scaled = [tf.math.multiply_no_nan(grad, scale) for grad in grads]
-        optimizer.apply_if(sound, scaled, model.trainable_variables)
-        return StepSums(sums[0], sums[1], sums[2], norm)
+        optimizer.apply(scaled, step, rate(step), finite)
+        return tf.concat([sums, [norm]], 0)
 
-    @tf.function(input_signature=signature, reduce_retracing=signature is None)
-    def update(source: tf.Tensor, target: tf.Tensor) -> StepSums:
-        sums = strategy.run(replica_update, (source, target))
-        return tf.nest.map_structure(lambda value: strategy.experimental_local_results(value)[0], sums)
+    specs = None if signature is None else [tf.TensorSpec([], tf.int64), *signature]
+
+    @tf.function(input_signature=specs, reduce_retracing=specs is None)
+    def update(step: tf.Tensor, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        sums = strategy.run(replica_update, (step, source, target))
+        return strategy.experimental_local_results(sums)[0]
 
     return update
+
+
+def _dropout_seeds(config: TrainConfig, step: tf.Tensor) -> tf.Tensor:
+    """Seeds of this replica's micro-batches, int32 [N, 2].
+
+    Keyed by all that tells a dropout mask from others: the run, the step, the replica and the micro-batch. They are
+    computed where random operations read them, in the host's memory, so that no step waits for them to be copied.
+    """
+    replica = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int32)
+    with tf.device("CPU:0"):
+        run_and_step = tf.stack([tf.constant(config.seed % 2**31), tf.cast(step, tf.int32)])
+        parts = [replica * config.micro_batches + n for n in range(config.micro_batches)]
+        return tf.stack([tf.random.experimental.stateless_fold_in(run_and_step, part) for part in parts])

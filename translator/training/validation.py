@@ -11,7 +11,7 @@ from translator.data.corpora.base import SentencePair
 from translator.decoding.translator import Translator
 from translator.evaluation.scores import corpus_bleu
 from translator.model.transformer import Transformer
-from translator.training.checkpoints import Validation
+from translator.training.state import Validation
 from translator.training.step import loss_sums
 
 log = logging.getLogger(__name__)

@@ -33,13 +33,13 @@ class Workers:
         self.addresses = cluster.addresses if cluster else {"": ""}
         self.index = cluster.index if cluster else 0
         replicas = strategy.num_replicas_in_sync // len(self.addresses)
-        self.shares = range(self.index * replicas, (self.index + 1) * replicas)  # of each batch, a replica each
+        self.replicas = range(self.index * replicas, (self.index + 1) * replicas)  # this process's, of all
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.float64)])
         def total(values: tf.Tensor) -> tf.Tensor:
             def of_replica() -> tf.Tensor:
                 context = tf.distribute.get_replica_context()
-                is_first = context.replica_id_in_sync_group == self.shares.start
+                is_first = context.replica_id_in_sync_group == self.replicas.start
                 own = tf.where(is_first, values, tf.zeros_like(values))
                 return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
 

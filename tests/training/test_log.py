@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tests.small_disk import fill, small_disk
 from translator.files import NoRoomError
-from translator.training.metrics import Log, MetricsFile, Row, TensorBoard, means
+from translator.training.log import Log, MetricsFile, Row, TensorBoard, means
 
 
 def rows_of(path: Path) -> list[Row]:

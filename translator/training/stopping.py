@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from translator.config.schema import Config, TrainConfig
-from translator.training.checkpoints import TrainingState, Validation
+from translator.training.state import TrainingState, Validation
 
 Figure = Literal["bleu", "loss"]
 
@@ -29,11 +29,17 @@ class Limits:
     @classmethod
     def of(cls, config: Config) -> "Limits":
         train = config.train
-        return cls(
-            train.max_steps or float("inf"), train.max_epochs or float("inf"), (train.max_minutes or float("inf")) * 60
-        )
+        return cls(train.max_steps or math.inf, train.max_epochs or math.inf, (train.max_minutes or math.inf) * 60)
 
-    def shares(self, state: TrainingState, steps_per_epoch: int) -> dict[str, float]:
+    def total_steps(self, steps_per_epoch: int) -> float:
+        """The step that limits of steps and epochs end training at; infinite without either."""
+        return min(self.max_steps, self.max_epochs * steps_per_epoch)
+
+    def ending_at(self, step: int) -> "Limits":
+        """With that last step in place of limits of steps and epochs."""
+        return replace(self, max_steps=step, max_epochs=math.inf)
+
+    def used(self, state: TrainingState, steps_per_epoch: int) -> dict[str, float]:
         """Share of each limit, by its key in `train`, that is used up; 1 and above at the end."""
         # An epoch may be a batch longer than the first, whose length this is: it is done when its position says so.
         epochs = state.position.epoch + min(state.position.batch / steps_per_epoch, 1 - 1e-9)
@@ -45,14 +51,29 @@ class Limits:
 
     def fraction(self, state: TrainingState, steps_per_epoch: int) -> float:
         """Share of the training that is done, by the limit that is nearest; 1 and above at the end."""
-        return max(self.shares(state, steps_per_epoch).values())
+        return max(self.used(state, steps_per_epoch).values())
 
     def endings(self, config: TrainConfig, state: TrainingState, steps_per_epoch: int) -> list[Ending]:
         """All that ends training after this step; nothing while it goes on."""
         limits = {"max_steps": self.max_steps, "max_epochs": self.max_epochs, "max_minutes": self.max_seconds / 60}
-        reached = [key for key, share in self.shares(state, steps_per_epoch).items() if share >= 1]
+        reached = [key for key, share in self.used(state, steps_per_epoch).items() if share >= 1]
         ends = [Ending(f"train.{key} {limits[key]:,.10g} is reached", _longer(config, key)) for key in reached]
         return [*ends, *_early_stopping(config, state.validations)]
+
+
+def limits_of(config: Config, state: TrainingState, steps_per_epoch: int) -> Limits:
+    """When training from a state ends.
+
+    A cosine ends at the step where it was to end when training began, though a corpus of another size might end
+    elsewhere; the state keeps that step.
+    """
+    limits = Limits.of(config)
+    if config.train.schedule == "cosine":
+        last_step = int(limits.total_steps(steps_per_epoch))
+        state.last_step = state.last_step or last_step
+        if state.last_step != last_step:
+            return limits.ending_at(state.last_step)
+    return limits
 
 
 def rank(validation: Validation, by: Figure) -> float:
@@ -72,13 +93,6 @@ def figure_that_matters(config: TrainConfig) -> Figure:
     if config.early_stopping is not None:
         return config.early_stopping
     return "bleu" if config.average_by == "last" else config.average_by
-
-
-def chosen(validations: Sequence[Validation], config: TrainConfig) -> list[int]:
-    """Steps of the validations whose checkpoints are averaged; of equal ones the later."""
-    by = config.average_by
-    ranked = sorted(validations, key=lambda v: (0.0 if by == "last" else rank(v, by), v.step))
-    return sorted(validation.step for validation in ranked[-config.average_checkpoints :])
 
 
 def _early_stopping(config: TrainConfig, validations: Sequence[Validation]) -> list[Ending]:

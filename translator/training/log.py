@@ -1,20 +1,24 @@
-"""What a run says of itself: `metrics.jsonl`, TensorBoard, and lines for whoever watches."""
+"""What a run records of itself: rows of figures, in `metrics.jsonl` and in TensorBoard."""
 
 import contextlib
 import json
 import logging
 import math
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import tensorflow as tf
 
 from translator.files import NoRoomError, room_for, write_file
+from translator.run_folder import RunFolder
+from translator.training.room import Room
+from translator.training.state import TrainingState, Validation
 
 log = logging.getLogger(__name__)
 
-Row = dict[str, Any]  # `step` and figures; those that hang on the clock have `seconds` or `per_second` in their names
+Row = dict[str, Any]  # `step` and figures; those that depend on time have `seconds` or `per_second` in their names
 
 
 class Log(Protocol):
@@ -123,6 +127,107 @@ class TensorBoard:
                 os.truncate(self._file, self._whole)
             elif self._file is not None:
                 self._file.unlink()
+
+
+class Logs:
+    """The logs of a run. Writing waits for room on the disk."""
+
+    def __init__(self, run: RunFolder, room: Room) -> None:
+        """Opens nothing yet."""
+        self._run, self._room = run, room
+        self._logs: list[Log] = []
+
+    def open(self, step: int) -> None:
+        """Opens them to go on after a step."""
+        file = self._room.wait_for(lambda: MetricsFile(self._run.metrics, step))
+        self._logs = [file, TensorBoard(self._run.tensorboard)]
+
+    def write(self, row: Row) -> None:
+        """Adds a row to each."""
+        for log in self._logs:
+            self._room.wait_for(partial(log.write, row))
+
+    def close(self) -> None:
+        """Closes them; they can be opened again."""
+        for log in self._logs:
+            log.close()
+
+
+class NoLogs:
+    """The logs of a worker that writes none."""
+
+    def open(self, step: int) -> None: ...
+
+    def write(self, row: Row) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Speed:
+    """Target tokens a second of the steps since the last row, compiling, validation and writing left out.
+
+    Steps run behind the loop's back on a GPU. What is timed is from the start of the first step until the figures of
+    the last one are there, which is when all of them are done.
+    """
+
+    def __init__(self) -> None:
+        self._tokens, self._seconds = 0.0, 0.0
+        self._began: float | None = None
+
+    def begin(self, now: float) -> None:
+        """A step begins; the first one since `fetched` starts the clock."""
+        if self._began is None:
+            self._began = now
+
+    def fetched(self, now: float, tokens: float) -> None:
+        """The figures of all steps that were begun are there; they had so many target tokens."""
+        if self._began is not None:
+            self._seconds += now - self._began
+        self._tokens, self._began = self._tokens + tokens, None
+
+    def take(self) -> float | None:
+        """Target tokens a second since the last call; None where no step was timed."""
+        speed = self._tokens / self._seconds if self._seconds else None
+        self._tokens, self._seconds = 0.0, 0.0
+        return speed
+
+
+def training_row(state: TrainingState, steps_per_epoch: int, learning_rate: float, speed: float | None) -> Row:
+    """The mean over the steps since the last row, without the figures that there is no step for.
+
+    Args:
+        state: after the last of the steps.
+        steps_per_epoch: of the first epoch.
+        learning_rate: of the last of the steps.
+        speed: target tokens a second.
+    """
+    row = {
+        "step": state.step,
+        "epoch": state.position.epoch + state.position.batch / steps_per_epoch,
+        **means(state.window),
+        "learning_rate": learning_rate,
+        "target_tokens": state.target_tokens,
+        "skipped_steps": state.skipped_steps,
+        "training_seconds": state.training_seconds,
+    }
+    if speed is not None:
+        row["target_tokens_per_second"] = speed
+    if state.drawn:
+        row["plain_segmentations"] = state.plain / state.drawn
+    return row
+
+
+def validation_row(validation: Validation, best_bleu: float, seconds: float) -> Row:
+    """A validation that took so long."""
+    return {
+        "step": validation.step,
+        "validation_loss": validation.loss,
+        "validation_nll": validation.nll,
+        "validation_perplexity": perplexity(validation.nll),
+        "validation_bleu": validation.bleu,
+        "best_validation_bleu": best_bleu,
+        "validation_seconds": seconds,
+    }
 
 
 def means(window: list[float]) -> Row:

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from translator.progress import duration
-from translator.training.checkpoints import Validation
-from translator.training.metrics import Row
+from translator.training.log import Row
+from translator.training.state import Validation
 
 
 class TrainingProgress:

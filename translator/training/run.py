@@ -1,0 +1,160 @@
+"""A run from beginning to end: configuration and folder in, a trained and scored model out.
+
+This is what the command line, `translator.train`, benchmarks and tests call.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from translator.config.schema import Config
+from translator.data.corpora.formats import read_all
+from translator.data.preflight import require_evaluation_corpora
+from translator.data.prepare import open_prepared, prepare
+from translator.data.store import TokenStore
+from translator.data.tokenizer import Tokenizer
+from translator.decoding.translator import Translator
+from translator.errors import shell_quoted
+from translator.evaluation.test_set import Report, evaluate
+from translator.progress import progress
+from translator.run_folder import RunFolder
+from translator.run_log import start_recorded
+from translator.runtime import gpu_names
+from translator.training.display import TrainingProgress
+from translator.training.errors import TrainingError
+from translator.training.loop import Training
+from translator.training.memory import find_batch_tokens
+from translator.training.workers import Workers
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What became of a run, or of this worker's part in it."""
+
+    path: Path  # of the run folder
+    step: int  # the last one
+    ended: str  # why training ended
+    is_chief: bool  # whether this worker is the one that writes and scores
+    was_complete: bool = False  # before, so that nothing was trained
+    report: Report | None = None  # of the test set, where there is one and this training is the chief's
+
+    @property
+    def bleu(self) -> float | None:
+        """BLEU of the test set."""
+        return self.report.scores.bleu if self.report else None
+
+
+def run(config: Config, folder: RunFolder, console: Console) -> TrainingResult:
+    """Trains a run, or goes on training it; then scores it on its test set.
+
+    Args:
+        config: of the run; in a folder with a run, that run's but for what may change on the way.
+        folder: of the run; made if need be.
+        console: where progress is shown.
+
+    Raises:
+        Interrupted: a signal asked to stop; a checkpoint has been written, and the same call goes on from there.
+        TranslatorError: something that the user can put right, in one line.
+    """
+    workers = Workers.join(config.train.devices, lambda message: _say(message, console))
+    shown = console if workers.chief else Console(quiet=True)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(workers.together())
+        if workers.chief:
+            stack.enter_context(folder.locked())
+            require_evaluation_corpora(config.data)
+            config = folder.claim(config)
+            stack.enter_context(start_recorded(folder, shown, gpu_names()))
+        config, tokenizers, store = _prepared(config, folder, workers, shown)
+        training = _training(config, folder, tokenizers, store, workers, shown)
+        result = TrainingResult(folder.path, training.state.step, training.reasons, workers.chief, was_complete=True)
+        if any(workers.of_chief([training.complete and folder.model.is_file()])):
+            _say(
+                f"{folder.path} is complete, after {training.state.step:,} steps: {training.reasons}. "
+                f"To train on, {training.remedies}; to start afresh:  rm -r {shell_quoted(folder.path)}",
+                console,
+            )
+            return result
+        _say(summary(training), shown)
+        training.train()
+        report = _score(training.config, folder, shown) if workers.chief else None
+        return TrainingResult(folder.path, training.state.step, training.reasons, workers.chief, report=report)
+
+
+def summary(training: Training) -> str:
+    """What is about to be trained, in a few words."""
+    parameters = sum(int(weight.value.shape.num_elements()) for weight in training.weights.values())
+    from_where = f"going on after step {training.state.step:,}" if training.resumed else "starting"
+    workers = f"{training.workers.count} workers, together " if training.workers.count > 1 else ""
+    strategy, train = training.strategy, training.config.train
+    # Whole checkpoints have two moments, and there is one more while it is written.
+    disk = 4 * parameters * (3 * (train.keep_checkpoints + 1) + max(0, train.average_checkpoints - 1))
+    return (
+        f"{training.run.path}: {from_where}; {training.batches.store.counts}; {parameters:,} parameters, "
+        f"{training.steps_per_epoch:,} steps an epoch on {workers}{strategy.num_replicas_in_sync} × "
+        f"{strategy.extended.worker_devices[0].rpartition('device:')[2]}; checkpoints, "
+        f"the newest {train.keep_checkpoints} whole, will take {disk / 1e6:,.0f} MB"
+    )
+
+
+def _prepared(
+    config: Config, folder: RunFolder, workers: Workers, shown: Console
+) -> tuple[Config, tuple[Tokenizer, Tokenizer], TokenStore]:
+    """Configuration, vocabulary and corpus as the run folder has them once the chief has prepared it."""
+    if workers.chief:
+        with progress(shown, "preparing the corpus") as show:
+            tokenizers, store = prepare(config, folder, show)
+    workers.wait()
+    if not workers.chief:
+        config = folder.load_config()
+        tokenizers, store = open_prepared(config, folder)
+    return config, tokenizers, store
+
+
+def _training(
+    config: Config,
+    folder: RunFolder,
+    tokenizers: tuple[Tokenizer, Tokenizer],
+    store: TokenStore,
+    workers: Workers,
+    shown: Console,
+) -> Training:
+    """The training of a run, with `train.batch_tokens: auto` found out."""
+    with shown.status("building the model …"):
+        training = Training(config, folder, tokenizers, store, workers, TrainingProgress(shown))
+    if config.train.batch_tokens != "auto":
+        return training
+    with shown.status("finding the largest batch that fits …"):
+        config = folder.claim(config.with_batch_tokens(_batch_tokens(training)))
+        return Training(config, folder, tokenizers, store, workers, TrainingProgress(shown))
+
+
+def _batch_tokens(training: Training) -> int:
+    """The most tokens that a step has room for, on the devices of a training."""
+    if training.workers.count > 1:
+        raise TrainingError("train.batch_tokens: auto looks at one machine alone; with several workers give a number")
+    update = training.update(training.feed())
+    longest = training.config.data.max_tokens + 1
+    found = find_batch_tokens(update.attempt, training.strategy, training.batches, longest)
+    if not found:
+        raise TrainingError("the smallest of batches does not fit into memory; lower the model's sizes (model.…)")
+    return found
+
+
+def _score(config: Config, folder: RunFolder, shown: Console) -> Report | None:
+    """Scores the run's model on the test set, if there is one; the report stays in the run folder."""
+    if not config.data.test:
+        return None
+    folder.require_own_files()
+    pairs = read_all(config.data.test, config.data)
+    translator = Translator.load(folder.path)
+    with progress(shown, "translating the test set") as show:
+        report = evaluate(translator, pairs, config.data.target, show)
+    report.write(folder.report)
+    return report
+
+
+def _say(message: str, console: Console) -> None:
+    console.print(message, highlight=False, markup=False, soft_wrap=True)

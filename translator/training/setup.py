@@ -1,0 +1,41 @@
+"""What a training is made of, from its configuration."""
+
+from translator.config.schema import Config
+from translator.data.batches import TrainingBatches
+from translator.data.corpora.formats import read_all
+from translator.data.sampling import Sampling
+from translator.data.store import TokenStore
+from translator.data.tokenizer import Tokenizer
+from translator.decoding.options import SearchOptions
+from translator.decoding.translator import Translator
+from translator.model.transformer import Transformer
+from translator.training.validation import Validator
+
+
+def make_batches(
+    config: Config, store: TokenStore, tokenizers: tuple[Tokenizer, Tokenizer], replicas: int
+) -> TrainingBatches:
+    """The batches of a run; while `train.batch_tokens` is to be found out (auto), those of the least budget."""
+    train, alpha = config.train, config.tokenizer.sampling_alpha
+    return TrainingBatches(
+        store,
+        tuple(corpus.weight for corpus in config.data.train),
+        config.data.max_tokens if train.batch_tokens == "auto" else train.batch_tokens,
+        train.seed,
+        replicas=replicas,
+        micro_batches=train.micro_batches,
+        sampling=Sampling(tokenizers, alpha) if alpha else None,
+        few_shapes=train.xla,
+    )
+
+
+def make_validator(config: Config, model: Transformer, tokenizers: tuple[Tokenizer, Tokenizer]) -> Validator:
+    """What scores the model under training on the validation set."""
+    options = SearchOptions.of(config.search, config.train.validation_beam)
+    return Validator(
+        model,
+        Translator.of_model(model, *tokenizers, config, options),
+        read_all(config.data.validation, config.data),
+        config.data.target,
+        config.train.label_smoothing,
+    )
