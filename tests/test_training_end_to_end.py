@@ -490,7 +490,7 @@ def test_the_configuration_of_a_run_asks_for_a_folder(
     (tmp_path / "my run-2").mkdir()
     shown = fails(monkeypatch, capsys, command, str(run.config))
     assert f"{run.config} is the configuration of the run {run.path}; say where to. " in shown
-    assert f"To go on with that run:  --run '{run.path}'  " in shown
+    assert f"To resume that run:  --run '{run.path}'  " in shown
     assert f"To repeat it in another folder:  --run '{run.path}-3'\n" in shown
     monkeypatch.chdir(run.path)
     assert fails(monkeypatch, capsys, command, "config.yaml") == shown.replace(f"{run.config} is", "config.yaml is")

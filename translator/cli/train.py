@@ -22,7 +22,7 @@ def train(
     settings: Settings = None,
     run: RunOption = None,
 ) -> None:
-    """Train a model, or go on training it; then score it on the test set."""
+    """Train a model, or resume training it; then score it on the test set."""
     resolved, folder = _asked_for(config, overrides, settings, run)
     result = start_training(resolved, folder.path, console=console)
     if result.is_chief and not result.was_complete:
@@ -65,7 +65,7 @@ def _asked_for(
         )
         raise RunError(
             f"{config} is the configuration of the run {own.path}; say where to. "
-            f"To go on with that run:  --run {shell_quoted(own.path)}  "
+            f"To resume that run:  --run {shell_quoted(own.path)}  "
             f"To repeat it in another folder:  --run {shell_quoted(free)}"
         )
     return resolved, RunFolder(run or Path("runs") / config.stem)
