@@ -307,7 +307,7 @@ def test_weights_of_another_model_name_the_file_and_the_weight(run: RunFolder, t
     with pytest.raises(WeightsError) as raised:
         Translator.load(run.path)
     assert str(raised.value).startswith(f"{run.model} holds the weights of another model; they differ in ")
-    assert "transformer/decoder_0/feed_forward/inner/bias (model: (5,), file: (4,))" in str(raised.value)
+    assert "decoder.layers.0.feed_forward.inner.bias (model: (5,), file: (4,))" in str(raised.value)
 
 
 def test_separate_vocabularies_are_two_files(tokenizer: Tokenizer, tmp_path: Path):
