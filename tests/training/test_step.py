@@ -41,7 +41,7 @@ RATE = 2.0
 Pair = tuple[list[int], list[int]]
 Dealt = list[list[list[Pair]]]  # for each replica, for each micro-batch, its rows
 PADDING: Pair = ([], [])
-FIRST, SECOND = (tf.constant(number, tf.int64) for number in (0, 1))
+FIRST, SECOND = np.array(0, np.int64), np.array(1, np.int64)  # tensors would start TensorFlow
 # Adam as it is used. This ε keeps rounding errors of a gradient that is 0 but for them from becoming whole steps.
 ADAM: dict[str, Any] = {"optimizer_betas": (0.9, 0.98), "optimizer_epsilon": 1e-2, "learning_rate": 0.1}
 
