@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tests.small_disk import fill, small_disk
 from translator.files import NoRoomError
-from translator.training.log import Log, MetricsFile, Row, TensorBoard, means
+from translator.training.log import Log, MetricsFile, Row, Speed, TensorBoard, means
 
 
 def rows_of(path: Path) -> list[Row]:
@@ -105,3 +105,18 @@ def test_where_tensorboard_cannot_write_it_is_said_once_and_done_without(
     (message,) = caplog.messages
     assert message.startswith(f"{folder}: TensorBoard's events cannot be written (")
     assert message.endswith("training goes on without them")
+
+
+# Speed
+
+
+def test_speed_is_of_the_time_from_the_first_step_until_the_figures_of_the_last_are_there():
+    speed = Speed()
+    speed.begin(10.0)
+    speed.begin(11.0)  # the second step of two that are fetched together
+    speed.fetched(14.0, 200.0)
+    # Validation and writing, until 50.
+    speed.begin(50.0)
+    speed.fetched(51.0, 100.0)
+    assert speed.take() == 300 / 5
+    assert speed.take() is None

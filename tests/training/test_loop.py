@@ -27,9 +27,10 @@ from translator.model.weights import write_weights
 from translator.run_folder import RunFolder
 from translator.training import averaging, loop, room
 from translator.training.display import TrainingProgress
-from translator.training.errors import Interrupted
+from translator.training.errors import Interrupted, TrainingError
 from translator.training.log import MetricsFile, Row
 from translator.training.loop import Training
+from translator.training.recovery import MAX_RATE_HALVINGS
 from translator.training.state import Validation
 from translator.training.step import Update
 from translator.training.workers import Workers
@@ -359,3 +360,34 @@ def test_training_waits_for_room_for_its_model(script: Script, monkeypatch: pyte
     said = script.train("train.max_steps=5")
     assert f"{script.run.model}: no room on the disk for the model; waiting for some" in said
     assert script.model == 5
+
+
+# Steps that are NaN or infinite
+
+
+def test_a_skipped_step_is_named_with_its_own_number_when_the_next_row_is_due(script: Script):
+    script.skipped = [2, 3]
+    said = script.train("train.max_steps=5", "train.max_skipped_steps=9")
+    assert re.findall(r"step (\d+): the loss or its gradient is NaN or infinite; skipped", said) == ["2", "3"]
+    assert said.index("step 3: the loss") < said.index("step 5  epoch")
+    assert rows(script, "skipped_steps") == {5: 2}
+
+
+def test_too_many_in_a_row_are_gone_back_from_though_later_steps_were_finite(script: Script):
+    script.skipped = [6, 7]
+    with pytest.raises(TrainingError, match=r"^step 7: .* still at the learning rate"):
+        script.train("train.max_steps=10", "train.max_skipped_steps=1", "train.log_every_steps=10")
+    # Step 5 was validated, and so has a checkpoint. The same steps are skipped each time.
+    said = "step 7: 2 updates in a row were NaN or infinite; going back to step 5 and on with half the learning rate"
+    assert script.said.count(said) == MAX_RATE_HALVINGS
+
+
+def test_rows_do_not_depend_on_when_figures_are_fetched(script: Script, monkeypatch: pytest.MonkeyPatch):
+    script.skipped = [3]
+    script.train("train.max_steps=10")
+    together = metrics_without_clock(script.run.path)
+    monkeypatch.setattr(loop, "MOST_TOGETHER", 1)
+    apart = Script(script.prepared, script.run.path.with_name("apart"), monkeypatch)
+    apart.skipped = [3]
+    apart.train("train.max_steps=10")
+    assert metrics_without_clock(apart.run.path) == together
