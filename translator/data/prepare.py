@@ -13,6 +13,7 @@ import pydantic
 
 from translator.config import Config, CorpusConfig, DataConfig
 from translator.data.corpus import CorpusError, SentencePair, corpus_files, sentence_pairs
+from translator.data.sampling import check_kinds
 from translator.data.store import TokenStore, open_store, write_store
 from translator.data.tokenizer import Tokenizer, train_tokenizer
 from translator.files import read_file, sha256, write_file
@@ -106,6 +107,8 @@ def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]
             source = source.with_normalization(settings.source_normalization)
         if settings.target_normalization:
             target = target.with_normalization(settings.target_normalization)
+        if settings.sampling_alpha:
+            check_kinds((source, target))
         return source, target
     one, other = settings.source_normalization or "nmt_nfkc", settings.target_normalization or "keep"
     if settings.joint:

@@ -1,13 +1,13 @@
 """Another segmentation of each training sentence in each epoch: subword regularization and BPE-dropout.
 
 SentencePiece's own sampling cannot be used: its draws differ between processes, whatever the seed, and its n-best lists
-are twenty times too slow. Subwords do not cross spaces, so that a sentence's segmentations are combinations of its
-words' segmentations, and words recur: each is segmented once and remembered.
+are twenty times too slow. No subword crosses a space, so that a sentence's segmentations are combinations of its words'
+segmentations, and words recur: each is segmented once and remembered. What is called a word here is a unit of
+`data.units`: what lies between two places that no subword crosses.
 
 Letters: R sentences, W words of all of them, N segmentations of a sentence, A segmentations of a word.
 """
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from translator.data.segmentations import FEW, Segmentation, Segmentations
 from translator.data.store import Sequences
-from translator.data.tokenizer import WORD_START, Tokenizer, TokenizerError
+from translator.data.tokenizer import Tokenizer, TokenizerError
+from translator.data.units import Splitter, Units, mixed, split
 
 NBEST = 64  # likeliest segmentations that a sentence's is drawn from (l of Kudo, 2018, §3.1)
-DROPOUT_DRAWS = 32  # segmentations of a word by BPE-dropout that its own is drawn from
+DROPOUT_DRAWS = 32  # segmentations of a word by BPE-dropout that its own is drawn from, beside its plain one
 ATTEMPTS = 4  # draws of a sentence that must fit into its batch, before it takes its plain segmentation
-# Words remembered, and subwords of their segmentations; past either all are forgotten. At most some 300 MB.
-MOST_WORDS, MOST_SUBWORDS = 2**18, 2**25
 
 # Sums of gaps are whole numbers of 19 bits, so fine that rounding hardly ever changes which are the smallest. The ranks
 # that a sum is of stand in the bits behind it, so that one addition and one sort of 32 bits do.
@@ -31,7 +31,6 @@ TOO_LARGE = 2**19 - 1
 # Blocks of ranks i, j in two ascending lists that hold all whose sum may be among the NBEST smallest of all sums, as
 # those with (i + 1)(j + 1) ≤ NBEST are: i below the first number, j from the second to the third.
 _BLOCKS = [(NBEST >> k, 2**k - 1, 2 ** (k + 1) - 1) for k in range(RANK_BITS + 1)]
-FEW = 7  # segmentations of a word; more of them seldom matter
 _RANKS = np.arange(NBEST, dtype=np.uint32)
 _I_ENDS = 2 ** np.arange(RANK_BITS)  # where the ranks i that a block holds end
 
@@ -59,15 +58,14 @@ class Sampling:
 
     tokenizers: tuple[Tokenizer, Tokenizer]  # of the source and of the target
     alpha: float  # in (0, 1)
-    _words: "Words" = field(init=False, repr=False, compare=False)
+    _splitters: tuple[Splitter, Splitter] = field(init=False, repr=False, compare=False)
+    _remembered: Segmentations = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if len({tokenizer.is_unigram for tokenizer in self.tokenizers}) > 1:
-            raise TokenizerError(
-                "tokenizer.sampling_alpha means one thing for a unigram model and another for BPE; set it to 0, or "
-                "give both sides models of one kind"
-            )
-        object.__setattr__(self, "_words", Words(self.tokenizers, self.alpha))
+        check_kinds(self.tokenizers)
+        source, target = self.tokenizers
+        object.__setattr__(self, "_splitters", (Splitter(source), Splitter(target)))
+        object.__setattr__(self, "_remembered", Segmentations(max(source.vocabulary_size, target.vocabulary_size)))
 
     def draw(
         self, plain: tuple[Sequences, Sequences], seeds: tuple[int, int], rows: np.ndarray, most: tuple[int, int]
@@ -80,100 +78,42 @@ class Sampling:
             rows: int64, the number of each pair in the store.
             most: tokens of a source and of a target that no draw passes, nor a plain segmentation.
         """
-        words, bounds = self._words.of(plain)
-        sizes = np.diff(bounds)
-        if self.tokenizers[0].is_unigram:
-            segmentations: _Likeliest | _Independent = _Likeliest(self._words, words, bounds, self.alpha)
-        else:
-            segmentations = _Independent(self._words.counts[words], sizes)
+        self._remembered.forget_rare()
+        units = split(self._splitters, plain)
+        sizes = np.diff(units.bounds)
+        kind = _Likeliest if self.tokenizers[0].kind == "unigram" else _Dropout
+        words: _Likeliest | _Dropout = kind(self.tokenizers, self._remembered, units, self.alpha)
         limits = np.repeat(most, len(rows))
         numbers = np.concatenate([2 * rows, 2 * rows + 1])
-        chosen, pending = np.zeros(len(words), np.int64), np.ones(len(sizes), bool)
+        chosen, pending = np.empty(len(units.keys), np.int64), np.ones(len(sizes), bool)
         for attempt in range(ATTEMPTS):
-            segmentations.draw(_uniform([*seeds, attempt], numbers), pending, chosen)
-            pending = np.add.reduceat(self._words.lengths(words, chosen), bounds[:-1]) > limits
+            drawn = np.repeat(pending, sizes)
+            chosen[drawn] = words.draw(_uniform([*seeds, attempt], numbers), pending)[drawn]
+            pending = np.add.reduceat(self._remembered.lengths(chosen), units.bounds[:-1]) > limits
             if not pending.any():
                 break
-        chosen[np.repeat(pending, sizes)] = 0
-        return Drawn(*self._words.spelled(words, chosen, bounds), int(pending.sum()))
+        drawn = np.repeat(pending, sizes)
+        chosen[drawn] = words.plain(drawn)
+        ids, offsets = self._remembered.spelled(chosen)
+        ends = offsets[units.bounds[: len(rows) + 1]], offsets[units.bounds[len(rows) :]]
+        source, target = (Sequences(ids[of[0] : of[-1]], of - of[0]) for of in ends)
+        return Drawn(source, target, int(pending.sum()))
 
 
-class Words:
-    """The words that have been met, with their segmentations; the plain one comes first."""
-
-    def __init__(self, tokenizers: tuple[Tokenizer, Tokenizer], alpha: float) -> None:
-        self._tokenizers, self._alpha = tokenizers, alpha
-        self._begins = [_begins_word(tokenizer) for tokenizer in tokenizers]
-        self._forget()
-
-    def _forget(self) -> None:
-        # Words by 64 bits that are mixed from the side, the subwords and their order: ascending, then one past all.
-        self._keys, self._numbers = np.array([2**64 - 1], np.uint64), np.array([0])
-        self.gaps = np.empty([0, NBEST], np.float32)  # [words, A], log P below the plain one's; ascending, then ∞
-        self.counts = np.empty([0], np.int64)  # [words], A of each
-        self._ends = np.empty([0, NBEST + 1], np.int64)  # [words, A + 1], where segmentations begin and end in `_ids`
-        self._ids, self._used = np.empty([0], np.int32), 0
-
-    def of(self, plain: tuple[Sequences, Sequences]) -> tuple[np.ndarray, np.ndarray]:
-        """The words of all sources, then of all targets: int64 [W]; and where sentences begin and end: [R + 1]."""
-        if len(self._keys) > MOST_WORDS or self._used > MOST_SUBWORDS:
-            self._forget()
-        source, target = (self._of_side(side, sequences) for side, sequences in enumerate(plain))
-        return np.concatenate([source[0], target[0]]), np.concatenate([source[1], len(source[0]) + target[1][1:]])
-
-    def _of_side(self, side: int, sequences: Sequences) -> tuple[np.ndarray, np.ndarray]:
-        ids = sequences.ids.astype(np.int64)
-        begins = self._begins[side][ids]
-        begins[sequences.offsets[:-1]] = True
-        starts = np.flatnonzero(begins)
-        ends = np.append(starts[1:], len(ids))
-        nth = np.arange(len(ids)) - np.repeat(starts, ends - starts)
-        keys = np.add.reduceat(_mixed(ids << 1 | side) * _mixed(nth), starts)
-        places = np.searchsorted(self._keys, keys)
-        new = np.flatnonzero(self._keys[places] != keys)
-        if len(new):
-            unknown, first = np.unique(keys[new], return_index=True)
-            self._learn(side, unknown, [ids[starts[word] : ends[word]].tolist() for word in new[first]])
-            places = np.searchsorted(self._keys, keys)
-        return self._numbers[places], np.searchsorted(np.append(starts, len(ids)), sequences.offsets)
-
-    def lengths(self, words: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-        """Tokens of one segmentation of each word: int64 [W]."""
-        return self._ends[words, chosen + 1] - self._ends[words, chosen]
-
-    def spelled(self, words: np.ndarray, chosen: np.ndarray, bounds: np.ndarray) -> tuple[Sequences, Sequences]:
-        """The sources and targets that words make, with one segmentation chosen for each word."""
-        lengths, starts = self.lengths(words, chosen), self._ends[words, chosen]
-        ends = np.concatenate([[0], np.cumsum(lengths)])
-        ids = self._ids[np.arange(ends[-1]) + np.repeat(starts - ends[:-1], lengths)]
-        offsets = ends[bounds]
-        middle = len(offsets) // 2
-        start = offsets[middle]
-        return Sequences(ids[:start], offsets[: middle + 1]), Sequences(ids[start:], offsets[middle:] - start)
-
-    def _learn(self, side: int, keys: np.ndarray, words: list[list[int]]) -> None:
-        tokenizer = self._tokenizers[side]
-        if tokenizer.is_unigram:
-            segmented = tokenizer.likeliest(words, NBEST)
-        else:
-            segmented = (tokenizer.with_dropout(ids, self._alpha, DROPOUT_DRAWS) for ids in words)
-        first = len(self._keys) - 1
-        self.gaps, self.counts, self._ends = (
-            _with_room(array, first + len(words)) for array in (self.gaps, self.counts, self._ends)
+def check_kinds(tokenizers: tuple[Tokenizer, Tokenizer]) -> None:
+    """A TokenizerError where segmentations cannot be drawn from models of these kinds."""
+    kinds = [tokenizer.kind for tokenizer in tokenizers]
+    for kind in kinds:
+        if kind not in ("unigram", "bpe"):
+            raise TokenizerError(
+                f"tokenizer.sampling_alpha needs a unigram or BPE model; tokenizer.model is a {kind} model, which has "
+                "one segmentation of each sentence; set sampling_alpha to 0, or give another model"
+            )
+    if kinds[0] != kinds[1]:
+        raise TokenizerError(
+            "tokenizer.sampling_alpha means one thing for a unigram model and another for BPE; set it to 0, or "
+            "give both sides models of one kind"
         )
-        for number, segmentations in enumerate(segmented, first):
-            gaps = [gap for gap, _ in segmentations]
-            ends = self._used + np.cumsum([0, *(len(ids) for _, ids in segmentations)])
-            self._ids = _with_room(self._ids, int(ends[-1]))
-            self._ids[self._used : ends[-1]] = list(itertools.chain.from_iterable(ids for _, ids in segmentations))
-            self._used = int(ends[-1])
-            self.gaps[number] = math.inf
-            self.gaps[number, : len(gaps)] = gaps
-            self.counts[number] = len(gaps)
-            self._ends[number, : len(ends)] = ends
-        places = np.searchsorted(self._keys, keys)
-        self._keys = np.insert(self._keys, places, keys)
-        self._numbers = np.insert(self._numbers, places, np.arange(first, first + len(words)))
 
 
 class _Likeliest:
@@ -183,18 +123,26 @@ class _Likeliest:
     first: the others are soon seen to have no part in any of the N.
     """
 
-    def __init__(self, table: Words, words: np.ndarray, bounds: np.ndarray, alpha: float) -> None:
-        """`words`: int64 [W], all sentences' by their numbers in the table; `bounds`: int64 [R + 1]."""
+    def __init__(
+        self, tokenizers: tuple[Tokenizer, Tokenizer], remembered: Segmentations, units: Units, alpha: float
+    ) -> None:
+        self._tokenizers, self._units = tokenizers, units
+        words = remembered.numbers(units.keys, self._learn)
+        gaps, bounds = remembered.gaps, units.bounds
+        self._firsts, counts_of = remembered.firsts[words], remembered.counts[words]
+        self._chosen = np.zeros(len(words), np.int64)
         R = len(bounds) - 1
         row_of = np.repeat(np.arange(R), np.diff(bounds))
-        ambiguous = np.flatnonzero(table.counts[words] > 1)
+        ambiguous = np.flatnonzero(counts_of > 1)
         # By sentence, then by gap: as whole numbers, non-negative floats have the order that they have as floats.
-        gap = table.gaps[words[ambiguous], 1]
+        gap = gaps[self._firsts[ambiguous] + 1]
         ambiguous = ambiguous[np.argsort(row_of[ambiguous].astype(np.uint64) << np.uint64(32) | gap.view(np.uint32))]
         counts = np.bincount(row_of[ambiguous], minlength=R)
         starts = np.cumsum(counts) - counts
         # What a unit of the whole numbers stands for: they suffice for what may be among the N smallest.
-        unit = _bound(table, words[ambiguous], row_of[ambiguous], starts, counts) / (TOO_LARGE - 2)
+        unit = _bound(gaps, self._firsts[ambiguous], counts_of[ambiguous], row_of[ambiguous], starts, counts) / (
+            TOO_LARGE - 2
+        )
         per_unit = (1.0 / np.maximum(unit, np.finfo(np.float32).tiny)).astype(np.float32)
         # Of each round: its sentences, the word of each, and the sums with the ranks that they are of.
         self._rounds: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
@@ -203,16 +151,17 @@ class _Likeliest:
         rows = np.flatnonzero(counts)
         for nth in range(int(counts.max(initial=0))):
             rows = rows[counts[rows] > nth]
-            gaps = table.gaps[words[ambiguous[starts[rows] + nth]][:, None], [1, FEW]] * per_unit[rows, None]
-            matters, many = (gaps < (sums[rows, -1:] >> np.uint32(2 * RANK_BITS))).T
+            first = self._firsts[ambiguous[starts[rows] + nth]]
+            matters, many = (
+                gaps[first[:, None] + [1, FEW]] * per_unit[rows, None] < (sums[rows, -1:] >> np.uint32(2 * RANK_BITS))
+            ).T
             # Most words have few segmentations that matter; the others are done apart, at more work each.
             for some, width in ((rows[matters & ~many], FEW), (rows[many], NBEST)):
                 if len(some):
                     places = ambiguous[starts[some] + nth]
-                    gaps = np.minimum(
-                        table.gaps[:, :width][words[places]] * per_unit[some, None], np.float32(TOO_LARGE)
-                    )
-                    ranked = _smallest_sums(sums[some], gaps.astype(np.uint32) << np.uint32(2 * RANK_BITS))
+                    own = gaps[self._firsts[places][:, None] + np.arange(width)] * per_unit[some, None]
+                    own = np.minimum(own, np.float32(TOO_LARGE)).astype(np.uint32)
+                    ranked = _smallest_sums(sums[some], own << np.uint32(2 * RANK_BITS))
                     whole = np.minimum(ranked >> np.uint32(2 * RANK_BITS), np.uint32(TOO_LARGE))
                     sums[some, : whole.shape[1]] = whole << np.uint32(2 * RANK_BITS)
                     self._rounds.append((some, places, ranked))
@@ -221,8 +170,11 @@ class _Likeliest:
         weights = np.exp(sums.astype(np.float32) * (-alpha * unit).astype(np.float32)[:, None])
         self._cumulative = np.cumsum(weights * (sums < TOO_LARGE), 1)
 
-    def draw(self, uniform: np.ndarray, pending: np.ndarray, chosen: np.ndarray) -> None:
-        """Chooses for a number in [0, 1) of each sentence. Words that are not in `_rounds` keep 0, their plain one."""
+    def draw(self, uniform: np.ndarray, pending: np.ndarray) -> np.ndarray:
+        """Chooses for a number in [0, 1) of each sentence that is pending; gives all words' segmentations: int64 [W].
+
+        Words that are not in `_rounds` keep their plain one.
+        """
         drawn = np.flatnonzero(pending)
         rank = np.zeros(len(pending), np.int64)
         cumulative = self._cumulative[drawn]
@@ -232,30 +184,73 @@ class _Likeliest:
             if len(nth):
                 rows = rows[nth]
                 pair = ranked[nth, rank[rows]] & np.uint32(NBEST**2 - 1)
-                rank[rows], chosen[places[nth]] = pair >> np.uint32(RANK_BITS), pair & np.uint32(NBEST - 1)
+                rank[rows], self._chosen[places[nth]] = pair >> np.uint32(RANK_BITS), pair & np.uint32(NBEST - 1)
+        return self._firsts + self._chosen
+
+    def plain(self, words: np.ndarray) -> np.ndarray:
+        """The plain segmentations of some words."""
+        return self._firsts[words]
+
+    def _learn(self, words: np.ndarray) -> list[list[Segmentation]]:
+        source, target = self._tokenizers
+        plain = [self._units.unit(word) for word in words]
+        sources = np.searchsorted(words, self._units.sources)
+        return [
+            likeliest
+            for tokenizer, of_side in ((source, plain[:sources]), (target, plain[sources:]))
+            for likeliest in tokenizer.likeliest(of_side, NBEST)
+        ]
 
 
-class _Independent:
-    """Segmentations of words that have nothing to do with each other, all equally likely."""
+class _Dropout:
+    """Segmentations of words by BPE-dropout, each word for itself: its plain one or one of `DROPOUT_DRAWS`.
 
-    def __init__(self, counts: np.ndarray, sizes: np.ndarray) -> None:
-        """`counts`: int64 [W], of each word's segmentations; `sizes`: int64 [R], words of each sentence."""
-        self._counts, self._sizes = counts, sizes
-        self._nth = np.arange(len(counts)) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # in its sentence
+    Each draw is a pure function of the word and the draw's number, made when it is first chosen.
+    """
 
-    def draw(self, uniform: np.ndarray, pending: np.ndarray, chosen: np.ndarray) -> None:
-        """Chooses for a number in [0, 1) of each sentence."""
-        of_sentences = (uniform * 2.0**53).astype(np.uint64)
-        of_words = _unit_interval(_mixed(np.repeat(of_sentences, self._sizes) + _mixed(self._nth)))
-        drawn = np.repeat(pending, self._sizes)
-        chosen[drawn] = (of_words * self._counts)[drawn]
+    def __init__(
+        self, tokenizers: tuple[Tokenizer, Tokenizer], remembered: Segmentations, units: Units, alpha: float
+    ) -> None:
+        self._tokenizers, self._remembered, self._units, self._alpha = tokenizers, remembered, units, alpha
+        sizes = np.diff(units.bounds)
+        self._sizes = sizes
+        self._nth = np.arange(len(units.keys)) - np.repeat(units.bounds[:-1], sizes)  # in its sentence
 
+    def draw(self, uniform: np.ndarray, pending: np.ndarray) -> np.ndarray:
+        """Chooses for a number in [0, 1) of each sentence that is pending; gives all words' segmentations: int64 [W].
 
-def _begins_word(tokenizer: Tokenizer) -> np.ndarray:
-    """Which subwords begin a word; none where some have a space inside, which makes a whole sentence one word."""
-    pieces = tokenizer.pieces(range(tokenizer.vocabulary_size))
-    crossing = any(WORD_START in piece.lstrip(WORD_START) for piece in pieces)
-    return np.array([piece.startswith(WORD_START) and not crossing for piece in pieces])
+        Those of other sentences are without meaning.
+        """
+        drawn = np.flatnonzero(np.repeat(pending, self._sizes))
+        of_sentences = np.repeat((uniform * 2.0**53).astype(np.uint64), self._sizes)[drawn]
+        of_words = _unit_interval(mixed(of_sentences + mixed(self._nth[drawn])))
+        chosen = np.zeros(len(self._nth), np.int64)
+        chosen[drawn] = self._segmentations(drawn, (of_words * (DROPOUT_DRAWS + 1)).astype(np.int64))
+        return chosen
+
+    def plain(self, words: np.ndarray) -> np.ndarray:
+        """The plain segmentations of some words."""
+        places = np.flatnonzero(words)
+        return self._segmentations(places, np.zeros(len(places), np.int64))
+
+    def _segmentations(self, words: np.ndarray, draws: np.ndarray) -> np.ndarray:
+        keys = mixed(self._units.keys[words] + draws.astype(np.uint64))
+        numbers = self._remembered.numbers(keys, lambda new: self._learn(words[new], draws[new], keys[new]))
+        return self._remembered.firsts[numbers]
+
+    def _learn(self, words: np.ndarray, draws: np.ndarray, keys: np.ndarray) -> list[list[Segmentation]]:
+        plain = [self._units.unit(word) for word in words]
+        tokenizers = [self._tokenizers[int(word >= self._units.sources)] for word in words]
+        characters = [len(tokenizer.spelled(ids) or "") for tokenizer, ids in zip(tokenizers, plain, strict=True)]
+        ends = np.cumsum(characters)
+        nth = np.arange(ends[-1]) - np.repeat(ends - characters, characters)
+        uniform = _unit_interval(mixed(np.repeat(keys, characters) + mixed(nth)))
+        # How many are left out before one is not: n or more with the probability alpha^n.
+        skips = (np.log1p(-uniform) / math.log(self._alpha)).astype(np.int64).tolist()
+        return [
+            [(0.0, tokenizer.with_dropout(ids, skips[end - length : end]) if draw else ids)]
+            for tokenizer, ids, draw, length, end in zip(tokenizers, plain, draws, characters, ends, strict=True)
+        ]
 
 
 def _smallest_sums(sums: np.ndarray, gaps: np.ndarray) -> np.ndarray:
@@ -286,41 +281,37 @@ def _smallest_sums(sums: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     return totals[:, :NBEST]
 
 
-def _bound(table: Words, words: np.ndarray, row_of: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _bound(
+    gaps: np.ndarray, firsts: np.ndarray, sizes: np.ndarray, row_of: np.ndarray, starts: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
     """What none of a sentence's N smallest sums of gaps passes: float64 [R].
 
     2^k segmentations of each of n words make N sums where k · n = log₂ N, none above the sum of the words' last gaps.
     Nor is any sum above that of all words' largest gaps.
+
+    Args:
+        gaps: float32, of all segmentations of all words.
+        firsts: int64 [W], where each word's gaps begin.
+        sizes: uint8 [W], how many it has.
+        row_of: int64 [W], the sentence that it is in.
+        starts: int64 [R], where each sentence's words begin.
+        counts: int64 [R], how many it has.
     """
-    bound = np.bincount(row_of, table.gaps[words, table.counts[words] - 1], len(counts))
+    bound = np.bincount(row_of, gaps[firsts + sizes - 1], len(counts))
     for few in (1, 2, 3, 6):
+        needed = 2 ** (RANK_BITS // few)
         rows = np.flatnonzero(counts >= few)
-        last = table.gaps[words[starts[rows][:, None] + np.arange(few)], 2 ** (RANK_BITS // few) - 1]
-        bound[rows] = np.minimum(bound[rows], last.sum(1, dtype=np.float64))
+        words = starts[rows][:, None] + np.arange(few)
+        rows, words = rows[(sizes[words] >= needed).all(1)], words[(sizes[words] >= needed).all(1)]
+        bound[rows] = np.minimum(bound[rows], gaps[firsts[words] + needed - 1].sum(1, dtype=np.float64))
     return bound * (1 + 1e-5)  # sums are rounded
 
 
 def _uniform(seeds: Sequence[int], numbers: np.ndarray) -> np.ndarray:
     """A number in [0, 1) for each of some whole numbers, by SplitMix64's mixing (Steele et al., 2014)."""
     (key,) = np.random.SeedSequence(seeds).generate_state(1, np.uint64)
-    return _unit_interval(_mixed(key + _mixed(numbers)))
-
-
-def _mixed(numbers: np.ndarray) -> np.ndarray:
-    z = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    return _unit_interval(mixed(key + mixed(numbers)))
 
 
 def _unit_interval(numbers: np.ndarray) -> np.ndarray:
     return (numbers >> np.uint64(11)) * 2.0**-53
-
-
-def _with_room(array: np.ndarray, size: int) -> np.ndarray:
-    """The array, or a longer copy where it has fewer than `size` rows."""
-    if size <= len(array):
-        return array
-    longer = np.empty([max(size, 2 * len(array)), *array.shape[1:]], array.dtype)
-    longer[: len(array)] = array
-    return longer
