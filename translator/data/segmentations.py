@@ -9,7 +9,7 @@ import numpy as np
 
 # Bytes, past which the half that is asked for least is forgotten. With the room to grow, and while that is being done,
 # memory stays below 500 MB.
-MOST_BYTES = 350 * 10**6
+MOST_BYTES = 300 * 10**6
 FEW = 7  # segmentations of a word; more of them seldom matter
 # Gaps are read in blocks: where a word has up to 1, 7 or 64, they are padded with ∞ to 1, 8 or 64. Of 8 the last is ∞,
 # which tells that there are no more.
@@ -30,7 +30,8 @@ class Segmentations:
         self._numbers = np.full(2**10, -1, np.int32)  # by the key's first bits; -1 is empty
         self._keys, self._met, self._counts = _Rows(np.uint64), _Rows(np.uint32), _Rows(np.uint8)
         self._firsts = _Rows(np.int64)
-        self._gaps, self._starts = _Rows(np.float32), _Rows(np.uint32)
+        self._gaps, self._offsets = _Rows(np.float32), _Rows(np.uint32)
+        self._offsets.append(np.zeros(1))  # [segmentations + 1], where each begins and ends in `_ids`
         self._ids = _Rows(np.min_scalar_type(vocabulary_size - 1))
 
     @property
@@ -75,15 +76,14 @@ class Segmentations:
 
     def lengths(self, segmentations: np.ndarray) -> np.ndarray:
         """Tokens of segmentations: int64."""
-        starts = self._starts.values
-        ends = np.append(starts[1:], np.uint32(len(self._ids.values)))
-        return ends[segmentations].astype(np.int64) - starts[segmentations]
+        offsets = self._offsets.values
+        return offsets[segmentations + 1].astype(np.int64) - offsets[segmentations]
 
     def spelled(self, segmentations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Ids of segmentations, laid end to end: int32 [T], and int64 [segmentations + 1], where each begins."""
         lengths = self.lengths(segmentations)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        places = np.arange(offsets[-1]) + np.repeat(self._starts.values[segmentations] - offsets[:-1], lengths)
+        places = np.arange(offsets[-1]) + np.repeat(self._offsets.values[segmentations] - offsets[:-1], lengths)
         return self._ids.values[places].astype(np.int32), offsets
 
     def forget_rare(self) -> None:
@@ -91,15 +91,20 @@ class Segmentations:
         if self.bytes_used <= MOST_BYTES:
             return
         sizes = _padded(self.counts)
-        tokens = np.add.reduceat(self.lengths(np.arange(len(self.gaps))), self.firsts)
+        starts = self._offsets.values[np.append(self.firsts, len(self.gaps))].astype(np.int64)
+        tokens = np.diff(starts)
         size = 32 + 8 * sizes + self._ids.values.itemsize * tokens
         often = np.argsort(self._met.values, kind="stable")[::-1]  # of those met as often, the newest
         kept = np.zeros(len(sizes), bool)
         kept[often[np.cumsum(size[often]) <= MOST_BYTES // 2]] = True
         self._ids.keep(np.repeat(kept, tokens))
-        lengths = self.lengths(np.arange(len(self.gaps)))[np.repeat(kept, sizes)]
-        self._gaps.keep(np.repeat(kept, sizes))
-        self._starts.replace(np.cumsum(lengths) - lengths)
+        segmentations = np.repeat(kept, sizes)
+        self._gaps.keep(segmentations)
+        moved = starts[:-1][kept] - np.cumsum(tokens[kept]) + tokens[kept]
+        ends = self._offsets.values[1:][segmentations]
+        ends -= np.repeat(moved.astype(np.uint32), sizes[kept])
+        self._offsets.replace(np.zeros(1))
+        self._offsets.append(ends)
         for rows in (self._keys, self._met, self._counts):
             rows.keep(kept)
         self._firsts.replace(np.cumsum(sizes[kept]) - sizes[kept])
@@ -107,16 +112,16 @@ class Segmentations:
         self._number_anew()
 
     def _all_rows(self) -> tuple["_Rows", ...]:
-        return self._keys, self._met, self._counts, self._firsts, self._gaps, self._starts, self._ids
+        return self._keys, self._met, self._counts, self._firsts, self._gaps, self._offsets, self._ids
 
     def _find(self, keys: np.ndarray) -> np.ndarray:
         slots = self._slots(keys)
-        numbers = self._numbers[slots].astype(np.int64)
-        other = np.flatnonzero((numbers >= 0) & (self._keys.room[numbers] != keys))
-        while len(other):
-            slots[other] = (slots[other] + 1) % len(self._numbers)
-            numbers[other] = self._numbers[slots[other]]
-            other = other[(numbers[other] >= 0) & (self._keys.room[numbers[other]] != keys[other])]
+        numbers, asked = np.empty(len(keys), np.int64), np.arange(len(keys))
+        while len(asked):
+            numbers[asked] = self._numbers[slots[asked]]
+            asked = asked[numbers[asked] >= 0]
+            asked = asked[self._keys.values[numbers[asked]] != keys[asked]]
+            slots[asked] = (slots[asked] + 1) % len(self._numbers)
         return numbers
 
     def _add(self, keys: np.ndarray, segmentations: Sequence[Sequence[Segmentation]]) -> None:
@@ -129,7 +134,7 @@ class Segmentations:
         gaps[places] = [gap for gap, _ in every]
         lengths[places] = [len(ids) for _, ids in every]
         self._firsts.append(len(self.gaps) + firsts)
-        self._starts.append(len(self._ids.values) + np.cumsum(lengths) - lengths)
+        self._offsets.append(len(self._ids.values) + np.cumsum(lengths))
         self._ids.append(np.fromiter(itertools.chain.from_iterable(ids for _, ids in every), np.int64, lengths.sum()))
         self._gaps.append(gaps)
         self._counts.append(counts)
@@ -181,7 +186,7 @@ class _Rows:
         self.replace(self.values[kept])
 
     def replace(self, values: np.ndarray) -> None:
-        self.room = values.astype(self.room.dtype)
+        self.room = values.astype(self.room.dtype, copy=False)
         self._used = len(values)
 
 
