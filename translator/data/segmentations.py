@@ -9,7 +9,7 @@ import numpy as np
 
 # Bytes, past which the half that is asked for least is forgotten. With the room to grow, and while that is being done,
 # memory stays below 500 MB.
-MOST_BYTES = 300 * 10**6
+MOST_BYTES = 280 * 10**6
 FEW = 7  # segmentations of a word; more of them seldom matter
 # Gaps are read in blocks: where a word has up to 1, 7 or 64, they are padded with ∞ to 1, 8 or 64. Of 8 the last is ∞,
 # which tells that there are no more.
