@@ -381,7 +381,7 @@ def test_sampled_batches_stay_within_their_budget_and_the_longest_sentence(
 def test_sentences_that_no_draw_lets_into_their_batch_are_counted(tokenizer: Tokenizer):
     # All are as long as the longest, which nothing may pass: a segmentation with more subwords never fits.
     (ids,) = tokenizer.encode([max(SENTENCES, key=len)])
-    alpha = 0.01 if tokenizer.is_unigram else 0.3
+    alpha = 0.01 if tokenizer.kind == "unigram" else 0.3
     batches = batches_of(store=store_of([(ids, ids)] * 50), sampling=Sampling((tokenizer, tokenizer), alpha))
     steps = list(itertools.islice(batches.start(Position()), len(batches.plan(0))))
     plain, drawn = sum(step.plain for step in steps), sum(step.drawn for step in steps)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sentencepiece
 
 from tests.hostile import contents
 from tests.tokenizers import tokenizer_of
@@ -112,6 +113,17 @@ def test_an_existing_model_is_used(root: Path, run: RunFolder, joint: bool):
     assert target.pieces(range(28)) == own.pieces(range(28))
     (root / "spm.model").unlink()
     assert prepare_tokenizers(config_of(root), run)[0].model == source.model  # the run has its own copy
+
+
+def test_a_model_that_cannot_be_sampled_from_is_refused_at_once(root: Path, run: RunFolder):
+    texts = [*TRAIN_EN, *TRAIN_DE]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts), model_prefix=str(root / "spm"), model_type="word", vocab_size=10, minloglevel=2
+    )
+    with pytest.raises(
+        TokenizerError, match=r"^tokenizer\.sampling_alpha needs a unigram or BPE model; .* a word model"
+    ):
+        prepare_tokenizers(config_of(root, model=root / "spm.model", sampling_alpha=0.1), run)
 
 
 def test_a_missing_model_is_named(root: Path, run: RunFolder):

@@ -1,22 +1,25 @@
+import itertools
 import math
 import random
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 
 from tests.tokenizers import tokenizer_of
 from translator.config.schema import TokenizerConfig
 from translator.data import sampling as sampling_module
-from translator.data import words as words_module
-from translator.data.sampling import Drawn, Sampling
+from translator.data import segmentations
+from translator.data.sampling import NBEST, Drawn, Sampling
 from translator.data.store import Sequences
 from translator.data.tokenizer import Tokenizer, TokenizerError
-from translator.data.words import NBEST
+from translator.data.units import Splitter, split
 from translator.vocabulary import UNK_ID
 
 RNG = random.Random(5)
@@ -48,6 +51,14 @@ def draw(sampling: Sampling, seed: int = 1, epoch: int = 0, sentences: list[str]
 
 def lists(sequences: Sequences) -> list[list[int]]:
     return [ids.tolist() for ids in sequences]
+
+
+def adopted(folder: Path, sentences: list[str] = SENTENCES, **options: Any) -> Tokenizer:
+    """Of a SentencePiece model that has been trained with some options."""
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(sentences), model_prefix=str(folder / "spm"), minloglevel=2, **options
+    )
+    return Tokenizer.adopt(folder / "spm.model")
 
 
 def test_samples_spell_the_same_sentences(tokenizer: Tokenizer):
@@ -92,7 +103,7 @@ print([ids.tolist() for ids in drawn.source])
 
 def test_forgotten_words_change_nothing(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch):
     expected = draw(Sampling((tokenizer, tokenizer), 0.3))
-    monkeypatch.setattr(words_module, "MOST_WORDS", 5)
+    monkeypatch.setattr(segmentations, "MOST_BYTES", 20_000)
     sampling = Sampling((tokenizer, tokenizer), 0.3)
     for _ in range(2):
         assert lists(draw(sampling).source) == lists(expected.source)
@@ -117,15 +128,19 @@ def test_a_sentence_takes_its_64_likeliest_segmentations_by_their_probability(un
 
 
 def test_every_sentence_has_the_n_best_list_of_sentencepiece(unigram: Tokenizer):
+    assert_n_best_lists(unigram, SENTENCES)
+
+
+def assert_n_best_lists(unigram: Tokenizer, sentences: list[str]) -> None:
     processor = sentencepiece.SentencePieceProcessor(model_proto=unigram.model)
-    words = Sampling((unigram, unigram), 0.2)._words
-    numbers, bounds = words.of(plain(unigram))
-    cumulative = sampling_module._Likeliest(words, numbers, bounds, 0.01)._cumulative
-    for row, sentence in enumerate(SENTENCES):
+    sampling = Sampling((unigram, unigram), 0.2)
+    units = split(sampling._splitters, plain(unigram, sentences))
+    likeliest = sampling_module._Likeliest(sampling.tokenizers, sampling._remembered, units, 0.01)
+    for weights_to, sentence in zip(likeliest._cumulative, sentences, strict=False):
         scores = [
             sum(processor.get_score(id_) for id_ in ids) for ids in processor.nbest_encode(sentence, nbest_size=NBEST)
         ]
-        weights = np.diff(cumulative[row], prepend=0.0)
+        weights = np.diff(weights_to, prepend=0.0)
         gaps = -np.log(weights[weights > 0]) / 0.01
         assert gaps == pytest.approx(scores[0] - np.array(scores), rel=1e-4, abs=1e-2)
 
@@ -145,7 +160,7 @@ def test_words_of_a_bpe_model_are_drawn_one_by_one():
 
 
 def test_a_draw_that_is_too_long_is_drawn_again_then_plain(tokenizer: Tokenizer):
-    sampling = Sampling((tokenizer, tokenizer), 0.01 if tokenizer.is_unigram else 0.05)
+    sampling = Sampling((tokenizer, tokenizer), 0.01 if tokenizer.kind == "unigram" else 0.05)
     sentences = [sentence for sentence in SENTENCES if len(tokenizer.encode([sentence])[0]) == 10] * 10
     (source, target), rows = plain(tokenizer, sentences), np.arange(len(sentences) or 1)
     tight = sampling.draw((source, target), (1, 0), rows, (10, ENDLESS))
@@ -157,33 +172,68 @@ def test_a_draw_that_is_too_long_is_drawn_again_then_plain(tokenizer: Tokenizer)
     assert 0 < tight.plain < len(sentences) - len(fitted)  # some fitted when drawn again
 
 
-def test_a_word_with_an_unknown_character_stays(tokenizer: Tokenizer):
-    drawn = draw(Sampling((tokenizer, tokenizer), 0.1), sentences=["犬haus kindmannfrau"] * 50)
-    (word,) = tokenizer.encode(["犬haus"])
-    assert UNK_ID in word
-    assert all(ids[: len(word)] == word for ids in lists(drawn.source))
-    assert len({tuple(ids) for ids in lists(drawn.source)}) > 1
+def test_an_unknown_character_stays_and_what_is_beside_it_is_drawn(tokenizer: Tokenizer):
+    drawn = draw(Sampling((tokenizer, tokenizer), 0.1), sentences=["犬hausboot kindmannfrau"] * 50)
+    (plain,) = tokenizer.encode(["犬hausboot"])
+    assert plain.count(UNK_ID) == 1
+    assert all(ids[:2] == plain[:2] and ids.count(UNK_ID) == 1 for ids in lists(drawn.source))
+    assert len({tuple(ids[2:]) for ids in lists(drawn.source)}) > 1
 
 
-def test_text_without_spaces_is_one_word(unigram: Tokenizer):
+def test_text_without_spaces_falls_apart_where_no_subword_holds_both_characters(tokenizer: Tokenizer):
     sentences = ["".join(RNG.choices(SYLLABLES, k=12)) for _ in range(20)]
-    drawn = draw(Sampling((unigram, unigram), 0.1), sentences=sentences)
-    assert unigram.decode(lists(drawn.source)) == sentences
-    assert lists(drawn.source) != unigram.encode(sentences)
+    sides = plain(tokenizer, sentences)
+    splitter = Splitter(tokenizer)
+    pieces = tokenizer.pieces(range(UNK_ID + 1, tokenizer.vocabulary_size))
+    for ids, begins in zip(sides[0], np.split(splitter.begins(sides[0]), sides[0].offsets[1:-1]), strict=True):
+        texts = tokenizer.pieces(ids.tolist())
+        expected = [not any(a[-1] + b[0] in piece for piece in pieces) for a, b in itertools.pairwise(texts)]
+        assert begins.tolist() == [True, *expected]
+    units = split((splitter, splitter), sides)
+    assert len(units.keys) > 4 * len(sentences)
+    drawn = draw(Sampling((tokenizer, tokenizer), 0.1), sentences=sentences)
+    assert tokenizer.decode(lists(drawn.source)) == sentences
+    assert lists(drawn.source) != tokenizer.encode(sentences)
 
 
-def test_subwords_with_a_space_inside_make_a_sentence_one_word(tmp_path: Path):
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([*SENTENCES, *["haus boot haus boot"] * 200]), model_prefix=str(tmp_path / "spm"),
-        vocab_size=60, split_by_whitespace=False, minloglevel=2,
-    )  # fmt: skip
-    tokenizer = Tokenizer.adopt(tmp_path / "spm.model")
+def test_text_without_spaces_has_the_n_best_list_of_sentencepiece(unigram: Tokenizer):
+    assert_n_best_lists(unigram, ["".join(RNG.choices(SYLLABLES, k=7)) for _ in range(20)])
+
+
+def test_subwords_may_have_a_space_inside(tmp_path: Path):
+    sentences = [*SENTENCES, *["haus boot haus boot"] * 200]
+    tokenizer = adopted(tmp_path, sentences, vocab_size=60, split_by_whitespace=False)
     assert any("▁" in piece[1:] for piece in tokenizer.pieces(range(tokenizer.vocabulary_size)))
     drawn = draw(Sampling((tokenizer, tokenizer), 0.1))
     assert tokenizer.decode(lists(drawn.source)) == SENTENCES
 
 
+@pytest.mark.parametrize("kind", ["word", "char"])
+def test_a_model_whose_sentences_have_one_segmentation_is_refused(kind: str, tmp_path: Path):
+    tokenizer = adopted(tmp_path, model_type=kind, vocab_size=20, use_all_vocab=kind == "char")
+    with pytest.raises(
+        TokenizerError, match=rf"^tokenizer\.sampling_alpha needs .* tokenizer\.model is a {kind} model"
+    ):
+        Sampling((tokenizer, tokenizer), 0.3)
+
+
+def test_no_draw_has_unknown_subwords_where_the_plain_segmentation_has_none(tmp_path: Path):
+    # A BPE model with merges of characters that are no subwords themselves.
+    adopted(tmp_path, model_type="bpe", vocab_size=60)
+    model = sentencepiece_model_pb2.ModelProto.FromString((tmp_path / "spm.model").read_bytes())
+    kept = [piece for piece in model.pieces if piece.piece not in ("h", "b", "m")]
+    del model.pieces[:]
+    model.pieces.extend(kept)
+    (tmp_path / "spm.model").write_bytes(model.SerializeToString())
+    tokenizer = Tokenizer.adopt(tmp_path / "spm.model")
+    sentences = [sentence for sentence in SENTENCES if UNK_ID not in tokenizer.encode([sentence])[0]]
+    assert any("haus" in sentence for sentence in sentences)
+    drawn = draw(Sampling((tokenizer, tokenizer), 0.3), sentences=sentences)
+    assert tokenizer.decode(lists(drawn.source)) == sentences
+    assert lists(drawn.source) != tokenizer.encode(sentences)
+
+
 def test_models_of_two_kinds_are_refused(unigram: Tokenizer):
     bpe = tokenizer_of(SENTENCES, TokenizerConfig(kind="bpe", vocabulary_size=50))
-    with pytest.raises(TokenizerError, match=r"^tokenizer\.sampling_alpha has different meanings for unigram and BPE"):
+    with pytest.raises(TokenizerError, match=r"^tokenizer\.sampling_alpha means one thing for a unigram model and"):
         Sampling((unigram, bpe), 0.1)

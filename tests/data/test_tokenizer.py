@@ -76,7 +76,7 @@ def test_text_comes_back_normalised(tokenizer: Tokenizer, text: str, normalised:
 
 @pytest.fixture(scope="module")
 def keeping(tokenizer: Tokenizer) -> Tokenizer:
-    kind: Kind = "unigram" if tokenizer.is_unigram else "bpe"
+    kind: Kind = "unigram" if tokenizer.kind == "unigram" else "bpe"
     return tokenizer_of([*SENTENCES, *ODD], config_of(kind), "keep")
 
 
@@ -167,9 +167,11 @@ def test_any_text_gives_one_row_of_ids_and_one_text_back(tokenizer: Tokenizer, t
 
 def segmentations(tokenizer: Tokenizer, word: str, most: int) -> list[tuple[float, list[int]]]:
     (plain,) = tokenizer.encode([word])
-    if tokenizer.is_unigram:
+    if tokenizer.kind == "unigram":
         return next(tokenizer.likeliest([plain], most))
-    return tokenizer.with_dropout(plain, 0.3, most)
+    generator = random.Random(word)
+    skips = [[int(generator.random() < 0.3) for _ in range(len(word) + 1)] for _ in range(most - 1)]
+    return [(0.0, plain), *((0.0, tokenizer.with_dropout(plain, of_draw)) for of_draw in skips)]
 
 
 def test_segmentations_spell_the_word_and_begin_with_the_plain_one(tokenizer: Tokenizer) -> None:
@@ -189,15 +191,37 @@ def test_gaps_of_a_unigram_model_are_those_of_log_probabilities() -> None:
     assert scores == sorted(scores, reverse=True)
 
 
-def test_nearly_every_merge_dropped_leaves_characters() -> None:
+def test_bpe_without_dropout_gives_the_plain_segmentation() -> None:
     tokenizer = tokenizer_of(SENTENCES, config_of("bpe"))
-    (plain,) = tokenizer.encode([WORDS[0]])
-    drawn = tokenizer.with_dropout(plain, 0.999, 50)[1:]
-    assert sum(len(ids) == len(WORDS[0]) + 1 for _, ids in drawn) > 45  # and the space
+    for (plain,) in (tokenizer.encode([word]) for word in WORDS):
+        assert tokenizer.with_dropout(plain, [0] * 100) == plain
+
+
+def test_merges_passed_over_give_way_to_the_next_best() -> None:
+    # Merges are learned in the order ▁a, ab, bc: by how often the pairs stand there.
+    texts = ["a"] * 50 + ["xab", "yab"] * 15 + ["xbc", "ybc"] * 10
+    tokenizer = tokenizer_of(texts, TokenizerConfig(kind="bpe", vocabulary_size=16))
+    pieces = tokenizer.pieces(range(tokenizer.vocabulary_size))
+    assert [piece for piece in pieces if piece in ("▁a", "ab", "bc")] == ["▁a", "ab", "bc"]
+    (plain,) = tokenizer.encode(["abc"])
+    assert tokenizer.pieces(tokenizer.with_dropout(plain, [0, 9])) == ["▁a", "b", "c"]
+    assert tokenizer.pieces(tokenizer.with_dropout(plain, [1, 9])) == ["▁", "ab", "c"]
+    assert tokenizer.pieces(tokenizer.with_dropout(plain, [2, 9])) == ["▁", "a", "bc"]
+    assert tokenizer.pieces(tokenizer.with_dropout(plain, [2, 0])) == ["▁a", "bc"]
+    assert tokenizer.pieces(tokenizer.with_dropout(plain, [3])) == ["▁", "a", "b", "c"]
+
+
+def test_a_part_of_a_word_has_segmentations_without_a_space_before_it() -> None:
+    tokenizer = tokenizer_of(SENTENCES, config_of("unigram"))
+    inner = tokenizer.encode(["".join(WORDS[:2])])[0][1:]
+    assert not tokenizer.pieces(inner)[0].startswith("▁")
+    for _, ids in next(tokenizer.likeliest([inner], 20)):
+        assert "".join(tokenizer.pieces(ids)) == "".join(tokenizer.pieces(inner))
 
 
 def test_a_word_with_an_unknown_character_has_its_plain_segmentation_alone(tokenizer: Tokenizer) -> None:
-    assert len(segmentations(tokenizer, "fun犬dir", 10)) == 1
+    (plain,) = tokenizer.encode(["fun犬dir"])
+    assert all(ids == plain for _, ids in segmentations(tokenizer, "fun犬dir", 10))
 
 
 # Files

@@ -19,6 +19,7 @@ from translator.data.inputs import (
     require_unchanged,
     write_inputs,
 )
+from translator.data.sampling import check_kinds
 from translator.data.store import TokenStore, open_store
 from translator.data.tokenizer import Tokenizer, train_tokenizer
 from translator.progress import Show, show_nothing
@@ -123,6 +124,8 @@ def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]
             source = source.with_normalization(settings.source_normalization)
         if settings.target_normalization:
             target = target.with_normalization(settings.target_normalization)
+        if settings.sampling_alpha:
+            check_kinds((source, target))
         return source, target
     one, other = settings.source_normalization or "nmt_nfkc", settings.target_normalization or "keep"
     if settings.joint:

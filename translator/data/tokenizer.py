@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import sentencepiece
 from google.protobuf.message import DecodeError
 from sentencepiece import sentencepiece_model_pb2
@@ -22,7 +21,7 @@ from sentencepiece import sentencepiece_model_pb2
 from translator.config.schema import Normalization, TokenizerConfig
 from translator.errors import TranslatorError
 from translator.files import read_file, write_file
-from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID, WORD_START
+from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
 # Training uses only the start of a line: this bounds memory, and SentencePiece silently skips long lines.
 TRAINING_CHARACTERS = 4096
@@ -53,7 +52,7 @@ class Tokenizer:
     Attributes:
         model: The serialised SentencePiece model.
         vocabulary_size: Number of subwords, including special ones; every id is below it.
-        is_unigram: Whether it is a unigram model, not a byte-pair encoding.
+        kind: "unigram" or "bpe"; of an adopted model also "word" or "char".
     """
 
     def __init__(self, model: bytes):
@@ -75,12 +74,9 @@ class Tokenizer:
             self.decode([[UNK_ID]])
         except UnicodeDecodeError as error:
             raise TokenizerError(f"the SentencePiece model has a subword that is not UTF-8: {error}") from error
-        self._scores = np.array([self._processor.get_score(id_) for id_ in range(self.vocabulary_size)])
-        try:
-            self._processor.nbest_encode("", nbest_size=1)
-            self.is_unigram = True
-        except RuntimeError:  # only unigram models have n-best lists
-            self.is_unigram = False
+        self._scores: list[float] = self._processor.get_score(list(range(self.vocabulary_size)))
+        spec = _parsed(model).trainer_spec
+        self.kind: str = spec.ModelType.Name(spec.model_type).lower()
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
@@ -144,60 +140,63 @@ class Tokenizer:
         return self._processor.encode([_writable(sentence) for sentence in sentences], num_threads=threads)
 
     def likeliest(self, words: Sequence[list[int]], most: int) -> Iterator[list[tuple[float, list[int]]]]:
-        """The most probable segmentations of words under a unigram model.
+        """The most probable segmentations of parts of sentences under a unigram model.
 
         Args:
-            words: The best segmentation of each, as `encode` gives it.
+            words: The best segmentation of each, as `encode` gives it, or a part of one.
             most: Maximum number of segmentations of a word, including the best.
 
         Yields:
             For each word, pairs (gap, ids) in ascending order. The gap is the log-probability of the best segmentation,
             which comes first, minus that of this one. A word with unknown characters has only the best one.
         """
-        spelled = [self._spelled(ids) for ids in words]
-        found = self._processor.nbest_encode([text or "" for text in spelled], nbest_size=most)
-        for plain, text, segmentations in zip(words, spelled, found, strict=True):
-            own = self._scores[plain].sum()
+        score = self._scores.__getitem__
+        found = self._as_it_is.nbest_encode([self.spelled(ids) or "" for ids in words], nbest_size=most)
+        for plain, segmentations in zip(words, found, strict=True):
+            own = sum(map(score, plain))
             others = [
-                (max(0.0, float(own - self._scores[ids].sum())), ids)
+                (max(0.0, own - sum(map(score, ids))), ids)
                 for ids in segmentations
-                if ids != plain and UNK_ID not in ids
+                if ids and ids != plain and UNK_ID not in ids
             ]
-            same = text is not None and "".join(self.pieces(segmentations[0])) == "".join(self.pieces(plain))
-            yield [(0.0, plain), *sorted(others)[: most - 1]] if same else [(0.0, plain)]
+            others.sort()
+            yield [(0.0, plain), *others[: most - 1]]
 
-    def with_dropout(self, word: list[int], dropout: float, draws: int) -> list[tuple[float, list[int]]]:
-        """Segmentations of a word by BPE-dropout, the deterministic one first: a pure function of the arguments.
+    def with_dropout(self, word: list[int], skips: Sequence[int]) -> list[int]:
+        """A segmentation of a part of a sentence by BPE-dropout (Provilkov et al., 2020, algorithm 1).
 
-        The merges of byte-pair encoding are applied to the word's characters, each skipped with probability `dropout`
-        (Provilkov et al., 2020). All gaps are 0, because all segmentations are equally likely.
+        It is made of characters by the merges of byte-pair encoding, at each of which those that dropout leaves out are
+        passed over. It stays plain where it has characters, or would have subwords, that the vocabulary lacks.
+
+        Args:
+            word: plain segmentation, which `encode` gives, or a part of one.
+            skips: for each merge, how many of the best are passed over; as many numbers as there are characters. Where
+                that is all, the word is done.
         """
-        if self._spelled(word) is None:
-            return [(0.0, word)]
-        generator = np.random.default_rng(word)
-        symbols = list("".join(self.pieces(word)))
-        return [(0.0, word), *((0.0, self._merged(symbols, dropout, generator)) for _ in range(draws))]
+        text = self.spelled(word)
+        if text is None:
+            return word
+        ranks = self._merge_ranks
+        symbols = list(text)
+        # An array: its minimum is quicker than a heap for what is ever one word.
+        found = [ranks.get(a + b, math.inf) for a, b in itertools.pairwise(symbols)]
+        for skip in skips:
+            i = _place_of_smallest(found, skip)
+            if i is None:
+                break
+            symbols[i : i + 2] = [symbols[i] + symbols[i + 1]]
+            del found[i]
+            if i < len(found):
+                found[i] = ranks.get(symbols[i] + symbols[i + 1], math.inf)
+            if i:
+                found[i - 1] = ranks.get(symbols[i - 1] + symbols[i], math.inf)
+        ids = [self._ids.get(symbol, UNK_ID) for symbol in symbols]
+        return word if UNK_ID in ids else ids
 
-    def _spelled(self, ids: list[int]) -> str | None:
-        """The text of a word's subwords; None if there are unknown ones or bytes among them."""
-        special = any(id_ == UNK_ID or self._processor.is_byte(id_) for id_ in ids)
-        return None if special else "".join(self.pieces(ids)).replace(WORD_START, " ")
-
-    def _merged(self, symbols: list[str], dropout: float, generator: np.random.Generator) -> list[int]:
-        """The ids of characters after BPE merges, which are skipped at random."""
-        symbols = list(symbols)
-        while True:
-            pairs = [(self._rank(a + b), i) for i, (a, b) in enumerate(itertools.pairwise(symbols))]
-            kept = generator.random(len(pairs)) >= dropout
-            best = min((pair for pair, keep in zip(pairs, kept, strict=True) if keep), default=(math.inf, 0))
-            if best[0] == math.inf:
-                return [self._processor.piece_to_id(symbol) for symbol in symbols]
-            symbols[best[1] : best[1] + 2] = [symbols[best[1]] + symbols[best[1] + 1]]
-
-    def _rank(self, piece: str) -> float:
-        """The position of a subword in the order of BPE merges; infinite for a text that is not a subword."""
-        id_ = self._processor.piece_to_id(piece)
-        return math.inf if id_ == UNK_ID else -float(self._scores[id_])
+    def spelled(self, ids: Sequence[int]) -> str | None:
+        """What subwords spell, with "▁" for a space; None where some are special, or bytes."""
+        pieces = [self._texts[id_] for id_ in ids]
+        return None if None in pieces else "".join(pieces)  # type: ignore[arg-type]
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """The text of each sequence, on one line; PAD_ID, BOS_ID and EOS_ID have no text."""
@@ -207,6 +206,35 @@ class Tokenizer:
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The subwords as they stand in the vocabulary; "▁" is the space before a word."""
         return [self._processor.id_to_piece(int(piece)) for piece in ids]
+
+    @functools.cached_property
+    def _texts(self) -> list[str | None]:
+        """What each subword spells; None for those that stand for no characters of their own."""
+        of_other_kinds = (self._processor.is_control, self._processor.is_unknown, self._processor.is_byte)
+        return [
+            None if any(is_one(id_) for is_one in of_other_kinds) else self._processor.id_to_piece(id_)
+            for id_ in range(self.vocabulary_size)
+        ]
+
+    @functools.cached_property
+    def _ids(self) -> dict[str, int]:
+        return {text: id_ for id_, text in enumerate(self._texts) if text is not None}
+
+    @functools.cached_property
+    def _merge_ranks(self) -> dict[str, float]:
+        """How early BPE made each subword."""
+        return {text: -self._scores[id_] for text, id_ in self._ids.items()}
+
+    @functools.cached_property
+    def _as_it_is(self) -> sentencepiece.SentencePieceProcessor:
+        """The same subwords for parts of normalised text, to which nothing is to be done."""
+        model = _parsed(self.model)
+        model.normalizer_spec.CopyFrom(
+            sentencepiece_model_pb2.NormalizerSpec(
+                name="identity", add_dummy_prefix=False, remove_extra_whitespaces=False, escape_whitespaces=False
+            )
+        )
+        return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
 
 
 def train_tokenizer(texts: Iterable[tuple[str, Normalization]], config: TokenizerConfig) -> Tokenizer:
@@ -291,6 +319,14 @@ def _training_problem(message: str, asked: int) -> str:
             f"{smallest[1]}; set it to that or more, or tokenizer.character_coverage below 1"
         )
     return f"SentencePiece cannot learn a vocabulary from this training corpus: {message}"
+
+
+def _place_of_smallest(values: Sequence[float], skip: int) -> int | None:
+    """Where the smallest value is, after so many that are passed over; None where it is infinite, or there is none."""
+    if skip >= len(values):
+        return None
+    i = sorted(range(len(values)), key=values.__getitem__)[skip] if skip else values.index(min(values))
+    return None if values[i] == math.inf else i
 
 
 def _writable(sentence: str) -> str:
