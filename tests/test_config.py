@@ -355,7 +355,6 @@ def test_a_problem_in_a_corpus_names_where_its_key_comes_from(parent: Path):
             ["model.d_model=15", "model.num_heads=3"],
             "model: sinusoidal positions pair up channels, so d_model must be even; found 15",
         ),
-        (["train.warmup_steps=5000"], "train: warmup_steps 5000 is not below max_steps 5000"),
         (["train.max_steps=null"], "train: training has no end: set max_steps, max_epochs or max_minutes"),
         (
             ["train.schedule=cosine", "train.max_minutes=3", "train.max_steps=null"],
@@ -456,7 +455,10 @@ def test_a_file_in_another_encoding_is_told_with_the_command_that_converts_it(tm
 
 def test_a_folder_is_not_a_configuration(tmp_path: Path):
     (found,) = problems(tmp_path)
-    assert found.startswith(f"{tmp_path} cannot be read: ")
+    assert found == f"{tmp_path} is a folder, not a configuration"
+    (tmp_path / "config.yaml").touch()
+    (found,) = problems(tmp_path)
+    assert found.endswith(f"; the run in it is resumed with {tmp_path}/config.yaml --run {tmp_path}")
 
 
 # Extending

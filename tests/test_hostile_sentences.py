@@ -1,5 +1,6 @@
 """Whatever a sentence holds: one line comes out for each that goes in, in order, or one clear line says why not."""
 
+import gzip
 import os
 import signal
 import sys
@@ -183,6 +184,22 @@ def test_the_output_is_replaced_by_the_translations(translate: Command, tmp_path
     assert (tmp_path / "real.txt").read_text() == "The old dog\n\n"
     assert {path.name for path in tmp_path.iterdir()} == {"real.txt", "out.txt"}
     assert (tmp_path / "out.txt").is_symlink()
+
+
+def test_an_output_whose_name_ends_in_gz_is_zipped(translate: Command, tmp_path: Path):
+    code, _, err = translate(f"--output={tmp_path / 'out.gz'}", given=b"The old dog\n")
+    assert code == 0, err
+    assert gzip.decompress((tmp_path / "out.gz").read_bytes()) == b"The old dog\n"
+
+
+def test_without_a_standard_output_there_must_be_a_file(
+    translate: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sys, "stdout", None)
+    code, _, err = translate(given=b"one\n")
+    assert (code, err) == (2, "standard output is closed; name a file with --output\n")
+    code, _, err = translate(f"--output={tmp_path / 'out.txt'}", given=b"one\n")
+    assert (code, (tmp_path / "out.txt").read_text()) == (0, "one\n"), err
 
 
 @pytest.mark.parametrize("place", ["/dev/stdout", "/dev/fd/1"])

@@ -5,6 +5,7 @@ settings' defaults but for sizes, `other` with another choice wherever weights o
 """
 
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -58,7 +59,8 @@ def test_the_fixture_is_small():
 @pytest.mark.parametrize("name", RUNS)
 def test_it_translates_byte_for_byte_as_it_did(folder: Path, name: str):
     report = folder / name / "report"
-    expected = (report / "hypothesis.txt").read_bytes()
+    # Spaces were neither trimmed nor merged then, which a model that has learned little writes.
+    expected = re.sub(rb" +(?=\n)", b"", re.sub(b" +", b" ", (report / "hypothesis.txt").read_bytes()))
     assert translator("translate", folder / name, given=(report / "source.txt").read_bytes()) == expected
 
 
@@ -116,8 +118,9 @@ def test_its_checkpoints_end_in_a_line_that_says_why(folder: Path, tmp_path: Pat
     with pytest.raises(CheckpointError) as raised:
         checkpoints.restore_newest({}, {})
     assert str(raised.value) == (
-        f"{tmp_path / 'step-00000005'} was written by version 0.1, whose runs translate and are evaluated as ever but "
-        "cannot be resumed; train in another folder (--run)"
+        f"{tmp_path / 'step-00000005'} was written by an earlier version of this program, and this one cannot resume "
+        "its training. Train on with that version, or start another run (--run); translate, eval and export take the "
+        "run as it is"
     )
 
 

@@ -213,6 +213,13 @@ def test_a_start_that_ended_before_the_vocabulary_can_be_repeated(run: RunFolder
     assert run.load_config() == config_of(seed=2)
 
 
+def test_a_folder_where_writing_the_vocabulary_was_killed_can_be_claimed(run: RunFolder):
+    run.claim(config_of())
+    (run.path / "tokenizer.source.model.0123abcd.partial").touch()
+    run.claim(config_of(seed=2))
+    assert run.load_config() == config_of(seed=2)
+
+
 def test_a_log_alone_is_no_run(tmp_path: Path):
     (tmp_path / "log.txt").touch()
     with pytest.raises(RunError, match=f"{tmp_path} is neither empty nor a run"):

@@ -388,7 +388,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *
             ["train", "{folder}/numbers.yaml", "--set", "train.max_step=3"],
             "unknown key train.max_step; did you mean max_steps?\n",
         ),
-        (["train", "{folder}/numbers.yaml", "train.max_steps=3"], "warmup_steps 30 is not below max_steps 3\n"),
+        (["train", "{folder}"], "{folder} is a folder, not a configuration\n"),
         (["train", "{folder}/numbers.yaml", "--run", "{folder}"], "{folder} is neither empty nor a run"),
         (["eval", "{folder}"], "{folder} is not a run: it has no config.yaml"),
         (["translate", "{folder}/nowhere"], "{folder}/nowhere is not a run: it has no config.yaml"),

@@ -67,7 +67,8 @@ class Ran:
 
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[bytes]":
-    environment = os.environ | {"COLUMNS": "200"}  # so that no line of a message is broken
+    # As wide as no line of a message, and of this checkout whatever is installed.
+    environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-m", "translator", *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=pipe)

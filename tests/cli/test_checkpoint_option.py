@@ -33,7 +33,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
     def load(*arguments: Any) -> SimpleNamespace:
         calls.append(arguments)
-        return SimpleNamespace(translate=lambda lines, *_: lines)
+        return SimpleNamespace(translate_text=lambda lines, *_: lines)
 
     monkeypatch.setattr(Translator, "load", load)
     return calls

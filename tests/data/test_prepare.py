@@ -126,6 +126,18 @@ def test_a_model_that_cannot_be_sampled_from_is_refused_at_once(root: Path, run:
         prepare_tokenizers(config_of(root, model=root / "spm.model", sampling_alpha=0.1), run)
 
 
+def test_settings_that_an_adopted_model_decides_for_itself_are_told(
+    root: Path, run: RunFolder, caplog: pytest.LogCaptureFixture
+):
+    tokenizer_of(TRAIN_EN + TRAIN_DE, config_of(root).tokenizer).save(root / "spm.model")
+    config = config_of(root, model=root / "spm.model", kind="bpe", vocabulary_size=30, byte_fallback=True)
+    prepare_tokenizers(config, run)
+    assert caplog.messages == [
+        f"tokenizer.{key} {asked} is not used: tokenizer.model {root / 'spm.model'} has {own}"
+        for key, asked, own in (("kind", "bpe", "unigram"), ("vocabulary_size", 30, 28), ("byte_fallback", True, False))
+    ]
+
+
 def test_a_missing_model_is_named(root: Path, run: RunFolder):
     with pytest.raises(TokenizerError, match=rf"^tokenizer.model: {root}/none.model cannot be read: No such file"):
         prepare_tokenizers(config_of(root, model=root / "none.model"), run)
@@ -339,7 +351,7 @@ def test_a_corpus_that_is_gone_is_missed_only_where_it_is_read(
 
 def test_half_of_a_corpus_that_is_gone_is_a_change(root: Path, trained: RunFolder):
     (root / "train.de").unlink()
-    with pytest.raises(RunError, match=rf"trained on other data: {root / 'train.de'} is gone\. Restore the files"):
+    with pytest.raises(RunError, match=rf"trained on other data: {root / 'train.de'} is gone\. Restore the files$"):
         prepare(config_of(root), trained)
 
 
@@ -401,7 +413,7 @@ def numbers_translate() -> Any:
 def test_of_many_files_that_changed_some_are_named_and_the_rest_counted(root: Path, trained: RunFolder):
     inputs = json.loads(trained.inputs.read_text())
     trained.inputs.write_text(json.dumps(inputs + [inputs[0] | {"name": f"{i}", "path": f"{i}.rec"} for i in range(7)]))
-    with pytest.raises(RunError, match=r"other data: 0.rec is gone; .*; 4.rec is gone and 2 more\. Restore the files"):
+    with pytest.raises(RunError, match=r"other data: 0.rec is gone; .*; 4.rec is gone and 2 more\. Restore the files$"):
         prepare(config_of(root), trained)
 
 

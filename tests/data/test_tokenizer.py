@@ -138,10 +138,23 @@ def test_bytes_that_are_no_characters_come_back_as_replacement_characters(bytewi
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("character", ["\r", "\n", "\t", "\0", "\x7f", "\x85", "\u2028", "\u2029"])
+def test_what_is_decoded_is_one_line_without_control_characters(bytewise: Tokenizer, character: str) -> None:
+    vocabulary = bytewise.pieces(range(bytewise.vocabulary_size))
+    spelled = [vocabulary.index(f"<0x{byte:02X}>") for byte in f" a{character} b ".encode()]
+    assert bytewise.decode([spelled]) == ["a b"]
+
+
+def test_repeated_spaces_are_decoded_as_one_and_trimmed(tokenizer: Tokenizer) -> None:
+    space = tokenizer.pieces(range(tokenizer.vocabulary_size)).index("▁")
+    (ids,) = tokenizer.encode(["fün dir."])
+    assert tokenizer.decode([[space, space, *ids, space, space]]) == ["fün dir."]
+
+
 def test_unknown_characters_are_the_unknown_id(tokenizer: Tokenizer) -> None:
     (ids,) = tokenizer.encode(["fun\0dir犬"])
     assert ids.count(UNK_ID) == 2
-    assert tokenizer.decode([ids]) == ["fun ⁇ dir ⁇ "]
+    assert tokenizer.decode([ids]) == ["fun ⁇ dir ⁇"]
 
 
 def test_markers_in_a_text_are_text(tokenizer: Tokenizer) -> None:

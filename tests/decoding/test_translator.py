@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -286,6 +287,17 @@ def test_a_checkpoint_is_loaded_while_a_run_is_training(run: RunFolder, tokenize
         Checkpoints(run.checkpoints, keep=1).save(state, model.named_weights(), {})
         assert Translator.load(run.path, checkpoint="last").translate(SENTENCES[:3]) == expected
         assert Translator.load(run.path, checkpoint="best").translate(SENTENCES[:3]) == expected
+
+
+@pytest.mark.parametrize(
+    ("sentences", "said"),
+    [("A man.", r"found one str; .* pass \[sentence\]"), ([b"A man."], "found bytes: b'A man.'"), ([None], "NoneType")],
+)
+def test_what_is_no_list_of_sentences_is_named(run: RunFolder, sentences: Any, said: str):
+    translator = Translator.load(run.path)
+    for translate in (translator.translate, translator.translate_text):
+        with pytest.raises(TypeError, match=said):
+            translate(sentences)
 
 
 @pytest.mark.parametrize(("target", "joiner"), [("zho_Hans", ""), ("th", ""), ("ko", " "), ("de", " ")])

@@ -70,6 +70,14 @@ def test_learned_positions_past_the_table_repeat_its_last_row(learned: LearnedPo
     np.testing.assert_array_equal(learned(tf.constant([4, 5, 1000])), learned.table.numpy()[[4, 4, 4]])
 
 
+def test_rows_that_training_does_not_reach_repeat_the_last_that_it_does(learned: LearnedPositions):
+    table = learned.table.numpy()
+    learned.repeat_last(3)
+    np.testing.assert_array_equal(learned.table.numpy(), table[[0, 1, 2, 2, 2]])
+    learned.repeat_last(9)
+    np.testing.assert_array_equal(learned.table.numpy(), table[[0, 1, 2, 2, 2]])
+
+
 def test_learned_table_stays_float32_and_gives_the_compute_dtype():
     layer = LearnedPositions(5, 4, dtype="mixed_bfloat16")
     layer.build()

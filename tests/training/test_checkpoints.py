@@ -1,6 +1,5 @@
 import dataclasses
 import errno
-import json
 import logging
 import re
 from pathlib import Path
@@ -10,8 +9,8 @@ import pytest
 
 from tests.trained import SHAPES, Trained, save
 from translator.data.plan import Position
-from translator.files import NoRoomError, sha256
-from translator.model.weights import WeightsError, write_weights
+from translator.files import NoRoomError
+from translator.model.weights import WeightsError
 from translator.training import checkpoints as checkpoints_module
 from translator.training.checkpoints import CheckpointError, Checkpoints
 from translator.training.state import TrainingState, Validation
@@ -282,23 +281,3 @@ def test_what_was_just_saved_outlives_damaged_checkpoints_of_later_steps(tmp_pat
     state = restore(checkpoints, Trained(99))
     assert state is not None
     assert state.step == 6
-
-
-# Earlier versions
-
-
-def test_a_checkpoint_of_version_0_1_is_named_as_one_that_cannot_be_resumed(checkpoints: Checkpoints):
-    # Its optimizer counted its updates by itself.
-    trained = Trained(5)
-    checkpoints.save(TrainingState(5), trained.model, trained.optimizer)
-    path = folder_of(checkpoints, 5)
-    file = path / "optimizer.safetensors"
-    write_weights({"adam/iteration": np.array(5)}, file)
-    manifest = json.loads((path / "state.json").read_text())
-    manifest["sha256"]["optimizer.safetensors"] = sha256(file)
-    (path / "state.json").write_text(json.dumps(manifest))
-    expected = (
-        f"{path} was written by an earlier version of this program, and this one cannot resume its training. Train"
-    )
-    with pytest.raises(CheckpointError, match=f"^{re.escape(expected)}"):
-        restore(checkpoints, Trained(5))

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -63,6 +64,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader of our output has closed it
         sys.stderr.close()
+        sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             say(f"no space left on the disk: {error}. Free some, and run the same command again")

@@ -2,6 +2,7 @@
 
 import contextlib
 import enum
+import gzip
 import signal
 import sys
 from collections.abc import Iterator
@@ -32,7 +33,9 @@ def translate(
         Path, typer.Argument(help="A run folder; with --engine, a folder that `translator export` wrote.")
     ],
     input: Annotated[Path | None, typer.Option(help="Sentences, one a line; standard input by default.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Where to write; standard output by default.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write, zipped if it ends in .gz; standard output by default.")
+    ] = None,
     beam: Beam = None,
     checkpoint: CheckpointOption = None,
     engine: Annotated[
@@ -56,11 +59,16 @@ def translate(
         translator = Translator.load(model, beam, checkpoint)
     number = 1
     with contextlib.ExitStack() as stack:
-        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-        file: TextIO = sys.stdout
         if output and not is_standard_output(output):
             stack.enter_context(_exiting_when_terminated())
-            file = stack.enter_context(stack.enter_context(replacing(output)).open("w", encoding="utf-8"))
+            path = stack.enter_context(replacing(output))
+            opened = gzip.open if output.suffix == ".gz" else open
+            file: TextIO = stack.enter_context(opened(path, "wt", encoding="utf-8"))
+        elif sys.stdout is None:
+            raise RunError("standard output is closed; name a file with --output")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+            file = sys.stdout
         for lines in stack.enter_context(contextlib.closing(arriving_lines(input, LINES_TOGETHER))):
             with progress(console, "translating", visible=bool(output)) as show:
                 for line in translator.translate_text(lines, number, show):

@@ -87,10 +87,14 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str
             raise ConfigError(f"{path} extends itself, through {' → '.join(str(child) for child in children)}")
         if len(children) > MOST_PARENTS:
             raise ConfigError(f"{children[0]} extends more than {MOST_PARENTS} files, through {children[1]}")
+        if path.is_dir():
+            raise IsADirectoryError
         content = read_file(path, MOST_BYTES)
         if what := what_else_it_is(content, path):
             raise ConfigError(f"{path} {what}")
         text = content.decode("utf-8")
+    except IsADirectoryError:
+        raise ConfigError(_not_a_folder(path)) from None
     except FileNotFoundError:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.yaml")], 1)
         hint = f"; did you mean {path.parent / near[0]}?" if near else ""
@@ -111,6 +115,12 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str
     tree, origins = _read_with_parents(path.parent / parent, (*children, resolved)) if parent else ({}, {})
     _merge(tree, own, origins, str(path))
     return tree, origins
+
+
+def _not_a_folder(path: Path) -> str:
+    own = path / "config.yaml"
+    hint = f"; the run in it is resumed with {own} --run {path}" if own.is_file() else ""
+    return f"{path} is a folder, not a configuration{hint}"
 
 
 def _parsed(text: str, where: str, hint: str = "") -> Any:

@@ -112,8 +112,8 @@ class ModelConfig(Section):
     activation: Literal["relu", "gelu", "swiglu"] = "relu"
     """Non-linearity of the feed-forward layer; swiglu (Shazeer, 2020) has a third weight matrix."""
     positions: Literal["sinusoidal", "learned"] = "sinusoidal"
-    """How a token's position is told: by the paper's sinusoids, or by a learned table of `data.max_tokens` + 1 rows,
-    the last of which stands for all positions after it; `max_tokens` far above the corpus leaves rows untrained."""
+    """How a token's position is told: by the paper's sinusoids, or by a learned table of `data.max_tokens` + 1 rows;
+    positions that no training sentence reaches have the vector of the last one that is reached."""
     tied_embeddings: Literal["all", "target", "none"] = "all"
     """What shares a matrix: source, target and output (needs a joint vocabulary), target and output, or nothing."""
     dropout: Probability = 0.1
@@ -200,8 +200,6 @@ class TrainConfig(Section):
     def _limits_make_sense(self) -> "TrainConfig":
         if self.max_steps is None and self.max_epochs is None and self.max_minutes is None:
             raise ValueError("training has no end: set max_steps, max_epochs or max_minutes")
-        if self.max_steps is not None and self.warmup_steps >= self.max_steps:
-            raise ValueError(f"warmup_steps {self.warmup_steps} is not below max_steps {self.max_steps}")
         if self.schedule == "cosine" and self.max_steps is None and self.max_epochs is None:
             raise ValueError("the cosine schedule depends on the last step: set max_steps or max_epochs")
         return self

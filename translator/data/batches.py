@@ -99,6 +99,15 @@ class TrainingBatches:
         return self._deal(drawn.source, drawn.target, np.arange(len(rows)), replicas), drawn.plain, 2 * len(rows)
 
     @functools.cached_property
+    def positions(self) -> tuple[int, int]:
+        """Positions of the longest source and of the longest target that a batch may have, EOS or BOS included."""
+        lengths = (int(side.lengths.max()) for side in (self.store.source, self.store.target))
+        if self.sampling:
+            lengths = (int(most_sampled(np.array(length), self._longest)) for length in lengths)
+        source, target = (length + 1 for length in lengths)
+        return source, target
+
+    @functools.cached_property
     def _longest(self) -> int:
         return longest_of(self.store)
 

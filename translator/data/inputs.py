@@ -46,17 +46,20 @@ def inputs_of(corpora: Sequence[Corpus], known: list[Input]) -> list[Input]:
 def require_unchanged(run: RunFolder, known: list[Input], inputs: list[Input]) -> None:
     """Raises a RunError for files that differ from those that a run was trained on, as far as those are known."""
     before, now = ({(input_.corpus, input_.name): input_ for input_ in each} for each in (known, inputs))
-    changed = [f"{before[key].path} is gone" for key in before if key not in now]
+    gone = [f"{before[key].path} is gone" for key in before if key not in now]
+    changed = []
     for key, input_ in now.items():
         if key not in before:
             changed.append(f"{input_.path} is new")
         elif input_.sha256 != before[key].sha256:
             changed.append(f"{input_.path} has changed")
-    if known and changed:
-        more = f" and {len(changed) - MOST_NAMED:,} more" if len(changed) > MOST_NAMED else ""
+    if known and (differing := gone + changed):
+        more = f" and {len(differing) - MOST_NAMED:,} more" if len(differing) > MOST_NAMED else ""
+        # Without a file, a corpus cannot be read.
+        otherwise = ", or continue with the present ones, from the start of the epoch, by --set data.on_change=continue"
         raise RunError(
-            f"{run.path} was trained on other data: {'; '.join(changed[:MOST_NAMED])}{more}. Restore the files, or "
-            "continue with the present ones, from the start of the epoch, by --set data.on_change=continue"
+            f"{run.path} was trained on other data: {'; '.join(differing[:MOST_NAMED])}{more}. Restore the files"
+            f"{otherwise if changed else ''}"
         )
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from translator.config.schema import Config
+from translator.config.schema import Config, TokenizerConfig
 from translator.data.corpora.base import Corpus, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.encoding import write_store
@@ -120,6 +120,7 @@ def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]
     if settings.model:
         paths = [Path(str(settings.model).replace("{lang}", language)) for language in (data.source, data.target)]
         source, target = map(Tokenizer.adopt, paths)
+        _warn_of_unused(settings, paths[0], source)
         if settings.source_normalization:
             source = source.with_normalization(settings.source_normalization)
         if settings.target_normalization:
@@ -135,6 +136,14 @@ def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]
         source = train_tokenizer(((pair.source, one) for pair in pairs()), settings)
         target = train_tokenizer(((pair.target, other) for pair in pairs()), settings)
     return source.with_normalization(one), target.with_normalization(other)
+
+
+def _warn_of_unused(settings: TokenizerConfig, path: Path, adopted: Tokenizer) -> None:
+    """Warns of settings that are not at their defaults, and that an adopted model decides for itself."""
+    for name in ("kind", "vocabulary_size", "byte_fallback"):
+        asked, own = getattr(settings, name), getattr(adopted, name)
+        if asked not in (own, TokenizerConfig.model_fields[name].default):
+            log.warning("tokenizer.%s %s is not used: tokenizer.model %s has %s", name, asked, path, own)
 
 
 def open_prepared(config: Config, run: RunFolder) -> tuple[tuple[Tokenizer, Tokenizer], TokenStore]:

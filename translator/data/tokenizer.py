@@ -33,6 +33,10 @@ KEPT_BUT = {chr(code): " " for code in (*range(0x09, 0x0E), 0x85, 0x2028, 0x2029
     chr(code): "" for code in (*range(0x01, 0x09), *range(0x0E, 0x20), *range(0x7F, 0x85), *range(0x86, 0xA0))
 }
 
+# Several spaces, and what ends lines or is not printed: a space in what is decoded. RE2, which the exported graph has,
+# reads it alike.
+NOT_IN_TEXT = "[ \\x00-\\x1f\\x7f-\\x9f\u2028\u2029]+"
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -53,6 +57,7 @@ class Tokenizer:
         model: The serialised SentencePiece model.
         vocabulary_size: Number of subwords, including special ones; every id is below it.
         kind: "unigram" or "bpe"; of an adopted model also "word" or "char".
+        byte_fallback: Whether characters that it lacks are spelled in bytes.
     """
 
     def __init__(self, model: bytes):
@@ -77,6 +82,7 @@ class Tokenizer:
         self._scores: list[float] = self._processor.get_score(list(range(self.vocabulary_size)))
         spec = _parsed(model).trainer_spec
         self.kind: str = spec.ModelType.Name(spec.model_type).lower()
+        self.byte_fallback: bool = spec.byte_fallback
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
@@ -199,9 +205,13 @@ class Tokenizer:
         return None if None in pieces else "".join(pieces)  # type: ignore[arg-type]
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
-        """The text of each sequence, on one line; PAD_ID, BOS_ID and EOS_ID have no text."""
-        # Our own models have no subword with a line end, but an adopted model may.
-        return [text.replace("\n", " ") for text in self._processor.decode([list(map(int, row)) for row in ids])]
+        """The text of each sequence; PAD_ID, BOS_ID and EOS_ID have no text.
+
+        It is one line without control characters, and spaces are as `keep` has them. Few models write anything else:
+        those with byte fallback, adopted ones, and those whose training has hardly begun.
+        """
+        texts = self._processor.decode([list(map(int, row)) for row in ids])
+        return [re.sub(NOT_IN_TEXT, " ", text).strip(" ") for text in texts]
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The subwords as they stand in the vocabulary; "▁" is the space before a word."""

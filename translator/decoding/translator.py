@@ -147,6 +147,11 @@ class Translator:
         options: SearchOptions,
     ) -> list[list[Piece]]:
         """The pieces of each sentence, searched: the longest first, `batch_sentences` at a time."""
+        if isinstance(sentences, str):
+            raise TypeError("expected a list of sentences, found one str; to translate one sentence, pass [sentence]")
+        for sentence in sentences:
+            if not isinstance(sentence, str):
+                raise TypeError(f"expected sentences of type str, found {type(sentence).__name__}: {sentence!r:.80}")
         pieces: list[list[int]] = []
         counts = []
         for number, ids in enumerate(self.source.encode(sentences), first_line or 1):

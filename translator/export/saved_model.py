@@ -20,7 +20,7 @@ import tensorflow_text as tf_text
 from translator.config.schema import DataConfig
 from translator.data.corpora.base import CorpusError
 from translator.data.corpora.formats import open_corpus
-from translator.data.tokenizer import Tokenizer
+from translator.data.tokenizer import NOT_IN_TEXT, Tokenizer
 from translator.decoding.engines.saved_model import open_graph
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.translator import Translator
@@ -127,7 +127,8 @@ class SavedTranslator(tf.Module):
             batch = tf.gather(pieces, order[start : start + self._batch])
             end = tf.fill([batch.nrows(), 1], EOS_ID)
             best = self.search(tf.concat([batch, end], 1).to_tensor(PAD_ID)).ids[:, 0]
-            return self._target.detokenize(tf.ragged.boolean_mask(best, best != PAD_ID))
+            texts = self._target.detokenize(tf.ragged.boolean_mask(best, best != PAD_ID))
+            return tf.strings.strip(tf.strings.regex_replace(texts, NOT_IN_TEXT, " "))
 
         texts = tf.map_fn(
             translate_batch,

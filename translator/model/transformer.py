@@ -14,6 +14,7 @@ from translator.config.schema import ModelConfig
 from translator.model.attention.cache import KeysValues
 from translator.model.attention.context import Context
 from translator.model.attention.kinds import POSITIONS
+from translator.model.attention.positions import LearnedPositions
 from translator.model.dropout import Dropout
 from translator.model.embeddings import Embedding
 from translator.model.layers import Decoded, DecoderLayer, EncoderLayer, LayerNormalization, build_all
@@ -99,6 +100,12 @@ class Transformer(keras.Model):
     def build(self, *_: Any) -> None:
         build_all(*self._parts().values())
         self.built = True
+
+    def repeat_last_positions(self, source: int, target: int) -> None:
+        """Gives learned positions past those that training reaches, so many a side, the vector of the last of those."""
+        for layer, reached in ((self.source_positions, source), (self.target_positions, target)):
+            if isinstance(layer, LearnedPositions):
+                layer.repeat_last(reached)
 
     def named_weights(self) -> dict[str, keras.Variable]:
         """All weights, by their place in the model: `encoder.layers.0.self_attention.query_key_value.kernel`.

@@ -259,6 +259,7 @@ class Training:
 
     def _save(self) -> None:
         """Has the chief write a checkpoint."""
+        self.model.repeat_last_positions(*self.batches.positions)
         if self.workers.chief:
             self.room.wait_for(self._write_checkpoint)
         self.workers.wait()
@@ -280,12 +281,13 @@ class Training:
         row = training_row(state, self.steps_per_epoch, rate, self.speed.take())
         state.begin_window()
         fraction = self.limits.fraction(state, self.steps_per_epoch)
-        self.progress.trained(row, fraction, state.training_seconds * (1 / fraction - 1))
+        self.progress.trained(row, fraction, max(0.0, state.training_seconds * (1 / fraction - 1)))
         return row
 
     def _validate(self) -> Row:
         """Has the chief validate, and tells all what it found; the row of it."""
         began = time.monotonic()
+        self.model.repeat_last_positions(*self.batches.positions)
         figures = [0.0] * 4
         if self.workers.chief:
             validation = self.validator.validate(self.state.step)

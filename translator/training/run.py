@@ -78,6 +78,8 @@ def run(config: Config, folder: RunFolder, console: Console) -> TrainingResult:
             )
             return result
         _say(summary(training), shown)
+        if (warmup := config.train.warmup_steps) >= (last := training.limits.total_steps(training.steps_per_epoch)):
+            _say(f"the learning rate will not reach its peak: train.warmup_steps {warmup:,}, {last:,} steps", shown)
         training.train()
         report = _score(training.config, folder, shown) if workers.chief else None
         return TrainingResult(folder.path, training.state.step, training.reasons, workers.chief, report=report)

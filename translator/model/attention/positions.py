@@ -54,7 +54,7 @@ class SinusoidalPositions(keras.layers.Layer):
 class LearnedPositions(keras.layers.Layer):
     """One trained vector for each position (Gehring et al., 2017, §3.1).
 
-    The table has as many rows as the longest training sentence may have positions, so that training reaches them all.
+    Training reaches the rows up to its longest sentence. Those after it are made equal to the last that it reaches.
     """
 
     def __init__(self, num_positions: int, d_model: int, **kwargs: Any) -> None:
@@ -72,3 +72,8 @@ class LearnedPositions(keras.layers.Layer):
     def call(self, positions: tf.Tensor) -> tf.Tensor:
         """int32 [T] -> [T, D]. Past the table its last vector repeats."""
         return tf.cast(tf.gather(self.table.value, tf.minimum(positions, self.num_positions - 1)), self.compute_dtype)
+
+    def repeat_last(self, reached: int) -> None:
+        """Makes the rows that no training sentence reaches, all but the first so many, equal to the last of those."""
+        rows = tf.minimum(tf.range(self.num_positions), reached - 1)
+        self.table.assign(tf.gather(self.table.value, rows))
