@@ -4,7 +4,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -103,12 +102,3 @@ def test_sums_are_not_rounded_on_the_way(checkpoints: Checkpoints):
         trained.model["weight_1"].assign(np.full(4, value, np.float32))
         checkpoints.save(TrainingState(step), trained.model, trained.optimizer)
     assert mean_weights(checkpoints, [1, 2, 3, 4])["weight_1"].tolist() == [2.0**22 + 1] * 4
-
-
-def test_checkpoints_of_this_version_and_an_earlier_one_are_averaged_without_the_earlier_ones_untrained_row(
-    checkpoints: Checkpoints,
-):
-    for step, rows in ((1, 4), (2, 3)):
-        table = keras.Variable(np.full((rows, 2), step, np.float32), name="source_positions_table")
-        checkpoints.save(TrainingState(step), {"source_positions_table": table}, {})
-    np.testing.assert_array_equal(mean_weights(checkpoints, [1, 2])["source_positions_table"], np.full((3, 2), 1.5))
