@@ -16,10 +16,10 @@ from tests.hostile import BYTES, LONG_TEXT, ODD, SENTENCES, TEXT, VOCABULARY, bu
 from tests.tokenizers import tokenizer_of
 from translator import cli
 from translator.cli.report import print_report
-from translator.cli.translate import LINES_TOGETHER
 from translator.config.schema import Config, TokenizerConfig
 from translator.data.corpora.base import SentencePair
 from translator.data.corpora.lines import MOST_LINE_BYTES
+from translator.decoding.files import LINES_TOGETHER
 from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.translator import Translator
 from translator.evaluation.scores import score

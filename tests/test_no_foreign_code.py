@@ -74,7 +74,7 @@ def test_graphs_are_opened_in_one_function_and_where_they_are_named():
     named = [place for path in FILES for place in functions_with(path, lambda name: name.endswith(".load_exported"))]
     assert openers == [OPENS_GRAPHS]
     assert set(callers) == MAY_OPEN_GRAPHS
-    assert named == [("translator/cli/translate.py", "translate")]
+    assert named == [("translator/cli/translate.py", "load_translator")]
 
 
 def test_there_are_modules_to_look_at():

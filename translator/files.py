@@ -75,9 +75,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         partial.touch(exist_ok=False)
         if before:
-            with contextlib.suppress(PermissionError):
-                os.chown(partial, before.st_uid, before.st_gid)
-            partial.chmod(stat.S_IMODE(before.st_mode))
+            set_owner(partial, before)
         yield partial
         flush_to_disk(partial)
         partial.replace(target)
@@ -87,6 +85,13 @@ def replacing(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError) and error.filename == str(partial):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+def set_owner(path: Path, like: os.stat_result) -> None:
+    """Gives a file the owner, as far as this process may, and the permissions of another."""
+    with contextlib.suppress(PermissionError):
+        os.chown(path, like.st_uid, like.st_gid)
+    path.chmod(stat.S_IMODE(like.st_mode))
 
 
 def is_standard_output(path: Path) -> bool:

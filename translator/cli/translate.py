@@ -2,23 +2,23 @@
 
 import contextlib
 import enum
-import gzip
+import functools
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.arguments import Beam, CheckpointOption
+from translator.cli.arguments import Beam, Checkpoint, CheckpointOption
 from translator.cli.console import console
-from translator.files import is_standard_output, replacing
 from translator.progress import progress
 from translator.run_folder import RunError
 from translator.runtime import start_tensorflow
 
-LINES_TOGETHER = 4096  # at most so many lines are read before their translations are written
+if TYPE_CHECKING:
+    from translator.decoding.translator import Translator
 
 
 class Engine(str, enum.Enum):
@@ -41,12 +41,36 @@ def translate(
     engine: Annotated[
         Engine, typer.Option(help="saved_model opens an exported graph: a program, so only one that you trust.")
     ] = Engine.TRANSFORMER,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            help="Processes that share the lines of --input; one for each core by default, if it is long.",
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="K/N", help="Translate the K-th of N parts of --input; `cat` joins the outputs."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Keep what is done if interrupted; the same command again goes on from there."),
+    ] = False,
 ) -> None:
     """Translate lines: exactly one comes out for each that goes in."""
-    if input and output and output.exists() and input.exists() and output.samefile(input):
-        raise RunError(f"--output {output} is the --input, which would be lost; name another file")
+    from translator.decoding.files import Shard, translate_file
+
+    part = Shard.parse(shard) if shard else None
+    load = functools.partial(load_translator, model, beam, checkpoint, engine)
+    ending = _exiting_when_terminated() if output else contextlib.nullcontext()
+    with ending, progress(console, "translating", visible=bool(output)) as show:
+        translate_file(load, input, output, processes=processes, shard=part, resume=resume, show=show)
+
+
+def load_translator(model: Path, beam: int | None, checkpoint: Checkpoint | None, engine: Engine) -> "Translator":
+    """Opens what `translate` is asked to translate with, in each of its processes."""
     start_tensorflow()
-    from translator.data.arriving import arriving_lines
     from translator.decoding.translator import Translator
 
     if engine is Engine.SAVED_MODEL:
@@ -54,27 +78,8 @@ def translate(
             raise RunError(f"{model} is an exported model, whose beam size is fixed; leave --beam out")
         if checkpoint is not None:
             raise RunError(f"{model} is an exported model, which has no checkpoints; leave --checkpoint out")
-        translator = Translator.load_exported(model)
-    else:
-        translator = Translator.load(model, beam, checkpoint)
-    number = 1
-    with contextlib.ExitStack() as stack:
-        if output and not is_standard_output(output):
-            stack.enter_context(_exiting_when_terminated())
-            path = stack.enter_context(replacing(output))
-            opened = gzip.open if output.suffix == ".gz" else open
-            file: TextIO = stack.enter_context(opened(path, "wt", encoding="utf-8"))
-        elif sys.stdout is None:
-            raise RunError("standard output is closed; name a file with --output")
-        else:
-            sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-            file = sys.stdout
-        for lines in stack.enter_context(contextlib.closing(arriving_lines(input, LINES_TOGETHER))):
-            with progress(console, "translating", visible=bool(output)) as show:
-                for line in translator.translate_text(lines, number, show):
-                    file.write(line + "\n")
-            file.flush()
-            number += len(lines)
+        return Translator.load_exported(model)
+    return Translator.load(model, beam, checkpoint)
 
 
 @contextlib.contextmanager

@@ -1,16 +1,19 @@
 """Lines as they arrive: from a file in large groups, from a pipe or a terminal as soon as they can be read."""
 
+import codecs
 import contextlib
 import os
 import select
 import stat
+import zlib
 from collections.abc import Generator
 from pathlib import Path
 
-from translator.data.corpora.lines import MOST_LINE_BYTES, read_lines
+from translator.data.corpora.lines import MOST_LINE_BYTES, opened, read_lines
 
 STANDARD_INPUT = 0  # its descriptor
 READ_BYTES = 2**16
+COUNTED_BYTES = 2**20  # at a time
 
 
 def arriving_lines(path: Path | None, most: int) -> Generator[list[str], None, None]:
@@ -28,7 +31,7 @@ def arriving_lines(path: Path | None, most: int) -> Generator[list[str], None, N
     with contextlib.ExitStack() as stack:
         if path is None:
             stream = _Arriving(STANDARD_INPUT)
-        elif _is_a_file(path):
+        elif is_a_file(path):
             stream = None
         else:
             stream = stack.enter_context(contextlib.closing(_Arriving(os.open(path, os.O_RDONLY))))
@@ -42,7 +45,25 @@ def arriving_lines(path: Path | None, most: int) -> Generator[list[str], None, N
             yield group
 
 
-def _is_a_file(path: Path) -> bool:
+def count_lines(path: Path) -> int:
+    """The number of lines that `read_lines` gives of a file, without a look at what they hold.
+
+    Raises:
+        CorpusError: As `read_lines`, for a file that cannot be read to its end.
+    """
+    count, size, tail = 0, 0, b""
+    try:
+        with opened(path) as file:
+            while chunk := file.read(COUNTED_BYTES):
+                count, size, tail = count + chunk.count(b"\n"), size + len(chunk), chunk
+    except (OSError, EOFError, zlib.error):
+        return sum(1 for _ in read_lines(path))  # which says what is wrong, and where
+    if size == len(codecs.BOM_UTF8) and tail == codecs.BOM_UTF8:
+        return 0
+    return count + (tail[-1:] not in (b"", b"\n"))
+
+
+def is_a_file(path: Path) -> bool:
     """Whether to read the path as a file. A missing path is one, so that the error is that of a missing file."""
     try:
         return not stat.S_ISFIFO(mode := path.stat().st_mode) and not stat.S_ISCHR(mode)

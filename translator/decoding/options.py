@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -81,3 +81,11 @@ class Engine(Protocol):
         Raises:
             OptionsError: the engine cannot search like that.
         """
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """An engine that can say which weights it has, as `translator translate --resume` has to know."""
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights that it searches with now, in hexadecimal."""

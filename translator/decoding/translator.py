@@ -1,9 +1,12 @@
 """Sentences in, translations out: one for each line, in order, whatever the line holds."""
 
+import dataclasses
+import hashlib
 import itertools
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from translator.config.schema import Config
 from translator.data.batches import length_sorted
@@ -11,7 +14,7 @@ from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.engines.saved_model import SavedModelEngine, open_graph
 from translator.decoding.engines.transformer import TransformerEngine
-from translator.decoding.options import Engine, SearchOptions
+from translator.decoding.options import Engine, Identified, SearchOptions
 from translator.decoding.pieces import Cutter
 from translator.decoding.translation import Piece, ScoredText, Translation, log_prob_of, score_of
 from translator.languages import writes_no_spaces
@@ -138,6 +141,17 @@ class Translator:
     ) -> list[str]:
         """The text alone of what `translate` gives, at less cost: no other hypothesis is written out."""
         return self._texts(self._search(sentences, first_line, on_progress, self.options))
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What the text of translations depends on: equal fingerprints are equal translators.
+
+        Returns:
+            `options`, by name; SHA-256 of the `vocabularies`, and of the `weights` if the engine tells.
+        """
+        sizes = {name: getattr(self, name) for name in ("max_source_tokens", "batch_sentences", "joiner")}
+        vocabularies = hashlib.sha256(self.source.model + self.target.model).hexdigest()
+        found = {"options": {**dataclasses.asdict(self.options), **sizes}, "vocabularies": vocabularies}
+        return {**found, "weights": self.engine.fingerprint()} if isinstance(self.engine, Identified) else found
 
     def _search(
         self,

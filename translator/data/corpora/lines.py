@@ -41,7 +41,7 @@ def read_lines(path: Path, stream: ByteLines | None = None) -> Generator[str, No
     """
     number = 0
     try:
-        with _opened(path) if stream is None else contextlib.nullcontext(stream) as file:
+        with opened(path) if stream is None else contextlib.nullcontext(stream) as file:
             for number, line in enumerate(iter(functools.partial(file.readline, MOST_LINE_BYTES + 1), b""), 1):
                 if number == 1 and (what := _what_else(line, path, stream is None)):
                     raise CorpusError(f"{path} {what}")
@@ -100,7 +100,8 @@ def decoded(line: bytes, path: Path | str, number: int) -> str:
         ) from None
 
 
-def _opened(path: Path) -> gzip.GzipFile | io.BufferedReader:
+def opened(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    """A file for reading in bytes; `.gz` is unzipped."""
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 

@@ -4,7 +4,9 @@ Letters: B sentences, S source length, W beam width.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -32,6 +34,16 @@ def search_with(graph: SearchGraph, sources: Sequence[Sequence[int]]) -> list[li
         [_with_attention(best, weights, len(source)), *others]
         for (best, *others), weights, source in zip(hypotheses, attention, sources, strict=True)
     ]
+
+
+def fingerprint_of(weights: Mapping[str, Any]) -> str:
+    """SHA-256 of variables, by name, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name, weight in sorted(weights.items()):
+        array = np.ascontiguousarray(weight.numpy())
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(array.data if array.dtype != object else repr(array.tolist()).encode())
+    return digest.hexdigest()
 
 
 def _hypotheses(

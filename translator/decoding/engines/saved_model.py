@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from translator.decoding.engines.graphs import search_with
+from translator.decoding.engines.graphs import fingerprint_of, search_with
 from translator.decoding.options import Hypothesis, OptionsError, SearchOptions
 from translator.decoding.search.strategies import Hypotheses
 from translator.run_folder import RunError
@@ -35,6 +35,10 @@ class SavedModelEngine:
         if options != self.options:
             raise OptionsError(f"an exported model searches with {self.options} alone, not with {options}")
         return search_with(lambda ids: Hypotheses(*self._module.search(ids)), sources)
+
+    def fingerprint(self) -> str:
+        """See `Identified.fingerprint`."""
+        return fingerprint_of({str(place): weight for place, weight in enumerate(self._module.weights)})
 
 
 def open_graph(path: Path) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from translator.decoding.engines.graphs import search_with
+from translator.decoding.engines.graphs import fingerprint_of, search_with
 from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.search.constraints import length_limits, never
 from translator.decoding.search.loop import Decoder, Step, search
@@ -32,6 +32,10 @@ class TransformerEngine:
     def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
         """See `Engine.search`."""
         return search_with(self.graph(options), sources)
+
+    def fingerprint(self) -> str:
+        """See `Identified.fingerprint`."""
+        return fingerprint_of(self._model.named_weights())
 
     def graph(self, options: SearchOptions) -> Any:
         """The search with some options, a `tf.function`: int32 [B, S], ending with EOS and padded -> `Hypotheses`."""
