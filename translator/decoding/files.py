@@ -108,22 +108,16 @@ def translate_file(
     total = count_lines(source) if source and is_file else None
     part = None if total is None else (shard or Shard(1, 1)).of(total)
     with contextlib.ExitStack() as stack:
-        workers: Here | Processes
-        if (count := _count(processes, part)) == 1:
-            workers = Here(load)
-        else:
-            workers = stack.enter_context(Processes(load, count, max(1, cores() // count)))
+        count = _count(processes, part)
+        workers = stack.enter_context(Processes(load, count, max(1, cores() // count))) if count > 1 else Here(load)
         made_of = workers.fingerprint() if resume or count > 1 else {}
         begun = None
-        if resume and source and target:
-            _require_weights(made_of)
-            made_of["part"] = f"{shard} of {total} lines" if shard else "all lines"
-            begun = stack.enter_context(unfinished(target, made_of))
-            _say_where(begun, target)
+        if resume and target:
+            begun = stack.enter_context(_begun(target, made_of, f"{shard} of {total} lines" if shard else "all lines"))
         write = _adding(begun, target) if begun and target else stack.enter_context(_writing(target))
+        blocks = stack.enter_context(contextlib.closing(_blocks(source, part, shard is None, begun)))
         done = begun.lines if begun else 0
         left = None if part is None else max(0, len(part) - done)
-        blocks = stack.enter_context(contextlib.closing(_blocks(source, part, shard is None, begun)))
         now = 0
         for block, lines in workers.translated(blocks, lambda lines: show(lines, left)):
             write(block, lines)
@@ -166,13 +160,6 @@ def _require_fitting(source: Path | None, target: Path | None, asked: Mapping[st
         raise FilesError(f"--resume needs a file as --output; found {given}")
     if target is None and sys.stdout is None:
         raise FilesError("standard output is closed; name a file with --output")
-
-
-def _require_weights(fingerprint: Mapping[str, object]) -> None:
-    if "weights" not in fingerprint:
-        raise FilesError(
-            "--resume needs an engine that tells which weights it has (`fingerprint`), and this one does not"
-        )
 
 
 def _blocks(
@@ -235,6 +222,12 @@ def _adding(begun: Unfinished, target: Path) -> Write:
     return lambda block, lines: begun.add(_bytes_of(lines, zipped), len(block.lines), block.digest)
 
 
-def _say_where(begun: Unfinished, target: Path) -> None:
-    if begun.lines:
-        log.info("%s: %s lines are done already; going on from there", partial_of(target), f"{begun.lines:,}")
+@contextlib.contextmanager
+def _begun(target: Path, fingerprint: Mapping[str, object], part: str) -> Iterator[Unfinished]:
+    """The finished part, of an engine that tells which weights it has."""
+    if "weights" not in fingerprint:
+        raise FilesError("--resume needs an engine that tells which weights it has; this one has no `fingerprint`")
+    with unfinished(target, {**fingerprint, "part": part}) as begun:
+        if begun.lines:
+            log.info("%s: %s lines are done already; going on from there", partial_of(target), f"{begun.lines:,}")
+        yield begun
