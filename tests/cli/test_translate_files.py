@@ -31,13 +31,16 @@ def test_a_part_is_translated(monkeypatch: pytest.MonkeyPatch):
     assert Path("out").read_text() == "owt\nxis\n"
 
 
-def test_what_is_done_is_gone_on_with(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_what_is_done_is_gone_on_with(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO", "translator")
     Path("in").write_bytes(b"one\n" * 4096 + b"\xff\n")
     assert called(monkeypatch, "--input=in", "--output=out", "--resume") == 2
     assert capsys.readouterr().err.startswith("in:4097: byte 1 of the line, 0xff, is not UTF-8")
     Path("in").write_bytes(b"one\n" * 4096 + b"two\n")
     assert called(monkeypatch, "--input=in", "--output=out", "--resume") == 0
-    assert "out.partial: 4,096 lines are done already; going on from there" in " ".join(capsys.readouterr().err.split())
+    assert "out.partial: 4,096 lines are done already; going on from there" in caplog.text
     assert Path("out").read_text() == "eno\n" * 4096 + "owt\n"
 
 
