@@ -1,6 +1,7 @@
 """A translation that goes on after an interruption: what is done stays beside the output, with what it was made of."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -91,7 +92,7 @@ def unfinished(output: Path, made_of: Mapping[str, Any]) -> Iterator[Unfinished]
         OSError: `output`, which the error names, cannot be written.
     """
     if output.exists() and not os.access(output, os.W_OK):
-        raise PermissionError(13, os.strerror(13), str(output))
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(output))
     path = partial_of(output)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     with os.fdopen(descriptor, "r+b") as file:
