@@ -133,7 +133,8 @@ def default_processes(lines: int) -> int:
     """How many processes translate a file: on CPUs one for each core, but no more than have two blocks of lines each.
 
     Search is many small operations, which more threads help little. That this is faster than one process with all
-    cores is an expectation, not yet measured on an idle machine. Each holds the model, and takes seconds to start. GPUs do best with one.
+    cores is an expectation, not yet measured on an idle machine. Each holds the model, and takes seconds to start.
+    Where there is a GPU, it is one, since several would share its memory.
     """
     if any(path.exists() for path in GPUS) and os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1"):
         return 1
