@@ -46,7 +46,7 @@ def train(
         The folder's path, the last step, why training ended, and the report on the test set with its scores.
 
     Raises:
-        TranslatorError: something that the user can put right, in one line.
+        TranslatorError: an error that the user can fix, in one line.
         Interrupted: Ctrl-C or SIGTERM asked to stop; the same call goes on from there.
     """
     from rich.console import Console

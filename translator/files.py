@@ -120,4 +120,4 @@ def room_for(what: str, path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise NoRoomError(f"{path}: no room on the disk for {what}") from error
+        raise NoRoomError(f"{path}: no space left on the disk for {what}") from error

@@ -97,7 +97,7 @@ class TensorBoard:
         except (tf.errors.OpError, OSError) as error:
             self._cut_off()
             if isinstance(error, tf.errors.ResourceExhaustedError):  # what TensorFlow calls a full disk, or quota
-                raise NoRoomError(f"{self._folder}: no room on the disk for TensorBoard's events") from error
+                raise NoRoomError(f"{self._folder}: no space left on the disk for TensorBoard's events") from error
             self._given_up = True
             log.warning(
                 "%s: TensorBoard's events cannot be written (%s); training goes on without them",

@@ -24,7 +24,12 @@ class SavedModelEngine:
         """Takes what `open_graph` gave: `search`, a graph, and `search_options`, a string variable of JSON."""
         # The module is kept: its variables live no longer than it does.
         self._module = module
-        self.options = SearchOptions(**json.loads(module.search_options.numpy()))
+        try:
+            self.options = SearchOptions(**json.loads(module.search_options.numpy()))
+        except (TypeError, ValueError) as error:
+            raise RunError(
+                f"the exported model has search options of another version ({error}); export the run again"
+            ) from error
 
     def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
         """See `Engine.search`.
