@@ -333,7 +333,8 @@ def test_training_waits_for_room_for_a_row_says_so_once_and_loses_none(script: S
     said = script.train("train.max_steps=10")
     assert disk.left == 0
     assert (
-        said.count("no space left on the disk for it; waiting for space, then training continues. Checkpoints saved: 0") == 1
+        said.count("no space left on the disk for it; waiting for space, then training continues. Checkpoints saved: 0")
+        == 1
     )
     assert list(rows(script, "loss")) == list(rows(script, "validation_bleu")) == [5, 10]
     assert script.model == 10
