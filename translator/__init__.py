@@ -11,7 +11,7 @@ A run is a folder: `train` makes it, and whatever comes after needs its name alo
 Importing this package does not import TensorFlow; asking for `Translator`, or calling `train`, does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,8 @@ def train(
     from translator.run_folder import RunFolder
     from translator.runtime import start_tensorflow
 
+    if isinstance(settings, (str, Mapping)):
+        raise TypeError('settings is a list of strings, as in ["train.max_minutes=40"]')
     if not isinstance(config, Config):
         config = load_config(Path(config), settings)
     elif settings:

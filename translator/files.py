@@ -74,11 +74,10 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = target.with_name(f"{target.name[:40]}.{secrets.token_hex(4)}.partial")
     try:
         partial.touch(exist_ok=False)
-        if before:
-            with contextlib.suppress(PermissionError):
-                os.chown(partial, before.st_uid, before.st_gid)
-            partial.chmod(stat.S_IMODE(before.st_mode))
+        own = before or partial.stat()
+        _set_owner_and_mode(partial, own)
         yield partial
+        _set_owner_and_mode(partial, own)  # again: some libraries replace the file by one of theirs
         flush_to_disk(partial)
         partial.replace(target)
     except BaseException as error:
@@ -87,6 +86,12 @@ def replacing(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError) and error.filename == str(partial):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+def _set_owner_and_mode(path: Path, of: os.stat_result) -> None:
+    with contextlib.suppress(PermissionError):
+        os.chown(path, of.st_uid, of.st_gid)
+    path.chmod(stat.S_IMODE(of.st_mode))
 
 
 def is_standard_output(path: Path) -> bool:

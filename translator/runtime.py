@@ -33,6 +33,7 @@ def start_tensorflow(threads: int | None = None, cpu_devices: int = 1) -> None:
     with _silent_standard_error():
         import tensorflow as tf
 
+        tf.get_logger().setLevel("ERROR")  # it warns of graphs that are traced several times, which ours are on purpose
         if cluster := tf_config_of_slurm():  # before GPUs are listed: it may choose them
             os.environ[TF_CONFIG] = cluster
         if threads is not None:

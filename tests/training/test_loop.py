@@ -172,7 +172,7 @@ def test_a_cosine_that_is_over_is_not_advised_to_go_on(script: Script):
     settings = ("train.schedule=cosine", "train.max_steps=5")
     script.train(*settings)
     assert script.training(*settings).remedies == (
-        "start another run (--run) with a higher train.max_steps, for this one's cosine schedule is over"
+        "start another run (--run) with a higher train.max_steps; this run's cosine schedule has ended"
     )
 
 
@@ -205,7 +205,14 @@ def test_patience_starts_again_with_each_improvement(script: Script):
 
 def test_a_loss_of_nan_is_no_improvement_and_hides_none(script: Script):
     script.loss = {5: math.nan, 10: 2.0, 15: math.nan, 20: 1.5}
-    assert bests(script.train("train.early_stopping=loss", "train.patience=2", "train.max_steps=20")) == [5, 10, 20]
+    assert bests(script.train("train.early_stopping=loss", "train.patience=2", "train.max_steps=20")) == [10, 20]
+
+
+def test_a_run_none_of_whose_validations_is_finite_ends_without_a_model_and_says_so(script: Script):
+    script.loss = {5: math.nan, 10: math.inf}
+    with pytest.raises(TrainingError, match="the loss of every validation is NaN or infinite, so no model is written"):
+        script.train("train.max_steps=10")
+    assert not script.run.model.exists()
 
 
 def test_higher_patience_lets_a_run_go_on_that_early_stopping_ended(script: Script):

@@ -3,11 +3,12 @@
 import contextlib
 import enum
 import gzip
+import io
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, BinaryIO, TextIO
 
 import typer
 
@@ -61,9 +62,7 @@ def translate(
     with contextlib.ExitStack() as stack:
         if output and not is_standard_output(output):
             stack.enter_context(_exiting_when_terminated())
-            path = stack.enter_context(replacing(output))
-            opened = gzip.open if output.suffix == ".gz" else open
-            file: TextIO = stack.enter_context(opened(path, "wt", encoding="utf-8"))
+            file: TextIO = stack.enter_context(_opened(stack.enter_context(replacing(output)), output.suffix == ".gz"))
         elif sys.stdout is None:
             raise RunError("standard output is closed; name a file with --output")
         else:
@@ -75,6 +74,15 @@ def translate(
                     file.write(line + "\n")
             file.flush()
             number += len(lines)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, zipped: bool) -> Iterator[TextIO]:
+    with contextlib.ExitStack() as stack:
+        file: BinaryIO = stack.enter_context(path.open("wb"))
+        if zipped:  # without the name, which is a temporary one, and the time
+            file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0))  # type: ignore[assignment]
+        yield stack.enter_context(io.TextIOWrapper(file, encoding="utf-8"))
 
 
 @contextlib.contextmanager

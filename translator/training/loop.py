@@ -5,6 +5,7 @@ Batches come from a plan, updates from `step`, scores from `validation`; what is
 if it had never stopped.
 """
 
+import math
 import time
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from translator.training.feed import Fed, Feed
 from translator.training.log import Logs, NoLogs, Row, Speed, training_row, validation_row
 from translator.training.memory import too_large, try_largest
 from translator.training.optimizer import Adam
-from translator.training.recovery import MOST_TOGETHER, Pending, Taken, gone_back, skipped_lines
+from translator.training.recovery import MOST_TOGETHER, Pending, Taken, gone_back, require_finite_loss, skipped_lines
 from translator.training.restore import restore, take_up_corpus
 from translator.training.room import Room
 from translator.training.schedule import learning_rate
@@ -120,6 +121,7 @@ class Training:
                 self._take_steps(signals)
             self.logs.close()
             self.progress.say(f"training ended after step {self.state.step:,}: {self.reasons}")
+            require_finite_loss(self.state)
             if self.workers.chief:
                 self._write_model()
 
@@ -302,6 +304,7 @@ class Training:
         validations.append(validation)
         best_bleu = max(v.bleu for v in validations)
         by = figure_that_matters(self.config.train)
-        self.progress.validated(validation, best_bleu, by if best(validations, by) == len(validations) - 1 else None)
+        is_best = math.isfinite(validation.loss) and best(validations, by) == len(validations) - 1
+        self.progress.validated(validation, best_bleu, by if is_best else None)
         self.state.training_seconds += seconds
         return validation_row(validation, best_bleu, seconds)

@@ -3,6 +3,7 @@
 The update skips such a step by itself, on the device. What the loop does about it can wait until figures are fetched.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -88,8 +89,17 @@ def gone_back(failed: TrainingState, step: int, restored: TrainingState | None, 
         raise TrainingError(
             f"step {step}: the loss or its gradient is NaN or infinite, still at the learning rate "
             f"{learning_rate / 2**failed.rate_halvings:.3g}. A lower train.learning_rate or a longer "
-            "train.warmup_steps may help, or train.precision=float32"
+            "train.warmup_steps may help"
         )
     restored.rate_halvings, restored.skipped_steps = halvings, failed.skipped_steps
     restored.training_seconds = failed.training_seconds
     return restored
+
+
+def require_finite_loss(state: TrainingState) -> None:
+    """Raises a TrainingError where the loss of no validation is finite: no checkpoint is of use."""
+    if not any(math.isfinite(validation.loss) for validation in state.validations):
+        raise TrainingError(
+            "the loss of every validation is NaN or infinite, so no model is written. Start another run (--run) with a "
+            "lower train.learning_rate or a longer train.warmup_steps"
+        )

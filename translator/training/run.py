@@ -4,7 +4,7 @@ This is what the command line, `translator.train`, benchmarks and tests call.
 """
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -38,7 +38,9 @@ class TrainingResult:
     ended: str  # why training ended
     is_chief: bool  # whether this worker is the one that writes and scores
     was_complete: bool = False  # before, so that nothing was trained
-    report: Report | None = None  # of the test set, where there is one and this worker is the chief
+    report: Report | None = field(
+        default=None, repr=False
+    )  # of the test set, where there is one and this worker is the chief
 
     @property
     def bleu(self) -> float | None:
