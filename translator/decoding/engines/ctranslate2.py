@@ -39,8 +39,8 @@ def import_ctranslate2() -> ModuleType:
         import ctranslate2
     except ImportError as error:
         raise CTranslate2Error(
-            f"CTranslate2 cannot be imported ({error}); install it with the extra ctranslate2: "
-            "pip install 'transformer-translator[ctranslate2]'"
+            f"CTranslate2 cannot be imported ({error}); install the extra: "
+            "pip install '.[ctranslate2]' in the checkout, or pip install 'ctranslate2~=4.8'"
         ) from error
     return ctranslate2
 
