@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import platform
 import re
 import shutil
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from tests.hostile import anew
 from translator.cli import main
+from translator.data.corpora.base import SentencePair
 from translator.decoding.engines.ctranslate2 import CTranslate2Engine
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import SearchOptions
@@ -19,7 +21,7 @@ from translator.decoding.translator import Translator
 from translator.export import ctranslate2, gate, kept
 from translator.export.formats import export_run
 from translator.export.gate import PARITY, ExportError
-from translator.model.weights import read_weights, write_weights
+from translator.model.weights import get_weights, read_weights, write_weights
 from translator.run_folder import RunFolder
 
 pytest.importorskip("ctranslate2", reason="ctranslate2 is not installed: pip install '.[ctranslate2]'")
@@ -65,7 +67,7 @@ def command(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
 
 
 def test_a_broken_weight_is_refused_and_nothing_is_left_behind(run, tmp_path, monkeypatch):
-    whole = ctranslate2.get_weights
+    whole = get_weights
 
     def with_one_broken(variables):
         weights = whole(variables)
@@ -118,7 +120,7 @@ def test_a_format_that_a_run_cannot_have_says_why(run, tmp_path, monkeypatch):
 
 
 def test_integers_are_judged_by_the_interval_of_bleu():
-    pairs = [gate.SentencePair("s", f"the dog number {i} sees a horse") for i in range(50)]
+    pairs = [SentencePair("s", f"the dog number {i} sees a horse") for i in range(50)]
     good = [pair.target for pair in pairs]
     bad = [*good[:40], *["nothing of it"] * 10]
     assert gate._compare_bleu(good, good, pairs, "en", "int8")["bleu_difference_interval"] == [0, 0]
@@ -176,7 +178,7 @@ def test_a_damaged_or_changed_one_is_converted_anew(run, monkeypatch, conversion
 
 
 def test_another_machine_is_another_machine(run, monkeypatch, conversions):
-    monkeypatch.setattr(kept.platform, "node", lambda: "another")
+    monkeypatch.setattr(platform, "node", lambda: "another")
     with pytest.raises(ExportError, match="converted again"):
         Translator.load(run, engine="ctranslate2")
 
