@@ -20,7 +20,7 @@ GRAPHS = {"saved_model.load", "saved_model.load_v2", "load_model", "TFSMLayer", 
 OPENS_GRAPHS = ("translator/decoding/engines/saved_model.py", "open_graph")
 MAY_OPEN_GRAPHS = {
     ("translator/decoding/translator.py", "load_exported"),
-    ("translator/export/saved_model.py", "_compare"),
+    ("translator/export/probe.py", "_saved_model"),
 }
 LOADERS = {"Loader", "FullLoader", "UnsafeLoader", "CLoader", "CFullLoader", "CUnsafeLoader"}
 # Keywords that open the way to code: numpy.load, keras' load_model and deserializers, torch, datasets, subprocess.

@@ -23,9 +23,11 @@ LINES_TOGETHER = 4096  # at most so many lines are read before their translation
 
 
 class Engine(str, enum.Enum):
-    """What searches: the weights of a run, or a graph that was exported from them."""
+    """What searches: the weights of a run, in this package or in another, or a graph that was exported from them."""
 
     TRANSFORMER = "transformer"
+    CTRANSLATE2 = "ctranslate2"
+    AUTO = "auto"
     SAVED_MODEL = "saved_model"
 
 
@@ -40,7 +42,11 @@ def translate(
     beam: Beam = None,
     checkpoint: CheckpointOption = None,
     engine: Annotated[
-        Engine, typer.Option(help="saved_model opens an exported graph: a program, so only one that you trust.")
+        Engine,
+        typer.Option(
+            help="ctranslate2 converts the run when first asked for; auto takes the faster of the two; "
+            "saved_model opens an exported graph: a program, so only one that you trust."
+        ),
     ] = Engine.TRANSFORMER,
 ) -> None:
     """Translate lines: exactly one comes out for each that goes in."""
@@ -57,7 +63,7 @@ def translate(
             raise RunError(f"{model} is an exported model, which has no checkpoints; leave --checkpoint out")
         translator = Translator.load_exported(model)
     else:
-        translator = Translator.load(model, beam, checkpoint)
+        translator = Translator.load(model, beam, checkpoint, engine.value)
     number = 1
     with contextlib.ExitStack() as stack:
         if output and not is_standard_output(output):

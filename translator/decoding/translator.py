@@ -4,6 +4,7 @@ import itertools
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from translator.config.schema import Config
 from translator.data.batches import length_sorted
@@ -14,6 +15,7 @@ from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import Engine, SearchOptions
 from translator.decoding.pieces import Cutter
 from translator.decoding.translation import Piece, ScoredText, Translation, log_prob_of, score_of
+from translator.export.kept import ENGINES, Source
 from translator.languages import writes_no_spaces
 from translator.model.build import load_model
 from translator.model.transformer import Transformer
@@ -21,6 +23,8 @@ from translator.run_folder import RunError, RunFolder
 from translator.training.choosing import Checkpoint, weights_of
 
 log = logging.getLogger(__name__)
+
+EngineName = Literal["transformer", "ctranslate2", "auto"]  # as `translator.export.kept` has them
 
 # What an exported graph holds beside `translate`.
 EXPORTED = {
@@ -56,7 +60,13 @@ class Translator:
         self.cutter = Cutter(self.source.pieces(range(self.source.vocabulary_size)))
 
     @classmethod
-    def load(cls, path: str | Path, beam_size: int | None = None, checkpoint: Checkpoint | None = None) -> "Translator":
+    def load(
+        cls,
+        path: str | Path,
+        beam_size: int | None = None,
+        checkpoint: Checkpoint | None = None,
+        engine: EngineName = "transformer",
+    ) -> "Translator":
         """Opens a run folder, of which nothing is executed.
 
         Args:
@@ -64,26 +74,41 @@ class Translator:
             beam_size: in place of the run's own `search.beam_size`.
             checkpoint: `best` (by validation) or `last`: a single checkpoint in place of the finished model, which
                 works while training is under way.
+            engine: what searches; `ctranslate2` converts the model when it is first asked for, and keeps it in the
+                run's folder; `auto` is the faster of those that are installed and give the run's text.
 
         Raises:
             RunError: the folder is not a run, or the run has no model, or no such checkpoint, yet.
             WeightsError: the model is not one of the run's configuration.
+            CTranslate2Error: CTranslate2 is asked for and not installed.
+            ExportError: the run cannot have that engine.
         """
         run = RunFolder(Path(path))
         config = run.load_config()
         weights = weights_of(run, config.train, checkpoint)
         source, target = load_tokenizers(run)
-        model = load_model(config, source, target, weights)
-        return cls.of_model(model, source, target, config, SearchOptions.of(config.search, beam_size))
+        options = SearchOptions.of(config.search, beam_size)
+
+        def load() -> Translator:
+            return cls.of_model(load_model(config, source, target, weights), source, target, config, options)
+
+        opened = ENGINES[engine](Source(run, config, weights, (source, target), options, load))
+        return cls._of_engine(opened, source, target, config, options)
 
     @classmethod
     def of_model(
         cls, model: Transformer, source: Tokenizer, target: Tokenizer, config: Config, options: SearchOptions
     ) -> "Translator":
         """Translates with the weights that a model has at each call; the configuration gives all but the search."""
+        return cls._of_engine(TransformerEngine(model), source, target, config, options)
+
+    @classmethod
+    def _of_engine(
+        cls, engine: Engine, source: Tokenizer, target: Tokenizer, config: Config, options: SearchOptions
+    ) -> "Translator":
         joiner = "" if writes_no_spaces(config.data.target) else " "
         sizes = config.data.max_tokens, config.search.batch_sentences
-        return cls((source, target), TransformerEngine(model), options, *sizes, joiner)
+        return cls((source, target), engine, options, *sizes, joiner)
 
     @classmethod
     def load_exported(cls, path: str | Path) -> "Translator":

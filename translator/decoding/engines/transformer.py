@@ -29,6 +29,11 @@ class TransformerEngine:
         self._model = model
         self._graphs: dict[SearchOptions, Any] = {}
 
+    @property
+    def model(self) -> Transformer:
+        """The model that it searches with."""
+        return self._model
+
     def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
         """See `Engine.search`."""
         return search_with(self.graph(options), sources)
