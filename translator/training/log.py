@@ -246,7 +246,7 @@ def means(window: list[float]) -> Row:
 
 
 def perplexity(nll: float) -> float:
-    """The exponential of the negative log-likelihood in nats a token, bounded by what float32, which TensorBoard has, can hold."""
+    """The exponential of the negative log-likelihood in nats a token, bounded by what TensorBoard's float32 holds."""
     return math.exp(min(nll, 88.0))
 
 
