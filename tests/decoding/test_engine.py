@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from translator.config.schema import ModelConfig
-from translator.decoding.engines.transformer import NEVER_WRITTEN, SPECIAL_IDS, TransformerEngine
+from translator.decoding.engines.assembly import NEVER_WRITTEN, SPECIAL_IDS
+from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import SearchOptions
 from translator.decoding.search.constraints import never
 from translator.decoding.search.loop import Decoder, Step, search

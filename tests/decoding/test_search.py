@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from translator.decoding.search.constraints import never
-from translator.decoding.search.loop import Constraint, Decoder, SearchState, Step, search
+from translator.decoding.search.loop import Constraint, Decoder, Prefixes, Step, search
 from translator.decoding.search.scoring import NEVER, Scoring
 from translator.decoding.search.strategies import Beam, Greedy, Hypotheses, SpecialIds
 from translator.decoding.search.top_k import BLOCK, top_k
@@ -282,7 +282,7 @@ def test_batch_mates_and_their_order_change_nothing(width: int | None):
     together = search_for(range(5))
     for order in ([3, 1, 4, 0, 2], [2, 2, 0], [0], [1], [2], [3], [4]):
         found = search_for(order)
-        expected = Hypotheses(*(tf.gather(part, order) for part in together))
+        expected = tf.nest.map_structure(lambda part, order=order: tf.gather(part, order), together)
         length = found.ids.shape[-1]
         np.testing.assert_array_equal(found.ids, expected.ids[:, :, :length])
         assert (expected.ids[:, :, length:].numpy() == SPECIAL.pad).all()
@@ -413,7 +413,7 @@ def test_tokens_that_are_never_chosen_leave_what_a_model_without_them_would_give
 def test_a_constraint_may_look_at_the_state_and_several_are_applied_in_order(width: int | None):
     """EOS is forbidden in the first two steps, then A; what is left is OTHER, twice at least."""
 
-    def no_early_end(logits: tf.Tensor, state: SearchState) -> tf.Tensor:
+    def no_early_end(logits: tf.Tensor, state: Prefixes) -> tf.Tensor:
         return tf.where((state.position < 2) & (tf.range(3) == EOS), NEVER, logits)
 
     script = Script.random(seed=2, sentences=2, V=3, longest=3)

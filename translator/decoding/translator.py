@@ -179,7 +179,7 @@ class Translator:
         return [self.joiner.join(filter(None, itertools.islice(texts, len(pieces)))) for pieces in searched]
 
     def _translation(self, pieces: Sequence[Piece], text: str, options: SearchOptions) -> Translation:
-        score = score_of(pieces, options.length_penalty)
+        score = score_of(pieces, options)
         hypotheses = [ScoredText(text, score)]
         if len(pieces) == 1:
             others = pieces[0].hypotheses[1:]
