@@ -168,7 +168,7 @@ def test_a_model_that_has_diverged_still_gives_a_hypothesis_for_each_source(beam
 
 
 def reading(model: Transformer, source: Sequence[int], best: Hypothesis) -> tuple[np.ndarray, np.ndarray]:
-    """What the model says of a hypothesis, read at once: log-probabilities [T, V]; the last layer's attention [T, S]."""
+    """What the model says of a hypothesis, read at once: log-probabilities [T, V], last attention [T, S]."""
     target_in = [BOS_ID, *best.ids][: best.length]
     states = model.decode(tf.constant([target_in]), model.encode(tf.constant([[*source, EOS_ID]])))
     logits = model.logits(states.output[0]).numpy()
