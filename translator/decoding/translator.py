@@ -32,6 +32,8 @@ EXPORTED = {
 class Translator:
     """Translates with any engine; validation, `translate`, `eval` and an exported model all go through here."""
 
+    options: SearchOptions  # of every search that is not given others
+
     def __init__(
         self,
         tokenizers: tuple[Tokenizer, Tokenizer],
