@@ -4,16 +4,18 @@ import contextlib
 import enum
 import gzip
 import io
+import itertools
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, BinaryIO, TextIO
+from typing import Annotated, Any, BinaryIO, Literal, TextIO
 
 import typer
 
 from translator.cli.arguments import Beam, CheckpointOption
 from translator.cli.console import console
+from translator.cli.search_options import apply, takes_search_options
 from translator.files import is_standard_output, replacing
 from translator.progress import progress
 from translator.run_folder import RunError
@@ -31,6 +33,7 @@ class Engine(str, enum.Enum):
     SAVED_MODEL = "saved_model"
 
 
+@takes_search_options
 def translate(
     model: Annotated[
         Path, typer.Argument(help="A run folder; with --engine, a folder that `translator export` wrote.")
@@ -48,12 +51,29 @@ def translate(
             "saved_model opens an exported graph: a program, so only one that you trust."
         ),
     ] = Engine.TRANSFORMER,
+    n_best: Annotated[int, typer.Option(min=1, help="Translations of each line; more than one need a --format.")] = 1,
+    form: Annotated[
+        Literal["text", "moses", "json"],
+        typer.Option("--format", help="text alone; Moses' n-best list; or a JSON object for each line. With scores."),
+    ] = "text",
+    token_scores: Annotated[bool, typer.Option("--token-scores", help="With the scores of tokens, too.")] = False,
+    target_prefixes: Annotated[
+        Path | None, typer.Option(help="How the translation of each line begins: a file with as many lines.")
+    ] = None,
+    *,
+    search: dict[str, Any],
 ) -> None:
-    """Translate lines: exactly one comes out for each that goes in."""
+    """Translate lines: exactly one comes out for each that goes in, but for n-best lists."""
     if input and output and output.exists() and input.exists() and output.samefile(input):
         raise RunError(f"--output {output} is the --input, which would be lost; name another file")
+    if form == "text" and (n_best > 1 or token_scores):
+        raise RunError("text has no room for scores or several translations of a line; add --format moses or json")
+    if beam is None and (search.get("sample") or search.get("alternatives")):
+        beam = n_best
     start_tensorflow()
     from translator.data.arriving import arriving_lines
+    from translator.data.corpora.lines import read_lines
+    from translator.decoding.output import lines_of
     from translator.decoding.translator import Translator
 
     if engine is Engine.SAVED_MODEL:
@@ -64,6 +84,9 @@ def translate(
         translator = Translator.load_exported(model)
     else:
         translator = Translator.load(model, beam, checkpoint, engine.value)
+    apply(translator, search | ({"with_token_log_probs": True} if token_scores else {}))
+    if n_best > 1 and n_best > translator.options.beam_size:
+        raise RunError(f"--n-best {n_best} needs a beam as large: the beam is {translator.options.beam_size}")
     number = 1
     with contextlib.ExitStack() as stack:
         if output and not is_standard_output(output):
@@ -74,12 +97,31 @@ def translate(
         else:
             sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
             file = sys.stdout
+        prefixes = stack.enter_context(contextlib.closing(read_lines(target_prefixes))) if target_prefixes else None
         for lines in stack.enter_context(contextlib.closing(arriving_lines(input, LINES_TOGETHER))):
             with progress(console, "translating", visible=bool(output)) as show:
-                for line in translator.translate_text(lines, number, show):
+                begun: dict[str, Any] = {}
+                if prefixes:
+                    begun["target_prefixes"] = _next(prefixes, len(lines), target_prefixes)
+                if form == "text":
+                    written = translator.translate_text(lines, number, show, **begun)
+                else:
+                    found = translator.translate(lines, number, show, **begun)
+                    written = [x for i, each in enumerate(found, number) for x in lines_of(each, i, form, n_best)]
+                for line in written:
                     file.write(line + "\n")
             file.flush()
             number += len(lines)
+        if prefixes and next(prefixes, None) is not None:
+            raise RunError(f"{target_prefixes} has more than the {number - 1} lines of the input; give one for each")
+
+
+def _next(lines: Iterator[str], count: int, path: Path | None) -> list[str]:
+    """The next lines of a file that must have them."""
+    found = list(itertools.islice(lines, count))
+    if len(found) < count:
+        raise RunError(f"{path} has fewer lines than the input; give one for each line, empty where it begins freely")
+    return found
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.engines.saved_model import SavedModelEngine, open_graph
 from translator.decoding.engines.transformer import TransformerEngine
-from translator.decoding.options import Engine, SearchOptions
+from translator.decoding.options import Engine, Hypothesis, OptionsError, PrefixEngine, SearchOptions
 from translator.decoding.pieces import Cutter
 from translator.decoding.translation import Piece, ScoredText, Translation, log_prob_of, score_of
 from translator.export.kept import ENGINES, Source
@@ -21,6 +21,7 @@ from translator.model.build import load_model
 from translator.model.transformer import Transformer
 from translator.run_folder import RunError, RunFolder
 from translator.training.choosing import Checkpoint, weights_of
+from translator.vocabulary import EOS_ID
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ EXPORTED = {
 
 class Translator:
     """Translates with any engine; validation, `translate`, `eval` and an exported model all go through here."""
+
+    options: SearchOptions  # of every search that is not given others
 
     def __init__(
         self,
@@ -136,6 +139,7 @@ class Translator:
         first_line: int | None = 1,
         on_progress: Callable[[int, int], None] | None = None,
         options: SearchOptions | None = None,
+        target_prefixes: Sequence[str] | None = None,
     ) -> list[Translation]:
         """Translates sentences; as many come back, in the same order. A blank one stays blank.
 
@@ -144,12 +148,14 @@ class Translator:
             first_line: number of the first sentence, for the warning that one is translated in pieces; None for none.
             on_progress: told how many sentences, or pieces of long ones, are done and how many there are.
             options: in place of the translator's own.
+            target_prefixes: how each translation begins, empty where that is free; of a sentence in several pieces the
+                first one begins so.
 
         Raises:
-            OptionsError: the engine cannot search with these options.
+            OptionsError: the engine cannot search with these options, or takes no target prefixes.
         """
         options = options or self.options
-        searched = self._search(sentences, first_line, on_progress, options)
+        searched = self._search(sentences, first_line, on_progress, options, target_prefixes)
         return [
             self._translation(pieces, text, options)
             for pieces, text in zip(searched, self._texts(searched), strict=True)
@@ -160,9 +166,14 @@ class Translator:
         sentences: Sequence[str],
         first_line: int | None = 1,
         on_progress: Callable[[int, int], None] | None = None,
+        target_prefixes: Sequence[str] | None = None,
     ) -> list[str]:
         """The text alone of what `translate` gives, at less cost: no other hypothesis is written out."""
-        return self._texts(self._search(sentences, first_line, on_progress, self.options))
+        return self._texts(self._search(sentences, first_line, on_progress, self.options, target_prefixes))
+
+    def phrases(self, texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+        """Texts as `SearchOptions.suppressed` has them: the tokens of each by itself, from the start of a word on."""
+        return tuple(tuple(ids) for ids in self.target.encode(texts) if ids)
 
     def _search(
         self,
@@ -170,6 +181,7 @@ class Translator:
         first_line: int | None,
         on_progress: Callable[[int, int], None] | None,
         options: SearchOptions,
+        target_prefixes: Sequence[str] | None,
     ) -> list[list[Piece]]:
         """The pieces of each sentence, searched: the longest first, `batch_sentences` at a time."""
         if isinstance(sentences, str):
@@ -188,9 +200,10 @@ class Translator:
                 )  # fmt: skip
             pieces += parts
             counts.append(len(parts))
+        search = self._engine_search(counts, target_prefixes)
         searched: dict[int, Piece] = {}
         for batch in length_sorted(pieces, self.batch_sentences):
-            hypotheses = self.engine.search([pieces[i] for i in batch], options)
+            hypotheses = search([pieces[i] for i in batch], batch, options)
             for i, found in zip(batch, hypotheses, strict=True):
                 searched[i] = Piece(tuple(pieces[i]), tuple(found))
             if on_progress:
@@ -198,16 +211,48 @@ class Translator:
         in_order = (searched[i] for i in range(len(pieces)))
         return [list(itertools.islice(in_order, count)) for count in counts]
 
+    def _engine_search(
+        self, counts: Sequence[int], target_prefixes: Sequence[str] | None
+    ) -> Callable[[Sequence[Sequence[int]], Sequence[int], SearchOptions], list[list[Hypothesis]]]:
+        """How to search sources, given their numbers among all pieces; `counts` has the pieces of each sentence."""
+        if target_prefixes is None:
+            return lambda sources, _, options: self.engine.search(sources, options)
+        engine = self.engine
+        if not isinstance(engine, PrefixEngine):
+            raise OptionsError("this engine takes no target prefixes; leave them out, or translate with the run's own")
+        if len(target_prefixes) != len(counts):
+            raise OptionsError(f"{len(target_prefixes)} target prefixes for {len(counts)} sentences; give one for each")
+        firsts = list(itertools.accumulate(counts, initial=0))[:-1]
+        of_first = {
+            first: ids
+            for first, count, ids in zip(firsts, counts, self.target.encode(target_prefixes), strict=True)
+            if count
+        }
+        return lambda sources, numbers, options: engine.search_after(
+            sources, [of_first.get(number, []) for number in numbers], options
+        )
+
     def _texts(self, searched: Sequence[Sequence[Piece]]) -> list[str]:
         """The translation of each sentence. A piece that translates to nothing leaves no joiner behind."""
         texts = iter(self.target.decode([list(piece.best.ids) for pieces in searched for piece in pieces]))
         return [self.joiner.join(filter(None, itertools.islice(texts, len(pieces)))) for pieces in searched]
 
     def _translation(self, pieces: Sequence[Piece], text: str, options: SearchOptions) -> Translation:
-        score = score_of(pieces, options.length_penalty)
-        hypotheses = [ScoredText(text, score)]
+        score, log_prob = score_of(pieces, options), log_prob_of(pieces)
+        hypotheses = [ScoredText(text, score, log_prob, *self._tokens([piece.best for piece in pieces]))]
         if len(pieces) == 1:
             others = pieces[0].hypotheses[1:]
             texts = self.target.decode([list(other.ids) for other in others])
-            hypotheses += [ScoredText(text, other.score) for text, other in zip(texts, others, strict=True)]
-        return Translation(text, score, log_prob_of(pieces), tuple(hypotheses), tuple(pieces))
+            hypotheses += [
+                ScoredText(text, other.score, other.log_prob, *self._tokens([other]))
+                for text, other in zip(texts, others, strict=True)
+            ]
+        return Translation(text, score, log_prob, tuple(hypotheses), tuple(pieces))
+
+    def _tokens(self, hypotheses: Sequence[Hypothesis]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+        """The subwords of hypotheses in a row, with the log-probability of each; none where those are not known."""
+        if any(each.token_log_probs is None for each in hypotheses):
+            return (), ()
+        ids = [token for each in hypotheses for token in (*each.ids, *[EOS_ID] * each.ended)]
+        log_probs = [log_prob for each in hypotheses for log_prob in each.token_log_probs or ()]
+        return tuple(self.target.pieces(ids)), tuple(log_probs)

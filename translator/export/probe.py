@@ -8,9 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from translator.data.tokenizer import Tokenizer
+from translator.decoding.engines.assembly import NEVER_WRITTEN
 from translator.decoding.engines.ctranslate2 import CTranslate2Engine
 from translator.decoding.engines.saved_model import SavedModelEngine, open_graph
-from translator.decoding.engines.transformer import NEVER_WRITTEN
 from translator.decoding.options import SearchOptions
 from translator.decoding.translator import Translator
 from translator.export.gate import Answer, Request

@@ -1,5 +1,6 @@
 """An exported graph as an engine. A graph is a program: this module holds the one place that opens any."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +39,9 @@ class SavedModelEngine:
             OptionsError: the options are not those of the export.
         """
         if options != self.options:
-            raise OptionsError(f"an exported model searches with {self.options} alone, not with {options}")
+            ours, theirs = dataclasses.asdict(self.options), dataclasses.asdict(options)
+            different = [f"{name} is {ours[name]}, not {theirs[name]}" for name in ours if ours[name] != theirs[name]]
+            raise OptionsError(f"an exported model searches with the options of its export: {'; '.join(different)}")
         return search_with(lambda ids: Hypotheses(*self._module.search(ids)), sources)
 
 

@@ -3,22 +3,22 @@
 Letters: B sentences, b those still being translated, W beam width, H heads, S source length.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from translator.decoding.engines.graphs import search_with
+from translator.data.batches import pad
+from translator.decoding.engines.assembly import Request, constraints_of, limits_of, strategy_of
+from translator.decoding.engines.graphs import hypotheses_of, search_with
 from translator.decoding.options import Hypothesis, SearchOptions
-from translator.decoding.search.constraints import length_limits, never
 from translator.decoding.search.loop import Decoder, Step, search
-from translator.decoding.search.scoring import Scoring
-from translator.decoding.search.strategies import Beam, Greedy, Hypotheses, SpecialIds, Strategy
+from translator.decoding.search.scoring import coverage_score
+from translator.decoding.search.strategies import Hypotheses
 from translator.model.transformer import Transformer
-from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
-
-SPECIAL_IDS = SpecialIds(PAD_ID, BOS_ID, EOS_ID)
-NEVER_WRITTEN = (PAD_ID, BOS_ID, UNK_ID)
+from translator.vocabulary import PAD_ID
 
 
 class TransformerEngine:
@@ -28,6 +28,7 @@ class TransformerEngine:
         """Compiles nothing yet: `search` does so when options are new to it."""
         self._model = model
         self._graphs: dict[SearchOptions, Any] = {}
+        self._guided: dict[SearchOptions, Any] = {}
 
     @property
     def model(self) -> Transformer:
@@ -36,42 +37,70 @@ class TransformerEngine:
 
     def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
         """See `Engine.search`."""
+        if options.sample:
+            return self.search_after(sources, [()] * len(sources), options)  # the seed is an input there
         return search_with(self.graph(options), sources)
+
+    def search_after(
+        self, sources: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]], options: SearchOptions
+    ) -> list[list[Hypothesis]]:
+        """See `PrefixEngine.search_after`."""
+        if not sources:
+            return []
+        graph = self._guided_graph(dataclasses.replace(options, seed=0))
+        longest = max(map(len, prefixes))
+        forced = np.full([len(prefixes), longest], PAD_ID, np.int32)
+        for row, prefix in zip(forced, prefixes, strict=True):
+            row[: len(prefix)] = prefix
+        return hypotheses_of(graph(pad(sources, eos=True), forced, np.int64(options.seed)), sources)
 
     def graph(self, options: SearchOptions) -> Any:
         """The search with some options, a `tf.function`: int32 [B, S], ending with EOS and padded -> `Hypotheses`."""
         if options not in self._graphs:
+            seed = tf.constant(options.seed, tf.int64)
             signature = [tf.TensorSpec([None, None], tf.int32)]
-            self._graphs[options] = tf.function(lambda ids: _search(self._model, ids, options), signature)
+            self._graphs[options] = tf.function(
+                lambda ids: _search(self._model, Request(ids, None, seed), options), signature
+            )
         return self._graphs[options]
 
+    def _guided_graph(self, options: SearchOptions) -> Any:
+        """`graph` with what differs from call to call: int32 [B, S], int32 [B, P] prefixes, padded, int64 seed."""
+        if options not in self._guided:
+            ids = tf.TensorSpec([None, None], tf.int32)
+            self._guided[options] = tf.function(
+                lambda *inputs: _search(self._model, Request(*inputs), options),
+                [ids, ids, tf.TensorSpec([], tf.int64)],
+            )
+        return self._guided[options]
 
-def _search(model: Transformer, source_ids: tf.Tensor, options: SearchOptions) -> Hypotheses:
-    lengths = tf.reduce_sum(tf.cast(source_ids != PAD_ID, tf.int32), 1)
-    limits = length_limits(lengths, options.max_length_factor, options.max_length_margin)
-    return search(_decoder(model, source_ids, options), limits, _strategy(options), [never(NEVER_WRITTEN)])
 
-
-def _strategy(options: SearchOptions) -> Strategy:
-    scoring = Scoring(options.length_penalty)
-    if options.beam_size == 1:
-        return Greedy(SPECIAL_IDS, scoring)
-    return Beam(options.beam_size, SPECIAL_IDS, scoring)
+def _search(model: Transformer, request: Request, options: SearchOptions) -> Hypotheses:
+    strategy, constraints = strategy_of(request, options), constraints_of(request, options)
+    return search(_decoder(model, request.source_ids, options), limits_of(request, options), strategy, constraints)
 
 
 def _decoder(model: Transformer, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
     """The model after it has read the sources, int32 [B, S]."""
+    covering = options.coverage_penalty > 0
 
-    def step(token_ids: tf.Tensor, position: tf.Tensor, encoded: Any, cache: Any) -> Step:
+    def step(token_ids: tf.Tensor, position: tf.Tensor, encoded: Any, state: Any) -> Step:
+        cache, coverage = state
         stepped = model.decode_step(token_ids, position, encoded, cache)
         attention = _mean_of_heads(stepped.attention) if options.with_attention else ()
-        return Step(stepped.logits, stepped.cache, attention)
+        if not covering:
+            return Step(stepped.logits, (stepped.cache, coverage), attention)
+        coverage += _mean_of_heads(stepped.attention[-1:])[:, 0]
+        bonus = coverage_score(coverage, options.coverage_penalty)
+        return Step(stepped.logits, (stepped.cache, coverage), attention, bonus)
 
     B, S = tf.unstack(tf.shape(source_ids))
     W = options.beam_size
     encoded = model.encode(source_ids)._replace(weights=())
     attention = tf.zeros([B, W, 0, len(model.decoder_layers), S]) if options.with_attention else ()
-    return Decoder(step, encoded, model.empty_cache(B * W), model.cache_shapes(), attention)
+    coverage = tf.repeat(tf.cast(source_ids == PAD_ID, tf.float32), W, 0) if covering else ()  # [B · W, S]
+    shapes = model.cache_shapes(), tf.TensorShape([None, None]) if covering else ()
+    return Decoder(step, encoded, (model.empty_cache(B * W), coverage), shapes, attention)
 
 
 def _mean_of_heads(layers: Sequence[tf.Tensor]) -> tf.Tensor:
