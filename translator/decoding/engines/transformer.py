@@ -56,9 +56,10 @@ def _strategy(options: SearchOptions) -> Strategy:
 
 def _decoder(model: Transformer, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
     """The model after it has read the sources, int32 [B, S]."""
+    output_kernel = model.output_kernel()
 
     def step(token_ids: tf.Tensor, position: tf.Tensor, encoded: Any, cache: Any) -> Step:
-        stepped = model.decode_step(token_ids, position, encoded, cache)
+        stepped = model.decode_step(token_ids, position, encoded, cache, output_kernel)
         attention = _mean_of_heads(stepped.attention) if options.with_attention else ()
         return Step(stepped.logits, stepped.cache, attention)
 
