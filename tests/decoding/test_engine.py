@@ -84,7 +84,12 @@ class EndlessModel:
     def cache_shapes(self) -> tuple[()]:
         return ()
 
-    def decode_step(self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[()]):
+    def output_kernel(self) -> tf.Tensor:
+        return tf.zeros([0, 7])
+
+    def decode_step(
+        self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[()], output_kernel: tf.Tensor
+    ):
         return DecoderStep(tf.tile([[-1e4] * 5 + [2.0, 1.0]], [tf.size(token_ids), 1]), cache, ())
 
 
@@ -154,7 +159,12 @@ def test_attention_is_that_of_reading_the_whole_translation_at_once(model: Trans
 class DivergedModel(EndlessModel):
     """Says NaN of every token."""
 
-    def decode_step(self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[()]):
+    def output_kernel(self) -> tf.Tensor:
+        return tf.zeros([0, 7])
+
+    def decode_step(
+        self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[()], output_kernel: tf.Tensor
+    ):
         return DecoderStep(tf.fill([tf.size(token_ids), 7], np.nan), cache, ())
 
 

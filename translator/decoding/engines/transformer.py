@@ -82,11 +82,12 @@ def _search(model: Transformer, request: Request, options: SearchOptions) -> Hyp
 
 def _decoder(model: Transformer, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
     """The model after it has read the sources, int32 [B, S]."""
+    output_kernel = model.output_kernel()
     covering = options.coverage_penalty > 0
 
     def step(token_ids: tf.Tensor, position: tf.Tensor, encoded: Any, state: Any) -> Step:
         cache, coverage = state
-        stepped = model.decode_step(token_ids, position, encoded, cache)
+        stepped = model.decode_step(token_ids, position, encoded, cache, output_kernel)
         attention = _mean_of_heads(stepped.attention) if options.with_attention else ()
         if not covering:
             return Step(stepped.logits, (stepped.cache, coverage), attention)

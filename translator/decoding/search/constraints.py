@@ -19,10 +19,9 @@ def never(ids: Sequence[int]) -> Constraint:
     """Leaves no probability to some ids."""
 
     def constrain(logits: tf.Tensor, _: Prefixes) -> tf.Tensor:
-        N, k = tf.shape(logits)[0], len(ids)
-        columns = tf.tile(tf.constant(list(ids))[None], [N, 1])  # [N, k]
-        elements = tf.stack([tf.repeat(tf.range(N), k), tf.reshape(columns, [-1])], 1)  # [N · k, 2]
-        return tf.tensor_scatter_nd_update(logits, elements, tf.fill([N * k], NEVER))
+        # A sum with NEVER is NEVER. TensorFlow makes one operation of it and of the product that gives the logits.
+        forbidden = tf.scatter_nd(tf.constant(list(ids))[:, None], tf.fill([len(ids)], NEVER), [logits.shape[-1]])
+        return tf.nn.bias_add(logits, forbidden)
 
     return constrain
 
