@@ -3,20 +3,26 @@
 import contextlib
 import enum
 import gzip
+import logging
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from translator.cli.arguments import Beam, CheckpointOption
+from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Ensemble
 from translator.cli.console import console
 from translator.files import is_standard_output, replacing
 from translator.progress import progress
 from translator.run_folder import RunError
 from translator.runtime import start_tensorflow
+
+if TYPE_CHECKING:
+    from translator.decoding.translator import Translator
+
+log = logging.getLogger(__name__)
 
 LINES_TOGETHER = 4096  # at most so many lines are read before their translations are written
 
@@ -38,6 +44,15 @@ def translate(
     ] = None,
     beam: Beam = None,
     checkpoint: CheckpointOption = None,
+    ensemble: Ensemble = None,
+    mbr: Annotated[
+        bool,
+        typer.Option("--mbr", help="Of the beam's hypotheses, take the one that the others agree with most (chrF)."),
+    ] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="url, email or a regular expression: what matches is kept as it is; again for more."),
+    ] = None,
     engine: Annotated[
         Engine, typer.Option(help="saved_model opens an exported graph: a program, so only one that you trust.")
     ] = Engine.TRANSFORMER,
@@ -47,16 +62,12 @@ def translate(
         raise RunError(f"--output {output} is the --input, which would be lost; name another file")
     start_tensorflow()
     from translator.data.arriving import arriving_lines
-    from translator.decoding.translator import Translator
+    from translator.decoding.placeholders import Keeper
 
-    if engine is Engine.SAVED_MODEL:
-        if beam is not None:
-            raise RunError(f"{model} is an exported model, whose beam size is fixed; leave --beam out")
-        if checkpoint is not None:
-            raise RunError(f"{model} is an exported model, which has no checkpoints; leave --checkpoint out")
-        translator = Translator.load_exported(model)
-    else:
-        translator = Translator.load(model, beam, checkpoint)
+    translator = _opened(model, engine, beam, checkpoint, ensemble or [])
+    if mbr:
+        translator = translator.with_mbr()
+    keeper = Keeper(translator, keep or [])
     number = 1
     with contextlib.ExitStack() as stack:
         if output and not is_standard_output(output):
@@ -71,10 +82,30 @@ def translate(
             file = sys.stdout
         for lines in stack.enter_context(contextlib.closing(arriving_lines(input, LINES_TOGETHER))):
             with progress(console, "translating", visible=bool(output)) as show:
-                for line in translator.translate_text(lines, number, show):
+                for line in keeper.translate_text(lines, number, show):
                     file.write(line + "\n")
             file.flush()
             number += len(lines)
+    if keeper.warning:
+        log.warning(keeper.warning)
+
+
+def _opened(
+    model: Path, engine: Engine, beam: int | None, checkpoint: Checkpoint | None, ensemble: Sequence[Path]
+) -> "Translator":
+    from translator.decoding.translator import Translator
+
+    if engine is Engine.SAVED_MODEL:
+        if beam is not None:
+            raise RunError(f"{model} is an exported model, whose beam size is fixed; leave --beam out")
+        if checkpoint is not None:
+            raise RunError(f"{model} is an exported model, which has no checkpoints; leave --checkpoint out")
+        if ensemble:
+            raise RunError(f"{model} is an exported model, which is no part of an ensemble; leave --ensemble out")
+        return Translator.load_exported(model)
+    if ensemble:
+        return Translator.load_ensemble([model, *ensemble], beam, checkpoint)
+    return Translator.load(model, beam, checkpoint)
 
 
 @contextlib.contextmanager

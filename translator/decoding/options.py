@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -80,4 +80,21 @@ class Engine(Protocol):
 
         Raises:
             OptionsError: the engine cannot search like that.
+        """
+
+
+@runtime_checkable
+class ScoringEngine(Protocol):
+    """An engine that can also say how probable a given translation is."""
+
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Scores one batch of pairs.
+
+        Args:
+            sources: token ids of each sentence, without BOS and EOS.
+            targets: token ids of the translation of each, without BOS and EOS.
+
+        Returns:
+            For each pair the natural logarithm of the probability of each token of the target, and of EOS after them:
+            the sum of all is the `Hypothesis.log_prob` that a search gives to the same tokens.
         """
