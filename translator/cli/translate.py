@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import Annotated, TextIO
 
 import typer
 
@@ -18,9 +18,6 @@ from translator.files import is_standard_output, replacing
 from translator.progress import progress
 from translator.run_folder import RunError
 from translator.runtime import start_tensorflow
-
-if TYPE_CHECKING:
-    from translator.decoding.translator import Translator
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +60,15 @@ def translate(
     start_tensorflow()
     from translator.data.arriving import arriving_lines
     from translator.decoding.placeholders import Keeper
+    from translator.decoding.translator import Translator
 
-    translator = _opened(model, engine, beam, checkpoint, ensemble or [])
+    if engine is Engine.SAVED_MODEL:
+        _refuse_what_is_fixed(model, beam, checkpoint, ensemble)
+        translator = Translator.load_exported(model)
+    elif ensemble:
+        translator = Translator.load_ensemble([model, *ensemble], beam, checkpoint)
+    else:
+        translator = Translator.load(model, beam, checkpoint)
     if mbr:
         translator = translator.with_mbr()
     keeper = Keeper(translator, keep or [])
@@ -90,22 +94,16 @@ def translate(
         log.warning(keeper.warning)
 
 
-def _opened(
-    model: Path, engine: Engine, beam: int | None, checkpoint: Checkpoint | None, ensemble: Sequence[Path]
-) -> "Translator":
-    from translator.decoding.translator import Translator
-
-    if engine is Engine.SAVED_MODEL:
-        if beam is not None:
-            raise RunError(f"{model} is an exported model, whose beam size is fixed; leave --beam out")
-        if checkpoint is not None:
-            raise RunError(f"{model} is an exported model, which has no checkpoints; leave --checkpoint out")
-        if ensemble:
-            raise RunError(f"{model} is an exported model, which is no part of an ensemble; leave --ensemble out")
-        return Translator.load_exported(model)
+def _refuse_what_is_fixed(
+    model: Path, beam: int | None, checkpoint: Checkpoint | None, ensemble: Sequence[Path] | None
+) -> None:
+    """Raises a RunError for options that an exported model cannot follow."""
+    if beam is not None:
+        raise RunError(f"{model} is an exported model, whose beam size is fixed; leave --beam out")
+    if checkpoint is not None:
+        raise RunError(f"{model} is an exported model, which has no checkpoints; leave --checkpoint out")
     if ensemble:
-        return Translator.load_ensemble([model, *ensemble], beam, checkpoint)
-    return Translator.load(model, beam, checkpoint)
+        raise RunError(f"{model} is an exported model, which is no part of an ensemble; leave --ensemble out")
 
 
 @contextlib.contextmanager
