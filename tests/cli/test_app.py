@@ -39,12 +39,12 @@ def test_help_answers_at_once():
         if fastest < MOST_SECONDS:
             break
     assert ran.returncode == 0
-    for command in ("train", "prepare", "eval", "translate", "export", "config"):
+    for command in ("train", "prepare", "eval", "translate", "score", "export", "config"):
         assert f" {command} " in ran.stdout
     assert fastest < MOST_SECONDS
 
 
-@pytest.mark.parametrize("command", ["train", "prepare", "eval", "translate", "export", "config"])
+@pytest.mark.parametrize("command", ["train", "prepare", "eval", "translate", "score", "export", "config"])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     from translator.cli import main
 

@@ -5,21 +5,24 @@ import enum
 import gzip
 import io
 import itertools
+import logging
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, TextIO
 
 import typer
 
-from translator.cli.arguments import Beam, CheckpointOption
+from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Ensemble
 from translator.cli.console import console
 from translator.cli.search_options import apply, takes_search_options
 from translator.files import is_standard_output, replacing
 from translator.progress import progress
 from translator.run_folder import RunError
 from translator.runtime import start_tensorflow
+
+log = logging.getLogger(__name__)
 
 LINES_TOGETHER = 4096  # at most so many lines are read before their translations are written
 
@@ -44,6 +47,15 @@ def translate(
     ] = None,
     beam: Beam = None,
     checkpoint: CheckpointOption = None,
+    ensemble: Ensemble = None,
+    mbr: Annotated[
+        bool,
+        typer.Option("--mbr", help="Of the beam's hypotheses, take the one that the others agree with most (chrF)."),
+    ] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="url, email or a regular expression: what matches is kept as it is; again for more."),
+    ] = None,
     engine: Annotated[
         Engine,
         typer.Option(
@@ -74,19 +86,26 @@ def translate(
     from translator.data.arriving import arriving_lines
     from translator.data.corpora.lines import read_lines
     from translator.decoding.output import lines_of
+    from translator.decoding.placeholders import Keeper
     from translator.decoding.translator import Translator
 
     if engine is Engine.SAVED_MODEL:
-        if beam is not None:
-            raise RunError(f"{model} is an exported model, whose beam size is fixed; leave --beam out")
-        if checkpoint is not None:
-            raise RunError(f"{model} is an exported model, which has no checkpoints; leave --checkpoint out")
+        _refuse_what_is_fixed(model, beam, checkpoint, ensemble)
         translator = Translator.load_exported(model)
+    elif ensemble:
+        if engine is not Engine.TRANSFORMER:
+            raise RunError(f"--ensemble searches with the engine transformer; leave --engine {engine.value} out")
+        translator = Translator.load_ensemble([model, *ensemble], beam, checkpoint)
     else:
         translator = Translator.load(model, beam, checkpoint, engine.value)
     apply(translator, search | ({"with_token_log_probs": True} if token_scores else {}))
     if n_best > 1 and n_best > translator.options.beam_size:
         raise RunError(f"--n-best {n_best} needs a beam as large: the beam is {translator.options.beam_size}")
+    if mbr:
+        translator = translator.with_mbr(samples=translator.options.sample)
+    if keep and (form != "text" or target_prefixes):
+        raise RunError("--keep goes with plain text alone: leave out --format and --target-prefixes")
+    keeper = Keeper(translator, keep or [])
     number = 1
     with contextlib.ExitStack() as stack:
         if output and not is_standard_output(output):
@@ -103,7 +122,9 @@ def translate(
                 begun: dict[str, Any] = {}
                 if prefixes:
                     begun["target_prefixes"] = _next(prefixes, len(lines), target_prefixes)
-                if form == "text":
+                if form == "text" and keep:
+                    written = keeper.translate_text(lines, number, show)
+                elif form == "text":
                     written = translator.translate_text(lines, number, show, **begun)
                 else:
                     found = translator.translate(lines, number, show, **begun)
@@ -114,6 +135,8 @@ def translate(
             number += len(lines)
         if prefixes and next(prefixes, None) is not None:
             raise RunError(f"{target_prefixes} has more than the {number - 1} lines of the input; give one for each")
+    if keeper.warning:
+        log.warning(keeper.warning)
 
 
 def _next(lines: Iterator[str], count: int, path: Path | None) -> list[str]:
@@ -131,6 +154,18 @@ def _opened(path: Path, zipped: bool) -> Iterator[TextIO]:
         if zipped:  # without the name, which is a temporary one, and the time
             file = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0))  # type: ignore[assignment]
         yield stack.enter_context(io.TextIOWrapper(file, encoding="utf-8"))
+
+
+def _refuse_what_is_fixed(
+    model: Path, beam: int | None, checkpoint: Checkpoint | None, ensemble: Sequence[Path] | None
+) -> None:
+    """Raises a RunError for options that an exported model cannot follow."""
+    if beam is not None:
+        raise RunError(f"{model} is an exported model, whose beam size is fixed; leave --beam out")
+    if checkpoint is not None:
+        raise RunError(f"{model} is an exported model, which has no checkpoints; leave --checkpoint out")
+    if ensemble:
+        raise RunError(f"{model} is an exported model, which is no part of an ensemble; leave --ensemble out")
 
 
 @contextlib.contextmanager

@@ -146,6 +146,23 @@ class PrefixEngine(Engine, Protocol):
         """`search`, with the first tokens of each translation given; they are part of the hypotheses' ids."""
 
 
+@runtime_checkable
+class ScoringEngine(Protocol):
+    """An engine that can also say how probable a given translation is."""
+
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Scores one batch of pairs.
+
+        Args:
+            sources: token ids of each sentence, without BOS and EOS.
+            targets: token ids of the translation of each, without BOS and EOS.
+
+        Returns:
+            For each pair the natural logarithm of the probability of each token of the target, and of EOS after them:
+            the sum of all is the `Hypothesis.log_prob` that a search gives to the same tokens.
+        """
+
+
 def _problems(options: SearchOptions) -> list[str]:
     """What is wrong with options, a line each."""
     default = {each.name: each.default for each in fields(options)}

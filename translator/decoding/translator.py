@@ -1,5 +1,6 @@
 """Sentences in, translations out: one for each line, in order, whatever the line holds."""
 
+import functools
 import itertools
 import logging
 from collections.abc import Callable, Sequence
@@ -10,10 +11,14 @@ from translator.config.schema import Config
 from translator.data.batches import length_sorted
 from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import Tokenizer
+from translator.decoding.engines.ensemble import EnsembleEngine
 from translator.decoding.engines.saved_model import SavedModelEngine, open_graph
 from translator.decoding.engines.transformer import TransformerEngine
+from translator.decoding.mbr import MbrEngine
+from translator.decoding.members import open_member, require_alike
 from translator.decoding.options import Engine, Hypothesis, OptionsError, PrefixEngine, SearchOptions
 from translator.decoding.pieces import Cutter
+from translator.decoding.scored import PairCutter, Scored, Scorer
 from translator.decoding.translation import Piece, ScoredText, Translation, log_prob_of, score_of
 from translator.export.kept import ENGINES, Source
 from translator.languages import writes_no_spaces
@@ -99,6 +104,29 @@ class Translator:
         return cls._of_engine(opened, source, target, config, options)
 
     @classmethod
+    def load_ensemble(
+        cls, paths: Sequence[str | Path], beam_size: int | None = None, checkpoint: Checkpoint | None = None
+    ) -> "Translator":
+        """Opens run folders with one vocabulary as one model: the mean of their probabilities at each step.
+
+        Args:
+            paths: the folders; the first one's settings hold, and the shortest `data.max_tokens`.
+            beam_size: see `load`, as `checkpoint`, which is that of every run.
+
+        Raises:
+            RunError: as `load`, or the runs differ in languages or vocabularies.
+            WeightsError: as `load`.
+        """
+        members = [open_member(path, checkpoint) for path in paths]
+        require_alike(members)
+        _, config, source, target, model = members[0]
+        translator = cls.of_model(model, source, target, config, SearchOptions.of(config.search, beam_size))
+        if len(members) > 1:
+            translator.engine = EnsembleEngine([member.model for member in members])
+            translator.max_source_tokens = min(member.config.data.max_tokens for member in members)
+        return translator
+
+    @classmethod
     def of_model(
         cls, model: Transformer, source: Tokenizer, target: Tokenizer, config: Config, options: SearchOptions
     ) -> "Translator":
@@ -132,6 +160,16 @@ class Translator:
         engine, joiner = SavedModelEngine(module), module.joiner.numpy().decode()
         sizes = int(module.max_source_tokens), int(module.batch_sentences)
         return cls((source, target), engine, engine.options, *sizes, joiner)
+
+    def with_mbr(self, *, samples: bool = False) -> "Translator":
+        """A translator that takes, of what this one finds, the hypothesis with the highest expected chrF.
+
+        Args:
+            samples: see `MbrEngine`.
+        """
+        engine = MbrEngine(self.engine, self.target, samples=samples)
+        sizes = self.max_source_tokens, self.batch_sentences
+        return Translator((self.source, self.target), engine, self.options, *sizes, self.joiner)
 
     def translate(
         self,
@@ -175,6 +213,36 @@ class Translator:
         """Texts as `SearchOptions.suppressed` has them: the tokens of each by itself, from the start of a word on."""
         return tuple(tuple(ids) for ids in self.target.encode(texts) if ids)
 
+    def score(
+        self,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        first_line: int | None = 1,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> list[Scored]:
+        """Scores given translations; as many scores come back, in the same order, whatever the length of a pair.
+
+        Args:
+            sources: plain text, a sentence each.
+            targets: their translations.
+            first_line: number of the first pair, for the warning that one is scored in pieces; None for none.
+            on_progress: told how many pairs, or pieces of long ones, are done and how many there are.
+
+        Raises:
+            OptionsError: the engine cannot score, or there are not as many translations as sentences.
+        """
+        _require_sentences(sources)
+        _require_sentences(targets)
+        return self._scorer.score(sources, targets, first_line, on_progress)
+
+    @functools.cached_property
+    def _scorer(self) -> Scorer:
+        """Cuts at the length where translation does, and where the target is longer than any translation could be."""
+        most = int((self.max_source_tokens + 1) * self.options.max_length_factor) + self.options.max_length_margin
+        target = Cutter(self.target.pieces(range(self.target.vocabulary_size)))
+        cutter = PairCutter(self.cutter, target, self.max_source_tokens, max(most, self.max_source_tokens))
+        return Scorer(self.engine, (self.source, self.target), cutter)
+
     def _search(
         self,
         sentences: Sequence[str],
@@ -184,11 +252,7 @@ class Translator:
         target_prefixes: Sequence[str] | None,
     ) -> list[list[Piece]]:
         """The pieces of each sentence, searched: the longest first, `batch_sentences` at a time."""
-        if isinstance(sentences, str):
-            raise TypeError("expected a list of sentences, found one str; to translate one sentence, pass [sentence]")
-        for sentence in sentences:
-            if not isinstance(sentence, str):
-                raise TypeError(f"expected sentences of type str, found {type(sentence).__name__}: {sentence!r:.80}")
+        _require_sentences(sentences)
         pieces: list[list[int]] = []
         counts = []
         for number, ids in enumerate(self.source.encode(sentences), first_line or 1):
@@ -256,3 +320,11 @@ class Translator:
         ids = [token for each in hypotheses for token in (*each.ids, *[EOS_ID] * each.ended)]
         log_probs = [log_prob for each in hypotheses for log_prob in each.token_log_probs or ()]
         return tuple(self.target.pieces(ids)), tuple(log_probs)
+
+
+def _require_sentences(sentences: Sequence[str]) -> None:
+    if isinstance(sentences, str):
+        raise TypeError("expected a list of sentences, found one str; for one sentence, pass [sentence]")
+    for sentence in sentences:
+        if not isinstance(sentence, str):
+            raise TypeError(f"expected sentences of type str, found {type(sentence).__name__}: {sentence!r:.80}")

@@ -1,17 +1,21 @@
 """The Transformer as an engine: source ids in, hypotheses out, as one graph that can be called or exported.
 
-Letters: B sentences, b those still being translated, W beam width, H heads, S source length.
+Letters: B sentences, b those still being translated, W beam width, H heads, S source length, T target length,
+N tokens of all targets, V vocabulary.
 """
 
+import abc
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from translator.data.batches import pad
-from translator.decoding.engines.assembly import Request, constraints_of, limits_of, strategy_of
+from translator.decoding.engines.assembly import NEVER_WRITTEN, Request, constraints_of, limits_of, strategy_of
+from translator.decoding.engines.forced import log_probs_of, score_with
 from translator.decoding.engines.graphs import hypotheses_of, search_with
 from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.search.loop import Decoder, Step, search
@@ -21,19 +25,21 @@ from translator.model.transformer import Transformer
 from translator.vocabulary import PAD_ID
 
 
-class TransformerEngine:
-    """Searches with the weights that a model has at each call."""
+class DecoderEngine(abc.ABC):
+    """Searches and scores with a decoder, in graphs; what the decoder is made of is the subclass's."""
 
-    def __init__(self, model: Transformer) -> None:
+    def __init__(self) -> None:
         """Compiles nothing yet: `search` does so when options are new to it."""
-        self._model = model
         self._graphs: dict[SearchOptions, Any] = {}
         self._guided: dict[SearchOptions, Any] = {}
 
-    @property
-    def model(self) -> Transformer:
-        """The model that it searches with."""
-        return self._model
+    @abc.abstractmethod
+    def decoder(self, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
+        """What the search sees, after the sources, int32 [B, S], have been read."""
+
+    @abc.abstractmethod
+    def next_logits(self, source_ids: tf.Tensor, target_in: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+        """Logits of the token after each real position: int32 [B, S] and [B, T], bool [B, T] -> float32 [N, V]."""
 
     def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
         """See `Engine.search`."""
@@ -54,13 +60,17 @@ class TransformerEngine:
             row[: len(prefix)] = prefix
         return hypotheses_of(graph(pad(sources, eos=True), forced, np.int64(options.seed)), sources)
 
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[list[float]]:
+        """See `ScoringEngine.score`."""
+        return score_with(self._score_graph, sources, targets)
+
     def graph(self, options: SearchOptions) -> Any:
         """The search with some options, a `tf.function`: int32 [B, S], ending with EOS and padded -> `Hypotheses`."""
         if options not in self._graphs:
             seed = tf.constant(options.seed, tf.int64)
             signature = [tf.TensorSpec([None, None], tf.int32)]
             self._graphs[options] = tf.function(
-                lambda ids: _search(self._model, Request(ids, None, seed), options), signature
+                lambda ids: _search(self.decoder, Request(ids, None, seed), options), signature
             )
         return self._graphs[options]
 
@@ -69,15 +79,45 @@ class TransformerEngine:
         if options not in self._guided:
             ids = tf.TensorSpec([None, None], tf.int32)
             self._guided[options] = tf.function(
-                lambda *inputs: _search(self._model, Request(*inputs), options),
+                lambda *inputs: _search(self.decoder, Request(*inputs), options),
                 [ids, ids, tf.TensorSpec([], tf.int64)],
             )
         return self._guided[options]
 
+    @functools.cached_property
+    def _score_graph(self) -> Any:
+        def score(source_ids: tf.Tensor, target_ids: tf.Tensor) -> tf.Tensor:
+            target_in, target_out = target_ids[:, :-1], target_ids[:, 1:]
+            real = target_out != PAD_ID
+            logits = self.next_logits(source_ids, target_in, real)
+            return log_probs_of(logits, tf.boolean_mask(target_out, real), NEVER_WRITTEN)
 
-def _search(model: Transformer, request: Request, options: SearchOptions) -> Hypotheses:
+        return tf.function(score, [tf.TensorSpec([None, None], tf.int32)] * 2)
+
+
+class TransformerEngine(DecoderEngine):
+    """Searches with the weights that a model has at each call."""
+
+    def __init__(self, model: Transformer) -> None:
+        """Takes the model, and compiles nothing yet."""
+        super().__init__()
+        self.model = model
+
+    def decoder(self, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
+        """See `DecoderEngine.decoder`."""
+        return _decoder(self.model, source_ids, options)
+
+    def next_logits(self, source_ids: tf.Tensor, target_in: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+        """See `DecoderEngine.next_logits`."""
+        states = self.model.decode(target_in, self.model.encode(source_ids)).output
+        return self.model.logits(tf.boolean_mask(states, real))
+
+
+def _search(
+    decoder_of: Callable[[tf.Tensor, SearchOptions], Decoder], request: Request, options: SearchOptions
+) -> Hypotheses:
     strategy, constraints = strategy_of(request, options), constraints_of(request, options)
-    return search(_decoder(model, request.source_ids, options), limits_of(request, options), strategy, constraints)
+    return search(decoder_of(request.source_ids, options), limits_of(request, options), strategy, constraints)
 
 
 def _decoder(model: Transformer, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
