@@ -38,6 +38,7 @@ class TrainingResult:
     ended: str  # why training ended
     is_chief: bool  # whether this worker is the one that writes and scores
     was_complete: bool = False  # before, so that nothing was trained
+    was_scored: bool = False  # before, so that the report is the one that was there
     report: Report | None = field(
         default=None, repr=False
     )  # of the test set, where there is one and this worker is the chief
@@ -80,9 +81,16 @@ def run(config: Config, folder: RunFolder, console: Console) -> TrainingResult:
             )
         else:
             _train(training, shown)
-        report = _scored(training.config, folder, shown) if workers.chief else None
+        kept = Report.read(folder.report) if workers.chief else None
+        report = kept or (_score(training.config, folder, shown) if workers.chief else None)
         return TrainingResult(
-            folder.path, training.state.step, training.reasons, workers.chief, was_complete, report=report
+            folder.path,
+            training.state.step,
+            training.reasons,
+            workers.chief,
+            was_complete=was_complete,
+            was_scored=kept is not None,
+            report=report,
         )
 
 
@@ -154,13 +162,11 @@ def _batch_tokens(training: Training) -> int:
     return found
 
 
-def _scored(config: Config, folder: RunFolder, shown: Console) -> Report | None:
-    """The report on the run's model and its test set, if there is one, from the run folder or made and kept there."""
+def _score(config: Config, folder: RunFolder, shown: Console) -> Report | None:
+    """Scores the run's model on the test set, if there is one; the report stays in the run folder."""
     if not config.data.test:
         return None
     folder.require_own_files()
-    if report := Report.read(folder.report):
-        return report
     pairs = read_all(config.data.test, config.data)
     translator = Translator.load(folder.path)
     with progress(shown, "translating the test set") as show:
