@@ -74,7 +74,7 @@ def test_prefixes_go_with_their_sentences(tokenizer: Tokenizer):
 
 
 def called(monkeypatch: pytest.MonkeyPatch, translator: Translator, folder: Path, *arguments: str) -> int:
-    monkeypatch.setattr(Translator, "load", lambda path, beam=None, checkpoint=None: with_beam(translator, beam))
+    monkeypatch.setattr(Translator, "load", lambda path, beam=None, *_: with_beam(translator, beam))
     files = f"--input={folder / 'in.txt'}", f"--output={folder / 'out.txt'}"
     monkeypatch.setattr(sys, "argv", ["translator", "translate", "run", *files, *arguments])
     with pytest.raises(SystemExit) as ended:
