@@ -8,9 +8,9 @@ import itertools
 import logging
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, TextIO
 
 import typer
 
@@ -18,9 +18,13 @@ from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Ensembl
 from translator.cli.console import console
 from translator.cli.search_options import apply, takes_search_options
 from translator.files import is_standard_output, replacing
-from translator.progress import progress
+from translator.progress import Show, progress
 from translator.run_folder import RunError
 from translator.runtime import start_tensorflow
+
+if TYPE_CHECKING:
+    from translator.decoding.output import Format
+    from translator.decoding.translator import Translator
 
 log = logging.getLogger(__name__)
 
@@ -36,42 +40,52 @@ class Engine(str, enum.Enum):
     SAVED_MODEL = "saved_model"
 
 
+Input = Annotated[Path | None, typer.Option(help="Sentences, one a line; standard input by default.")]
+Output = Annotated[
+    Path | None, typer.Option(help="Where to write, zipped if it ends in .gz; standard output by default.")
+]
+Mbr = Annotated[
+    bool, typer.Option("--mbr", help="Of the beam's hypotheses, take the one that the others agree with most (chrF).")
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(help="url, email or a regular expression: what matches is kept as it is; again for more."),
+]
+EngineOption = Annotated[
+    Engine,
+    typer.Option(
+        help="ctranslate2 converts the run when first asked for; auto takes the faster of the two; "
+        "saved_model opens an exported graph: a program, so only one that you trust."
+    ),
+]
+NBest = Annotated[int, typer.Option(min=1, help="Translations of each line; more than one need a --format.")]
+Form = Annotated[
+    Literal["text", "moses", "json"],
+    typer.Option("--format", help="text alone; Moses' n-best list; or a JSON object for each line. With scores."),
+]
+TokenScores = Annotated[bool, typer.Option("--token-scores", help="With the scores of tokens, too.")]
+TargetPrefixes = Annotated[
+    Path | None, typer.Option(help="How the translation of each line begins: a file with as many lines.")
+]
+
+
 @takes_search_options
 def translate(
     model: Annotated[
         Path, typer.Argument(help="A run folder; with --engine, a folder that `translator export` wrote.")
     ],
-    input: Annotated[Path | None, typer.Option(help="Sentences, one a line; standard input by default.")] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Where to write, zipped if it ends in .gz; standard output by default.")
-    ] = None,
+    input: Input = None,
+    output: Output = None,
     beam: Beam = None,
     checkpoint: CheckpointOption = None,
     ensemble: Ensemble = None,
-    mbr: Annotated[
-        bool,
-        typer.Option("--mbr", help="Of the beam's hypotheses, take the one that the others agree with most (chrF)."),
-    ] = False,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(help="url, email or a regular expression: what matches is kept as it is; again for more."),
-    ] = None,
-    engine: Annotated[
-        Engine,
-        typer.Option(
-            help="ctranslate2 converts the run when first asked for; auto takes the faster of the two; "
-            "saved_model opens an exported graph: a program, so only one that you trust."
-        ),
-    ] = Engine.TRANSFORMER,
-    n_best: Annotated[int, typer.Option(min=1, help="Translations of each line; more than one need a --format.")] = 1,
-    form: Annotated[
-        Literal["text", "moses", "json"],
-        typer.Option("--format", help="text alone; Moses' n-best list; or a JSON object for each line. With scores."),
-    ] = "text",
-    token_scores: Annotated[bool, typer.Option("--token-scores", help="With the scores of tokens, too.")] = False,
-    target_prefixes: Annotated[
-        Path | None, typer.Option(help="How the translation of each line begins: a file with as many lines.")
-    ] = None,
+    mbr: Mbr = False,
+    keep: Keep = None,
+    engine: EngineOption = Engine.TRANSFORMER,
+    n_best: NBest = 1,
+    form: Form = "text",
+    token_scores: TokenScores = False,
+    target_prefixes: TargetPrefixes = None,
     *,
     search: dict[str, Any],
 ) -> None:
@@ -83,10 +97,6 @@ def translate(
     if beam is None and (search.get("sample") or search.get("alternatives")):
         beam = n_best
     start_tensorflow()
-    from translator.data.arriving import arriving_lines
-    from translator.data.corpora.lines import read_lines
-    from translator.decoding.output import lines_of
-    from translator.decoding.placeholders import Keeper
     from translator.decoding.translator import Translator
 
     if engine is Engine.SAVED_MODEL:
@@ -105,46 +115,117 @@ def translate(
         translator = translator.with_mbr(samples=translator.options.sample)
     if keep and (form != "text" or target_prefixes):
         raise RunError("--keep goes with plain text alone: leave out --format and --target-prefixes")
-    keeper = Keeper(translator, keep or [])
-    number = 1
-    with contextlib.ExitStack() as stack:
-        if output and not is_standard_output(output):
-            stack.enter_context(_exiting_when_terminated())
-            file: TextIO = stack.enter_context(_opened(stack.enter_context(replacing(output)), output.suffix == ".gz"))
-        elif sys.stdout is None:
-            raise RunError("standard output is closed; name a file with --output")
-        else:
-            sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-            file = sys.stdout
-        prefixes = stack.enter_context(contextlib.closing(read_lines(target_prefixes))) if target_prefixes else None
-        for lines in stack.enter_context(contextlib.closing(arriving_lines(input, LINES_TOGETHER))):
-            with progress(console, "translating", visible=bool(output)) as show:
-                begun: dict[str, Any] = {}
-                if prefixes:
-                    begun["target_prefixes"] = _next(prefixes, len(lines), target_prefixes)
-                if form == "text" and keep:
-                    written = keeper.translate_text(lines, number, show)
-                elif form == "text":
-                    written = translator.translate_text(lines, number, show, **begun)
-                else:
-                    found = translator.translate(lines, number, show, **begun)
-                    written = [x for i, each in enumerate(found, number) for x in lines_of(each, i, form, n_best)]
-                for line in written:
-                    file.write(line + "\n")
-            file.flush()
-            number += len(lines)
-        if prefixes and next(prefixes, None) is not None:
-            raise RunError(f"{target_prefixes} has more than the {number - 1} lines of the input; give one for each")
+    if keep:
+        _write_kept(translator, keep, input, output)
+    else:
+        _write(translator, input, output, target_prefixes, form, n_best)
+
+
+def _write(
+    translator: "Translator",
+    input: Path | None,
+    output: Path | None,
+    prefixes: Path | None,
+    form: "Format",
+    n_best: int,
+) -> None:
+    """Writes translations, each after the prefix for its line, if there is a file of those."""
+    from translator.decoding.output import lines_of
+
+    beginnings = _Beginnings(prefixes)
+
+    def written(lines: list[str], number: int, show: Show) -> list[str]:
+        begun = beginnings.next(len(lines))
+        if form == "text":
+            return translator.translate_text(lines, number, show, **begun)
+        found = translator.translate(lines, number, show, **begun)
+        return [line for i, each in enumerate(found, number) for line in lines_of(each, i, form, n_best)]
+
+    with contextlib.closing(beginnings):
+        _write_blocks(written, input, output, beginnings.require_end)
+
+
+def _write_kept(translator: "Translator", patterns: Sequence[str], input: Path | None, output: Path | None) -> None:
+    """Writes translations with what matches the patterns kept, and warns of what was lost."""
+    from translator.decoding.placeholders import Keeper
+
+    keeper = Keeper(translator, patterns)
+    _write_blocks(keeper.translate_text, input, output)
     if keeper.warning:
         log.warning(keeper.warning)
 
 
-def _next(lines: Iterator[str], count: int, path: Path | None) -> list[str]:
-    """The next lines of a file that must have them."""
-    found = list(itertools.islice(lines, count))
-    if len(found) < count:
-        raise RunError(f"{path} has fewer lines than the input; give one for each line, empty where it begins freely")
-    return found
+def _write_blocks(
+    written: Callable[[list[str], int, Show], list[str]],
+    input: Path | None,
+    output: Path | None,
+    at_end: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Writes what becomes of each block of lines, given with the number of its first; all of it or nothing to a file.
+
+    `at_end` is told how many lines there were, before what has been written to a file counts.
+    """
+    from translator.data.arriving import arriving_lines
+
+    number = 1
+    with (
+        _destination(output) as file,
+        contextlib.closing(arriving_lines(input, LINES_TOGETHER)) as blocks,
+    ):
+        for lines in blocks:
+            with progress(console, "translating", visible=bool(output)) as show:
+                file.writelines(f"{line}\n" for line in written(lines, number, show))
+            file.flush()
+            number += len(lines)
+        at_end(number - 1)
+
+
+class _Beginnings:
+    """The lines of a file of target prefixes, if there is one, beside those of the input."""
+
+    def __init__(self, path: Path | None) -> None:
+        from translator.data.corpora.lines import read_lines
+
+        self._path = path
+        self._lines = read_lines(path) if path else None
+
+    def next(self, count: int) -> dict[str, Any]:
+        """The arguments of `Translator.translate` for the next so many lines."""
+        if self._lines is None:
+            return {}
+        found = list(itertools.islice(self._lines, count))
+        if len(found) < count:
+            raise RunError(
+                f"{self._path} has fewer lines than the input; give one for each line, empty where it begins freely"
+            )
+        return {"target_prefixes": found}
+
+    def require_end(self, lines: int) -> None:
+        """Raises a RunError if the file has more than the input's lines."""
+        if self._lines and next(self._lines, None) is not None:
+            raise RunError(f"{self._path} has more than the {lines} lines of the input; give one for each")
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._lines:
+            self._lines.close()
+
+
+@contextlib.contextmanager
+def _destination(output: Path | None) -> Iterator[TextIO]:
+    """Standard output, or a file that is replaced when all has been written."""
+    if output and not is_standard_output(output):
+        with (
+            _exiting_when_terminated(),
+            replacing(output) as path,
+            _opened(path, output.suffix == ".gz") as file,
+        ):
+            yield file
+    elif sys.stdout is None:
+        raise RunError("standard output is closed; name a file with --output")
+    else:
+        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+        yield sys.stdout
 
 
 @contextlib.contextmanager
