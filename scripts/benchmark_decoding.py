@@ -36,6 +36,7 @@ import numpy as np
 Ids = list[int]
 Translate = Callable[[Sequence[Ids], int], list[Ids]]  # (sentences, how many at a time) -> the best translations
 VOCABULARY, LENGTH = 32_000, 24  # of the random model, and of all its translations
+POSITIONS = 1024  # more than any sentence here has
 WARM_UP = 5  # sentences that are translated alone before those that are measured
 SYSTEMS = "translator", "ctranslate2", "ctranslate2-int8"
 
@@ -255,7 +256,7 @@ def _model(run: Path | str | None) -> Any:
     if run:
         from translator import Translator
 
-        return Translator.load(run).engine._model  # type: ignore[attr-defined]
+        return Translator.load(run).engine.model  # type: ignore[attr-defined]
     import keras
 
     from translator.config.schema import ModelConfig
@@ -268,58 +269,12 @@ def _model(run: Path | str | None) -> Any:
 
 def _convert(model: Any, folder: Path) -> None:
     """Writes a Transformer as a CTranslate2 model whose tokens are the ids, as text."""
-    import tensorflow as tf
-    from ctranslate2.specs.common_spec import Activation
-    from ctranslate2.specs.transformer_spec import TransformerSpec
+    from translator.export.ctranslate2 import specification
 
-    config, gated = model.config, model.config.activation == "swiglu"
-    spec = TransformerSpec.from_config(
-        (config.encoder_layers, config.decoder_layers),
-        config.num_heads,
-        pre_norm=config.norm == "pre",
-        activation={"relu": Activation.RELU, "gelu": Activation.GELU, "swiglu": Activation.SWISH}[config.activation],
-        ffn_glu=gated,
+    source, target = (
+        [str(i) for i in range(each.vocabulary_size)] for each in (model.source_embedding, model.target_embedding)
     )
-    weights = {name: variable.numpy() for name, variable in model.named_weights().items()}
-
-    def linear(name: str, *layers: Any) -> None:
-        kernels, biases = (np.split(weights[f"{name}.{part}"], len(layers), -1) for part in ("kernel", "bias"))
-        for layer, kernel, bias in zip(layers, kernels, biases, strict=True):
-            layer.weight, layer.bias = np.ascontiguousarray(kernel.T), bias
-
-    def norm(name: str, layer: Any) -> None:
-        layer.gamma, layer.beta = weights[f"{name}.gamma"], weights[f"{name}.beta"]
-
-    sides = (
-        ("encoder", spec.encoder, model.source_embedding, model.source_positions, model.encoder_norm),
-        ("decoder", spec.decoder, model.target_embedding, model.target_positions, model.decoder_norm),
-    )
-    for side, part, embedding, positions, final_norm in sides:
-        table = part.embeddings[0] if side == "encoder" else part.embeddings
-        table.weight, part.scale_embeddings = embedding.table.numpy(), True
-        part.position_encodings.encodings = np.array(positions(tf.range(1024)), np.float32)
-        if final_norm is not None:
-            norm(f"{side}.norm", part.layer_norm)
-        for i, layer in enumerate(part.layer):
-            inside = f"{side}.layers.{i}."
-            attentions = [("self_attention", layer.self_attention, ["query_key_value", "output_projection"])]
-            if side == "decoder":
-                attentions.append(("cross_attention", layer.attention, ["query", "key_value", "output_projection"]))
-            for name, attention, linears in attentions:
-                for each, place in zip(linears, attention.linear, strict=True):
-                    linear(f"{inside}{name}.{each}", place)
-                norm(f"{inside}{name}_residual.norm", attention.layer_norm)
-            linear(f"{inside}feed_forward.inner", layer.ffn.linear_0, *([layer.ffn.linear_0_noact] if gated else []))
-            linear(f"{inside}feed_forward.outer", layer.ffn.linear_1)
-            norm(f"{inside}feed_forward_residual.norm", layer.ffn.layer_norm)
-    spec.decoder.projection.weight = model.output_table.numpy()
-    spec.register_source_vocabulary([str(i) for i in range(model.source_embedding.vocabulary_size)])
-    spec.register_target_vocabulary([str(i) for i in range(model.target_embedding.vocabulary_size)])
-    spec.config.layer_norm_epsilon = config.layer_norm_epsilon
-    spec.config.add_source_eos = True
-    spec.config.bos_token = spec.config.decoder_start_token = "1"
-    spec.config.eos_token, spec.config.unk_token = "2", "3"
-    spec.validate()
+    spec = specification(model, source, target, POSITIONS)
     spec.optimize()
     folder.mkdir()
     spec.save(str(folder))

@@ -78,7 +78,7 @@ def test_given_translations_have_the_models_log_probabilities(both):
     translator, engine = both
     vocabulary = translator.source.vocabulary_size
     sources, targets = random_ids(20, 25, vocabulary), random_ids(20, 25, vocabulary, seed=4)
-    ours = log_probs(translator.engine.model, [(s, t, True) for s, t in zip(sources, targets, strict=True)])
+    ours = log_probs(translator.engine, [(s, t, True) for s, t in zip(sources, targets, strict=True)])
     theirs = np.array(engine.log_probs(sources, targets))
     assert ours.std() > 10  # the pairs differ
     np.testing.assert_allclose(theirs / [len(t) + 1 for t in targets], ours / [len(t) + 1 for t in targets], atol=1e-4)

@@ -4,7 +4,7 @@ The specification is put together by hand: what CTranslate2's own helpers leave 
 epsilon, its position table), as its C++ code reads it (version 4.8).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 
 from translator.config.schema import ModelConfig
-from translator.data.tokenizer import Tokenizer
 from translator.decoding.engines.ctranslate2 import POSITIONS_KEY, import_ctranslate2
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.files import write_file
@@ -68,8 +67,8 @@ def write(translator: "Translator", folder: Path, quantization: str) -> None:
     options = translator.options
     longest = int((translator.max_source_tokens + 1) * options.max_length_factor) + options.max_length_margin
     rows = max(LEAST_POSITIONS, longest, translator.max_source_tokens + 1)
-    spec = _specification(engine.model, translator.source, translator.target, rows)
-    spec.validate()
+    source, target = (side.pieces(range(side.vocabulary_size)) for side in (translator.source, translator.target))
+    spec = specification(engine.model, source, target, rows)
     spec.optimize(quantization=None if quantization == "float32" else quantization)
     folder.mkdir(parents=True)
     spec.save(str(folder))
@@ -77,7 +76,18 @@ def write(translator: "Translator", folder: Path, quantization: str) -> None:
     write_file(folder / "target.spm", translator.target.model)
 
 
-def _specification(model: Transformer, source: Tokenizer, target: Tokenizer, rows: int) -> Any:
+def specification(model: Transformer, source: Sequence[str], target: Sequence[str], rows: int) -> Any:
+    """CTranslate2's form of a model, to be quantized and saved.
+
+    Args:
+        model: of a configuration that there is no `refusal` of.
+        source: the subwords by their ids, under whatever names.
+        target: likewise.
+        rows: of its position tables, past which neither a source nor a translation can grow.
+
+    Raises:
+        CTranslate2Error: CTranslate2 is not installed.
+    """
     import_ctranslate2()
     from ctranslate2.specs import common_spec, transformer_spec
 
@@ -115,6 +125,7 @@ def _specification(model: Transformer, source: Tokenizer, target: Tokenizer, row
     _set_vocabularies(spec, source, target)
     spec.config.layer_norm_epsilon = config.layer_norm_epsilon
     spec.config.add_attribute(POSITIONS_KEY, rows)
+    spec.validate()
     return spec
 
 
@@ -157,10 +168,10 @@ def _set_norm(norm: Any, weights: Weights, name: str) -> None:
     norm.gamma, norm.beta = weights[f"{name}.gamma"], weights[f"{name}.beta"]
 
 
-def _set_vocabularies(spec: Any, source: Tokenizer, target: Tokenizer) -> None:
-    spec.register_source_vocabulary(list(source.pieces(range(source.vocabulary_size))))
-    spec.register_target_vocabulary(list(target.pieces(range(target.vocabulary_size))))
-    bos, eos, unk = target.pieces([BOS_ID, EOS_ID, UNK_ID])
+def _set_vocabularies(spec: Any, source: Sequence[str], target: Sequence[str]) -> None:
+    spec.register_source_vocabulary(list(source))
+    spec.register_target_vocabulary(list(target))
+    bos, eos, unk = (target[each] for each in (BOS_ID, EOS_ID, UNK_ID))
     spec.config.bos_token, spec.config.eos_token, spec.config.unk_token = bos, eos, unk
     spec.config.decoder_start_token = bos
     spec.config.add_source_bos, spec.config.add_source_eos = False, True

@@ -31,7 +31,7 @@ import tensorflow as tf
 
 import translator
 from translator.config.schema import Config, DataConfig
-from translator.data.batches import length_sorted, pad
+from translator.data.batches import length_sorted
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.decoding.engines.transformer import TransformerEngine
@@ -39,8 +39,6 @@ from translator.decoding.options import SearchOptions
 from translator.environment import processor
 from translator.errors import TranslatorError
 from translator.files import write_file
-from translator.model.transformer import Transformer
-from translator.vocabulary import BOS_ID
 
 if TYPE_CHECKING:
     from translator.decoding.translator import Translator
@@ -235,7 +233,7 @@ def _compare_log_probs(answer: Answer, translator: "Translator", tolerance: floa
     engine = translator.engine
     assert isinstance(engine, TransformerEngine)
     lengths = np.array([len(target) + ended for _, target, ended, _ in answer.scored])
-    ours = log_probs(engine.model, [each[:3] for each in answer.scored], answer.never)
+    ours = log_probs(engine, [each[:3] for each in answer.scored], answer.never)
     theirs = np.array([each[3] for each in answer.scored])
     # A translation of no token at all, which a limit of length allows, has nothing to compare.
     largest = float(np.max(np.abs(ours - theirs) / np.maximum(lengths, 1), initial=0.0))
@@ -252,29 +250,26 @@ def _compare_log_probs(answer: Answer, translator: "Translator", tolerance: floa
 
 
 def log_probs(
-    model: Transformer, scored: Sequence[tuple[Sequence[int], Sequence[int], bool]], never: Sequence[int] = ()
+    engine: TransformerEngine,
+    scored: Sequence[tuple[Sequence[int], Sequence[int], bool]],
+    never_written: Sequence[int] = (),
 ) -> np.ndarray:
-    """The log-probabilities of given translations, read at once by `Transformer.decode`.
+    """The log-probabilities of given translations.
 
     Args:
-        model: what scores them.
+        engine: what scores them.
         scored: source, target, and whether EOS belongs to the translation.
-        never: ids that are given no probability.
+        never_written: ids that leave their probability to the others.
 
     Returns:
         float64 [translations].
     """
     found = np.zeros(len(scored))
     for batch in length_sorted([list(target) for _, target, _ in scored], SCORED_TOGETHER):
-        sources = tf.constant(pad([scored[i][0] for i in batch], eos=True))
-        targets = pad([scored[i][1] for i in batch], eos=True)  # int32 [B, T]
-        logits = model(sources, tf.constant(np.pad(targets[:, :-1], [(0, 0), (1, 0)], constant_values=BOS_ID))).numpy()
-        logits[:, :, list(never)] = -np.inf
-        highest = logits.max(-1, keepdims=True)
-        normalizer = highest[..., 0] + np.log(np.exp(logits - highest).sum(-1, dtype=np.float64))  # [B, T]
-        of_tokens = np.take_along_axis(logits, targets[:, :, None], -1)[..., 0] - normalizer
-        for row, i in enumerate(batch):
-            found[i] = of_tokens[row, : len(scored[i][1]) + scored[i][2]].sum()
+        sources, targets, ended = zip(*(scored[i] for i in batch), strict=True)
+        of_tokens = engine.score(sources, targets, tuple(never_written))
+        for i, target, with_end, each in zip(batch, targets, ended, of_tokens, strict=True):
+            found[i] = sum(each[: len(target) + with_end])
     return found
 
 

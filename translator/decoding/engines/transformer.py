@@ -6,7 +6,6 @@ N tokens of all targets, V vocabulary.
 
 import abc
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,6 +31,7 @@ class DecoderEngine(abc.ABC):
         """Compiles nothing yet: `search` does so when options are new to it."""
         self._graphs: dict[SearchOptions, Any] = {}
         self._guided: dict[SearchOptions, Any] = {}
+        self._score_graphs: dict[tuple[int, ...], Any] = {}
 
     @abc.abstractmethod
     def decoder(self, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
@@ -60,9 +60,16 @@ class DecoderEngine(abc.ABC):
             row[: len(prefix)] = prefix
         return hypotheses_of(graph(pad(sources, eos=True), forced, np.int64(options.seed)), sources)
 
-    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[list[float]]:
-        """See `ScoringEngine.score`."""
-        return score_with(self._score_graph, sources, targets)
+    def score(
+        self,
+        sources: Sequence[Sequence[int]],
+        targets: Sequence[Sequence[int]],
+        never_written: tuple[int, ...] = NEVER_WRITTEN,
+    ) -> list[list[float]]:
+        """See `ScoringEngine.score`; `never_written` are the ids that leave their probability to the others."""
+        if never_written not in self._score_graphs:
+            self._score_graphs[never_written] = self._score_graph(never_written)
+        return score_with(self._score_graphs[never_written], sources, targets)
 
     def graph(self, options: SearchOptions) -> Any:
         """The search with some options, a `tf.function`: int32 [B, S], ending with EOS and padded -> `Hypotheses`."""
@@ -84,13 +91,12 @@ class DecoderEngine(abc.ABC):
             )
         return self._guided[options]
 
-    @functools.cached_property
-    def _score_graph(self) -> Any:
+    def _score_graph(self, never_written: tuple[int, ...]) -> Any:
         def score(source_ids: tf.Tensor, target_ids: tf.Tensor) -> tf.Tensor:
             target_in, target_out = target_ids[:, :-1], target_ids[:, 1:]
             real = target_out != PAD_ID
             logits = self.next_logits(source_ids, target_in, real)
-            return log_probs_of(logits, tf.boolean_mask(target_out, real), NEVER_WRITTEN)
+            return log_probs_of(logits, tf.boolean_mask(target_out, real), never_written)
 
         return tf.function(score, [tf.TensorSpec([None, None], tf.int32)] * 2)
 
