@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.command_line import command
 from tests.hostile import anew
-from translator.cli import main
 from translator.config.load import save_config
 from translator.config.schema import Config
 from translator.data.prepare import prepare_tokenizers
@@ -176,15 +176,6 @@ def test_a_graph_in_a_run_is_never_opened(exported, of_the_run, tmp_path, graphs
     run = anew(tmp_path / "run", exported.run)
     shutil.copytree(exported.folder, run, dirs_exist_ok=True)
     assert Translator.load(run).translate_text(exported.sentences) == of_the_run
-
-
-def command(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["translator", *arguments])
-    monkeypatch.setenv("COLUMNS", "200")
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, *capsys.readouterr()
 
 
 def test_translate_opens_a_graph_with_its_engine(exported, of_the_run, tmp_path, monkeypatch, capsys):

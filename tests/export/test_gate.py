@@ -5,14 +5,13 @@ import json
 import platform
 import re
 import shutil
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import command
 from tests.hostile import anew
-from translator.cli import main
 from translator.data.corpora.base import SentencePair
 from translator.decoding.engines.ctranslate2 import CTranslate2Engine
 from translator.decoding.engines.transformer import TransformerEngine
@@ -55,15 +54,6 @@ def conversions(monkeypatch) -> list[Path]:
 
     monkeypatch.setattr(kept, "_convert", convert)
     return found
-
-
-def command(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["translator", *arguments])
-    monkeypatch.setenv("COLUMNS", "200")
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, *capsys.readouterr()
 
 
 def test_a_broken_weight_is_refused_and_nothing_is_left_behind(run, tmp_path, monkeypatch):
