@@ -15,13 +15,17 @@ from translator.training.choosing import Checkpoint, weights_of
 
 
 class Member(NamedTuple):
-    """A run with its model."""
+    """A run, of which no weights have been read yet."""
 
-    path: Path
+    run: RunFolder
     config: Config
+    weights: Path
     source: Tokenizer
     target: Tokenizer
-    model: Transformer
+
+    def build(self) -> Transformer:
+        """Its model; see `translator.model.build.load_model`."""
+        return load_model(self.config, self.source, self.target, self.weights)
 
 
 def open_member(path: str | Path, checkpoint: Checkpoint | None) -> Member:
@@ -29,8 +33,7 @@ def open_member(path: str | Path, checkpoint: Checkpoint | None) -> Member:
     run = RunFolder(Path(path))
     config = run.load_config()
     weights = weights_of(run, config.train, checkpoint)
-    source, target = load_tokenizers(run)
-    return Member(run.path, config, source, target, load_model(config, source, target, weights))
+    return Member(run, config, weights, *load_tokenizers(run))
 
 
 def require_alike(members: Sequence[Member]) -> None:
@@ -41,12 +44,12 @@ def require_alike(members: Sequence[Member]) -> None:
             languages = [getattr(member.config.data, side) for member in (first, other)]
             if len(set(map(primary, languages))) > 1:
                 raise RunError(
-                    f"{first.path} and {other.path} are no ensemble: data.{side} is {languages[0]} in the one, "
+                    f"{first.run.path} and {other.run.path} are no ensemble: data.{side} is {languages[0]} in the one, "
                     f"{languages[1]} in the other"
                 )
             if difference := _difference(getattr(first, side), getattr(other, side)):
                 raise RunError(
-                    f"{first.path} and {other.path} are no ensemble, which needs one vocabulary: of the {side} "
+                    f"{first.run.path} and {other.run.path} are no ensemble, which needs one vocabulary: of the {side} "
                     f"{difference}; train one of them with tokenizer.model set to the other's vocabulary"
                 )
 

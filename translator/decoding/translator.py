@@ -9,7 +9,6 @@ from typing import Literal
 
 from translator.config.schema import Config
 from translator.data.batches import length_sorted
-from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.engines.ensemble import EnsembleEngine
 from translator.decoding.engines.saved_model import SavedModelEngine, open_graph
@@ -22,10 +21,9 @@ from translator.decoding.scored import PairCutter, Scored, Scorer
 from translator.decoding.translation import Piece, ScoredText, Translation, log_prob_of, score_of
 from translator.export.kept import ENGINES, Source
 from translator.languages import writes_no_spaces
-from translator.model.build import load_model
 from translator.model.transformer import Transformer
-from translator.run_folder import RunError, RunFolder
-from translator.training.choosing import Checkpoint, weights_of
+from translator.run_folder import RunError
+from translator.training.choosing import Checkpoint
 from translator.vocabulary import EOS_ID
 
 log = logging.getLogger(__name__)
@@ -91,14 +89,12 @@ class Translator:
             CTranslate2Error: CTranslate2 is asked for and not installed.
             ExportError: the run cannot have that engine.
         """
-        run = RunFolder(Path(path))
-        config = run.load_config()
-        weights = weights_of(run, config.train, checkpoint)
-        source, target = load_tokenizers(run)
+        member = open_member(path, checkpoint)
+        run, config, weights, source, target = member
         options = SearchOptions.of(config.search, beam_size)
 
         def load() -> Translator:
-            return cls.of_model(load_model(config, source, target, weights), source, target, config, options)
+            return cls.of_model(member.build(), source, target, config, options)
 
         opened = ENGINES[engine](Source(run, config, weights, (source, target), options, load))
         return cls._of_engine(opened, source, target, config, options)
@@ -119,10 +115,11 @@ class Translator:
         """
         members = [open_member(path, checkpoint) for path in paths]
         require_alike(members)
-        _, config, source, target, model = members[0]
-        translator = cls.of_model(model, source, target, config, SearchOptions.of(config.search, beam_size))
+        first, models = members[0], [member.build() for member in members]
+        options = SearchOptions.of(first.config.search, beam_size)
+        translator = cls.of_model(models[0], first.source, first.target, first.config, options)
         if len(members) > 1:
-            translator.engine = EnsembleEngine([member.model for member in members])
+            translator.engine = EnsembleEngine(models)
             translator.max_source_tokens = min(member.config.data.max_tokens for member in members)
         return translator
 
