@@ -53,7 +53,7 @@ clean: ## remove caches and build leftovers; runs/ and .venv/ stay
 	find translator tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml | $(BIN)/pip
-	$(call install,.)
+	$(call install,.[ctranslate2])
 	@touch $@
 
 $(INSTALLED_DEV): pyproject.toml | $(BIN)/pip

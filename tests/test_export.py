@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.command_line import command
 from tests.hostile import anew
-from translator.cli import main
 from translator.config.load import save_config
 from translator.config.schema import Config
 from translator.data.prepare import prepare_tokenizers
 from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
-from translator.export.saved_model import ExportError, export_saved_model
+from translator.export.formats import export_run
+from translator.export.gate import ExportError
 from translator.model.build import build_model
 from translator.model.weights import get_weights, write_weights
 from translator.run_folder import RunError, RunFolder
@@ -166,7 +167,7 @@ def test_it_tells_its_weights(exported):
 def test_it_searches_with_the_options_that_it_was_exported_with_and_no_others(exported):
     graph = Translator.load_exported(exported.folder)
     assert graph.options == Translator.load(exported.run).options
-    with pytest.raises(OptionsError, match=r"an exported model searches with .*beam_size=3.* not with .*beam_size=2"):
+    with pytest.raises(OptionsError, match=r"an exported model searches with .*beam_size is 3, not 2"):
         graph.translate(["The old dog"], options=dataclasses.replace(graph.options, beam_size=2))
 
 
@@ -181,15 +182,6 @@ def test_a_graph_in_a_run_is_never_opened(exported, of_the_run, tmp_path, graphs
     run = anew(tmp_path / "run", exported.run)
     shutil.copytree(exported.folder, run, dirs_exist_ok=True)
     assert Translator.load(run).translate_text(exported.sentences) == of_the_run
-
-
-def command(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["translator", *arguments])
-    monkeypatch.setenv("COLUMNS", "200")
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, *capsys.readouterr()
 
 
 def test_translate_opens_a_graph_with_its_engine(exported, of_the_run, tmp_path, monkeypatch, capsys):
@@ -214,7 +206,7 @@ def test_every_command_leaves_a_graph_closed_and_says_how_to_open_it(
 
 
 def test_another_beam_size_is_exported_when_asked_for(exported, tmp_path):
-    export_saved_model(exported.run, tmp_path / "greedy", 1)
+    export_run(exported.run, tmp_path / "greedy", beam_size=1)
     greedy = Translator.load(exported.run, 1).translate_text(exported.sentences)
     graph = Translator.load_exported(tmp_path / "greedy")
     assert graph.translate_text(exported.sentences) == greedy
@@ -227,7 +219,7 @@ def test_pieces_of_a_language_without_spaces_are_joined_without_in_the_export_to
     config = RunFolder(exported.run).load_config()
     thai = config.model_copy(update={"data": config.data.model_copy(update={"target": "th"})})
     monkeypatch.setattr(RunFolder, "load_config", lambda _: thai)
-    export_saved_model(exported.run, tmp_path / "thai", None)
+    export_run(exported.run, tmp_path / "thai")
     module = tf.saved_model.load(tmp_path / "thai")
     translations = [text.decode() for text in module.translate(tf.constant(exported.sentences)).numpy()]
     assert translations == Translator.load(exported.run).translate_text(exported.sentences) != of_the_run
@@ -235,7 +227,7 @@ def test_pieces_of_a_language_without_spaces_are_joined_without_in_the_export_to
 
 
 def test_the_command_says_where_it_wrote_and_nothing_else(exported):
-    assert exported.stderr.startswith(f"Wrote {exported.folder}. Translate with:  ")
+    assert exported.stderr.startswith(f"Wrote {exported.folder}. Equal translations: 100.0% of 13. Translate with:  ")
     assert exported.stderr.endswith(f" translate --engine saved_model {exported.folder}\n")
     assert exported.stderr.count("\n") == 1
 
@@ -247,23 +239,25 @@ def test_nothing_is_overwritten(exported, tmp_path, kind):
     mine.parent.mkdir(exist_ok=True)
     mine.write_text("mine")
     with pytest.raises(ExportError, match="mine is there already"):
-        export_saved_model(exported.run, output, None)
+        export_run(exported.run, output)
     assert mine.read_text() == "mine"
 
 
 def test_an_export_that_translates_otherwise_is_not_written(exported, tmp_path, monkeypatch):
     output = tmp_path / "exported"
     output.mkdir()  # an empty folder may be written to
-    translate = Translator.translate_text
+    translate = Translator.translate
 
-    def one_differs(self, sentences, *arguments):
-        return [*translate(self, sentences, *arguments)[:-1], "another text"]
+    def one_differs(self, sentences, *arguments, **options):
+        found = translate(self, sentences, *arguments, **options)
+        return [*found[:-1], dataclasses.replace(found[-1], text="another text")]
 
-    monkeypatch.setattr(Translator, "translate_text", one_differs)
+    monkeypatch.setattr(Translator, "translate", one_differs)
     with pytest.raises(
-        ExportError, match=r"the export translates '.*' as '.*' but the run as 'another text'"
+        ExportError,
+        match=r"translates 1 of 13 sentences differently, more than 1%; .*' as '.*' but the run as 'another text'",
     ) as caught:
-        export_saved_model(exported.run, output, None)
+        export_run(exported.run, output)
     assert "The old dog" in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["exported"]
     assert list(output.iterdir()) == []
@@ -272,7 +266,7 @@ def test_an_export_that_translates_otherwise_is_not_written(exported, tmp_path, 
 def test_a_place_that_cannot_be_written_is_named(exported, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ExportError, match="file/exported cannot be written"):
-        export_saved_model(exported.run, tmp_path / "file" / "exported", None)
+        export_run(exported.run, tmp_path / "file" / "exported")
 
 
 def test_another_saved_model_is_refused(tmp_path):

@@ -124,8 +124,8 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_is_waited_for(folder: Path, u
         filler.unlink()
         ran = finish(process)
         assert ran.code == 0, ran.err
-        assert "no room on the disk for a checkpoint of step " in ran.err
-        assert "waiting for some, to go on then" in ran.err
+        assert "no space left on the disk for a checkpoint of step " in ran.err
+        assert "waiting for space, then training continues" in ran.err
         assert metrics_without_clock(run) == metrics_without_clock(unhurt)
 
 

@@ -31,7 +31,7 @@ from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.translator import Translator
 from translator.errors import TranslatorError
-from translator.export.saved_model import export_saved_model
+from translator.export.formats import export_run
 from translator.files import sha256
 from translator.model import build as build_module
 from translator.model.build import build_model
@@ -259,7 +259,7 @@ def test_a_model_larger_than_its_file_is_refused_before_memory_is_taken(
 
 def test_a_forged_model_is_named_by_every_command(run: RunFolder, tmp_path: Path, nothing_allocated: None):
     forged(run, **FORGED)
-    for load in (lambda: Translator.load(run.path), lambda: export_saved_model(run.path, tmp_path / "exported", None)):
+    for load in (lambda: Translator.load(run.path), lambda: export_run(run.path, tmp_path / "exported")):
         with pytest.raises(WeightsError, match=r"they differ in decoder\.layers\.0\..* and [0-9,]+ more$"):
             load()
 

@@ -20,7 +20,7 @@ GRAPHS = {"saved_model.load", "saved_model.load_v2", "load_model", "TFSMLayer", 
 OPENS_GRAPHS = ("translator/decoding/engines/saved_model.py", "open_graph")
 MAY_OPEN_GRAPHS = {
     ("translator/decoding/translator.py", "load_exported"),
-    ("translator/export/saved_model.py", "_compare"),
+    ("translator/export/probe.py", "_saved_model"),
 }
 LOADERS = {"Loader", "FullLoader", "UnsafeLoader", "CLoader", "CFullLoader", "CUnsafeLoader"}
 # Keywords that open the way to code: numpy.load, keras' load_model and deserializers, torch, datasets, subprocess.
@@ -74,7 +74,7 @@ def test_graphs_are_opened_in_one_function_and_where_they_are_named():
     named = [place for path in FILES for place in functions_with(path, lambda name: name.endswith(".load_exported"))]
     assert openers == [OPENS_GRAPHS]
     assert set(callers) == MAY_OPEN_GRAPHS
-    assert named == [("translator/cli/translate.py", "load_translator")]
+    assert named == [("translator/cli/translate.py", "_opened")]
 
 
 def test_there_are_modules_to_look_at():

@@ -223,13 +223,13 @@ def test_the_run_folder_says_how_it_was_started_and_what_was_printed(folder: Pat
 def test_a_run_that_was_stopped_says_so_and_ends_with_code_75(runs: Runs):
     assert runs.stopped.code == 75
     assert 240 <= runs.steps_when_stopped < MAX_STEPS
-    assert f"stopped after step {runs.steps_when_stopped}; all is saved" in runs.stopped.err
+    assert f"stopped after step {runs.steps_when_stopped}; a checkpoint is saved" in runs.stopped.err
     assert "Traceback" not in runs.stopped.err
     assert runs.stopped.out == b""
 
 
 def test_a_run_goes_on_where_it_stopped(runs: Runs):
-    assert f"going on after step {runs.steps_when_stopped}; " in runs.ended.err
+    assert f"resuming after step {runs.steps_when_stopped}; " in runs.ended.err
     assert "python -m translator translate 'in parts'\n" in runs.ended.err
 
 

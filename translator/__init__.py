@@ -11,7 +11,7 @@ A run is a folder: `train` makes it, and whatever comes after needs its name alo
 Importing this package does not import TensorFlow; asking for `Translator`, or calling `train`, does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,7 @@ def train(
         The folder's path, the last step, why training ended, and the report on the test set with its scores.
 
     Raises:
-        TranslatorError: something that the user can put right, in one line.
+        TranslatorError: an error that the user can fix, in one line.
         Interrupted: Ctrl-C or SIGTERM asked to stop; the same call goes on from there.
     """
     from rich.console import Console
@@ -56,6 +56,8 @@ def train(
     from translator.run_folder import RunFolder
     from translator.runtime import start_tensorflow
 
+    if isinstance(settings, (str, Mapping)):
+        raise TypeError('settings is a list of strings, as in ["train.max_minutes=40"]')
     if not isinstance(config, Config):
         config = load_config(Path(config), settings)
     elif settings:

@@ -74,9 +74,10 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = target.with_name(f"{target.name[:40]}.{secrets.token_hex(4)}.partial")
     try:
         partial.touch(exist_ok=False)
-        if before:
-            set_owner(partial, before)
+        own = before or partial.stat()
+        set_owner_and_mode(partial, own)
         yield partial
+        set_owner_and_mode(partial, own)  # again: some libraries replace the file by one of theirs
         flush_to_disk(partial)
         partial.replace(target)
     except BaseException as error:
@@ -87,11 +88,10 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
-def set_owner(path: Path, like: os.stat_result) -> None:
-    """Gives a file the owner, as far as this process may, and the permissions of another."""
+def set_owner_and_mode(path: Path, of: os.stat_result) -> None:
     with contextlib.suppress(PermissionError):
-        os.chown(path, like.st_uid, like.st_gid)
-    path.chmod(stat.S_IMODE(like.st_mode))
+        os.chown(path, of.st_uid, of.st_gid)
+    path.chmod(stat.S_IMODE(of.st_mode))
 
 
 def is_standard_output(path: Path) -> bool:
@@ -125,4 +125,4 @@ def room_for(what: str, path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise NoRoomError(f"{path}: no room on the disk for {what}") from error
+        raise NoRoomError(f"{path}: no space left on the disk for {what}") from error

@@ -75,6 +75,11 @@ class RunFolder:
         return self.path / "report"
 
     @property
+    def engines(self) -> Path:
+        """Models converted for other engines; may be deleted, and are then made again when they are asked for."""
+        return self.path / "engines"
+
+    @property
     def tensorboard(self) -> Path:
         """TensorBoard's event files."""
         return self.path / "tensorboard"

@@ -113,4 +113,7 @@ class _Warnings(logging.Handler):
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._log.write(f"{record.levelname.lower()}: {record.getMessage()}")
+        try:
+            self._log.write(f"{record.levelname.lower()}: {record.getMessage()}")
+        except Exception:
+            self.handleError(record)

@@ -1,8 +1,8 @@
 """The command line as a whole."""
 
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -23,22 +23,28 @@ def test_the_version_is_printed():
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"translator {translator.__version__}\n", "")
 
 
+def processor_seconds() -> float:
+    """Of all processes that this one has waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def test_help_answers_at_once():
-    """The best of some tries counts: a machine may be busy."""
+    """In processor time, which a busy machine changes little, and as the best of some tries."""
     fastest = float("inf")
     for _ in range(10):
-        began = time.perf_counter()
+        before = processor_seconds()
         ran = run("--help", folder=Path(__file__).parents[2])
-        fastest = min(fastest, time.perf_counter() - began)
+        fastest = min(fastest, processor_seconds() - before)
         if fastest < MOST_SECONDS:
             break
     assert ran.returncode == 0
-    for command in ("train", "prepare", "eval", "translate", "export", "config"):
+    for command in ("train", "prepare", "eval", "translate", "score", "export", "config"):
         assert f" {command} " in ran.stdout
     assert fastest < MOST_SECONDS
 
 
-@pytest.mark.parametrize("command", ["train", "prepare", "eval", "translate", "export", "config"])
+@pytest.mark.parametrize("command", ["train", "prepare", "eval", "translate", "score", "export", "config"])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     from translator.cli import main
 

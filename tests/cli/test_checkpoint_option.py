@@ -54,7 +54,7 @@ def test_translate_loads_the_checkpoint_that_is_asked_for(
         called(monkeypatch, "translate", "run", f"--input={tmp_path / 'in.txt'}", f"--output={tmp_path / 'o'}", *given)
         == 0
     )
-    assert loaded == [(Path("run"), None, checkpoint)]
+    assert loaded == [(Path("run"), None, checkpoint, "transformer")]
 
 
 def test_another_word_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

@@ -4,16 +4,17 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from translator.decoding.placeholders import Losses
 from translator.errors import TranslatorError
 
 
 @dataclass
 class Upside:
-    """Writes each line backwards."""
+    """Writes each line backwards, after its target prefix."""
 
     weights: str = "w"
     beam_size: int = 4
@@ -34,6 +35,7 @@ class Upside:
         sentences: Sequence[str],
         first_line: int | None = None,
         on_progress: Callable[[int, int], None] | None = None,
+        target_prefixes: Sequence[str] | None = None,
     ) -> list[str]:
         time.sleep(self.seconds)
         if self.dies_at in sentences:
@@ -42,8 +44,31 @@ class Upside:
             raise TranslatorError(f"line {first_line}: not this one")
         if on_progress:
             on_progress(len(sentences), len(sentences))
-        return [line[::-1] for line in sentences]
+        return [
+            begins + line[::-1]
+            for begins, line in zip(target_prefixes or [""] * len(sentences), sentences, strict=True)
+        ]
+
+
+@dataclass
+class Losing(Upside):
+    """Counts each line that ends in 0 as one in which one of two spans is lost."""
+
+    losses: Losses = field(default_factory=Losses)
+
+    def translate_text(self, sentences: Sequence[str], first_line: int | None = None, *others: Any) -> list[str]:
+        lost = tuple(number for number, line in enumerate(sentences, first_line or 1) if line.endswith("0"))
+        self.losses = self.losses.and_those(Losses(2 * len(lost), len(lost), len(lost), lost))
+        return super().translate_text(sentences, first_line, *others)
 
 
 def upside(**settings: Any) -> Upside:
     return Upside(**{"dies_at": "-", "fails_at": "-", **settings})
+
+
+def start_nothing(threads: int) -> None:
+    """In place of `start_tensorflow`, of which scripts have no need."""
+
+
+def losing() -> Losing:
+    return Losing(dies_at="-", fails_at="-")

@@ -1,6 +1,8 @@
 """The searches over a real, if tiny, model: its cache is in step with the hypotheses, and limits are kept."""
 
 import dataclasses
+import itertools
+from collections.abc import Sequence
 from typing import cast
 
 import keras
@@ -9,8 +11,9 @@ import pytest
 import tensorflow as tf
 
 from translator.config.schema import ModelConfig
-from translator.decoding.engines.transformer import NEVER_WRITTEN, SPECIAL_IDS, TransformerEngine
-from translator.decoding.options import SearchOptions
+from translator.decoding.engines.assembly import NEVER_WRITTEN, SPECIAL_IDS
+from translator.decoding.engines.transformer import TransformerEngine
+from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.search.constraints import never
 from translator.decoding.search.loop import Decoder, Step, search
 from translator.decoding.search.scoring import Scoring
@@ -81,7 +84,12 @@ class EndlessModel:
     def cache_shapes(self) -> tuple[()]:
         return ()
 
-    def decode_step(self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[()]):
+    def output_kernel(self) -> tf.Tensor:
+        return tf.zeros([0, 7])
+
+    def decode_step(
+        self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[()], output_kernel: tf.Tensor
+    ):
         return DecoderStep(tf.tile([[-1e4] * 5 + [2.0, 1.0]], [tf.size(token_ids), 1]), cache, ())
 
 
@@ -151,7 +159,12 @@ def test_attention_is_that_of_reading_the_whole_translation_at_once(model: Trans
 class DivergedModel(EndlessModel):
     """Says NaN of every token."""
 
-    def decode_step(self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[()]):
+    def output_kernel(self) -> tf.Tensor:
+        return tf.zeros([0, 7])
+
+    def decode_step(
+        self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[()], output_kernel: tf.Tensor
+    ):
         return DecoderStep(tf.fill([tf.size(token_ids), 7], np.nan), cache, ())
 
 
@@ -159,3 +172,95 @@ class DivergedModel(EndlessModel):
 def test_a_model_that_has_diverged_still_gives_a_hypothesis_for_each_source(beam_size: int):
     found = TransformerEngine(cast(Transformer, DivergedModel())).search([[4, 5], [6]], options_of(beam_size))
     assert [len(hypotheses) for hypotheses in found] == [1, 1]
+
+
+# Options that need the model
+
+
+def reading(model: Transformer, source: Sequence[int], best: Hypothesis) -> tuple[np.ndarray, np.ndarray]:
+    """What the model says of a hypothesis, read at once: log-probabilities [T, V], last attention [T, S]."""
+    target_in = [BOS_ID, *best.ids][: best.length]
+    states = model.decode(tf.constant([target_in]), model.encode(tf.constant([[*source, EOS_ID]])))
+    logits = model.logits(states.output[0]).numpy()
+    logits[:, list(NEVER_WRITTEN)] = -1e9
+    return tf.nn.log_softmax(logits).numpy(), states.layers[-1].cross_weights[0].numpy().mean(0)
+
+
+SOURCES = [[4, 5, 6], [8], [7, 5]]
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_log_probabilities_of_tokens_are_those_of_reading_the_translation_at_once(model: Transformer, beam_size: int):
+    options = dataclasses.replace(options_of(beam_size), with_token_log_probs=True)
+    for source, hypotheses in zip(SOURCES, TransformerEngine(model).search(SOURCES, options), strict=True):
+        for each in hypotheses:
+            log_probs, _ = reading(model, source, each)
+            full = [*each.ids, EOS_ID][: each.length]
+            assert each.token_log_probs == pytest.approx(log_probs[range(len(full)), full].tolist(), abs=1e-4)
+            assert sum(each.token_log_probs or ()) == pytest.approx(each.log_prob, abs=1e-4)
+
+
+def test_the_coverage_penalty_is_of_the_mean_of_the_heads_of_the_last_layer(model: Transformer):
+    options = dataclasses.replace(options_of(3), coverage_penalty=0.3)
+    for source, hypotheses in zip(SOURCES, TransformerEngine(model).search(SOURCES, options), strict=True):
+        for each in hypotheses:
+            _, attention = reading(model, source, each)
+            penalty = 0.3 * np.log(np.minimum(attention.sum(0), 1.0)).sum()
+            assert each.score == pytest.approx(each.log_prob / each.length**0.6 + penalty, abs=1e-4)
+
+
+def texts(found: Sequence[Sequence[Hypothesis]]) -> list[list[tuple[int, ...]]]:
+    return [[each.ids for each in hypotheses] for hypotheses in found]
+
+
+def test_samples_are_of_the_seed_and_the_source_whatever_the_batch(model: Transformer):
+    engine = TransformerEngine(model)
+    options = dataclasses.replace(options_of(4), sample=True, seed=3, with_token_log_probs=True)
+    together = engine.search(SOURCES, options)
+    assert texts(together) == texts([engine.search([source], options)[0] for source in SOURCES])
+    assert texts(together) == texts(engine.search(SOURCES[::-1], options)[::-1])
+    assert texts(together) != texts(engine.search(SOURCES, dataclasses.replace(options, seed=4)))
+    assert len(engine._guided) == 1  # another seed needs no other graph
+    for source, hypotheses in zip(SOURCES, together, strict=True):
+        assert len(hypotheses) == 4
+        for each in hypotheses:
+            log_probs, _ = reading(model, source, each)
+            full = [*each.ids, EOS_ID][: each.length]
+            assert each.token_log_probs == pytest.approx(log_probs[range(len(full)), full].tolist(), abs=1e-4)
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_translations_begin_with_their_own_prefixes(model: Transformer, beam_size: int):
+    engine, prefixes = TransformerEngine(model), [[7, 7, UNK_ID], [], [6]]
+    found = engine.search_after(SOURCES, prefixes, options_of(beam_size))
+    for prefix, hypotheses in zip(prefixes, found, strict=True):
+        assert all(list(each.ids[: len(prefix)]) == prefix for each in hypotheses)
+    free = texts(engine.search(SOURCES, options_of(beam_size)))
+    assert texts(found)[1] == free[1]
+    assert texts(engine.search_after(SOURCES, [[], [], []], options_of(beam_size))) == free
+
+
+def test_alternatives_are_the_likeliest_tokens_after_the_prefix(model: Transformer):
+    options = dataclasses.replace(options_of(3), alternatives=True)
+    (found,) = TransformerEngine(model).search_after([SOURCES[0]], [[7]], options)
+    log_probs, _ = reading(model, SOURCES[0], Hypothesis((7, 7), 0.0, 0.0))
+    firsts = [(*each.ids, EOS_ID)[1] for each in found]
+    assert firsts == np.argsort(-log_probs[1])[:3].tolist()
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_lengths_keep_to_their_factors(model: Transformer, beam_size: int):
+    options = dataclasses.replace(options_of(beam_size), min_length_factor=1.5)
+    for source, hypotheses in zip(SOURCES, TransformerEngine(model).search(SOURCES, options), strict=True):
+        assert all(each.length >= int(1.5 * (len(source) + 1)) for each in hypotheses)
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_no_phrase_and_no_ngram_comes_that_is_forbidden(model: Transformer, beam_size: int):
+    options = dataclasses.replace(options_of(beam_size), suppressed=((5,), (6, 7)), no_repeat_ngram_size=2)
+    for hypotheses in TransformerEngine(model).search(SOURCES, options):
+        for each in hypotheses:
+            pairs = list(itertools.pairwise(each.ids))
+            assert 5 not in each.ids
+            assert (6, 7) not in pairs
+            assert len(set(pairs)) == len(pairs)

@@ -1,5 +1,6 @@
 """Files of any size: in processes, in parts, across interruptions, in flat memory."""
 
+import dataclasses
 import functools
 import gzip
 import json
@@ -12,23 +13,28 @@ import time
 import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import keras
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.decoding.scripted import upside
+from tests.decoding.scripted import losing, start_nothing, upside
 from tests.hostile import SENTENCES, VOCABULARY, budget
 from tests.tokenizers import tokenizer_of
 from translator.config.schema import Config, TokenizerConfig
 from translator.data.arriving import count_lines
 from translator.data.corpora.base import CorpusError
 from translator.data.corpora.lines import read_lines
-from translator.decoding import files
-from translator.decoding.files import FilesError, Shard, default_processes, translate_file
+from translator.decoding import files, workers
+from translator.decoding.blocks import FilesError, Lines, Shard
+from translator.decoding.engines.ensemble import EnsembleEngine
+from translator.decoding.engines.transformer import TransformerEngine
+from translator.decoding.files import default_processes, translate_file
 from translator.decoding.options import Engine, SearchOptions
+from translator.decoding.output import Formatted
+from translator.decoding.placeholders import Keeper
 from translator.decoding.translator import Translator
 from translator.decoding.unfinished import ResumeError
 from translator.decoding.workers import WorkerError
@@ -43,6 +49,7 @@ ROOT = Path(__file__).parents[2]
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LINES_TOGETHER", 10)
     monkeypatch.setattr(files, "cores", lambda: 1)
+    monkeypatch.setattr(workers, "start_tensorflow", start_nothing)
 
 
 @pytest.fixture
@@ -54,6 +61,10 @@ def source(tmp_path: Path) -> Path:
 
 def backwards(path: Path) -> bytes:
     return "".join(f"{line[::-1]}\n" for line in read_lines(path)).encode()
+
+
+class Identifies(Protocol):
+    def fingerprint(self) -> dict[str, Any]: ...
 
 
 def names(folder: Path) -> set[str]:
@@ -96,7 +107,7 @@ def test_the_parts_one_after_the_other_are_the_whole(content: bytes, count: int,
     parts = b""
     for number in range(1, count + 1):
         part = tmp_path / f"part{number}{ending}"
-        translate_file(upside, source, part, shard=Shard(number, count))
+        translate_file(upside, Lines(source, shard=Shard(number, count)), part)
         parts += part.read_bytes()
     assert (gzip.decompress(parts) if ending else parts) == backwards(source)
     assert parts or not ending, "a zipped file of nothing is not empty"
@@ -119,9 +130,45 @@ def test_what_is_no_part_is_named(text: str):
 
 def test_a_wrong_byte_has_the_number_of_its_line_in_the_file(tmp_path: Path):
     (tmp_path / "in").write_bytes(b"a\n" * 50 + b"\xff\n" + b"a\n" * 49)
-    translate_file(upside, tmp_path / "in", tmp_path / "out", shard=Shard(1, 2))
+    translate_file(upside, Lines(tmp_path / "in", shard=Shard(1, 2)), tmp_path / "out")
     with pytest.raises(CorpusError, match="in:51: byte 1 of the line, 0xff"):
-        translate_file(upside, tmp_path / "in", tmp_path / "out", shard=Shard(2, 2))
+        translate_file(upside, Lines(tmp_path / "in", shard=Shard(2, 2)), tmp_path / "out")
+
+
+def test_target_prefixes_go_with_the_lines_of_their_part(source: Path, tmp_path: Path):
+    begun = tmp_path / "begun"
+    begun.write_text("".join(f"{number}: \n" for number in range(95)))
+    parts = ""
+    for number in (1, 2, 3):
+        translate_file(upside, Lines(source, begun, Shard(number, 3)), tmp_path / "part")
+        parts += (tmp_path / "part").read_text()
+    assert parts == "".join(f"{number}: {f'line {number}'[::-1]}\n" for number in range(95))
+
+
+@pytest.mark.parametrize(("lines", "said"), [(94, "fewer lines than the input"), (96, "more than the 95 lines of")])
+def test_target_prefixes_are_counted_before_anything_is_translated(source: Path, tmp_path: Path, lines: int, said: str):
+    (tmp_path / "begun").write_text("x\n" * lines)
+    with pytest.raises(FilesError, match=f"begun has {said}"):
+        Lines(source, tmp_path / "begun", Shard(1, 3))
+
+
+def test_samples_with_their_scores_are_the_same_in_whatever_part(source: Path, tmp_path: Path):
+    source.write_text("".join(source.read_text().splitlines(keepends=True)[:24]))
+    translator = translator_of(1, 3)
+    translator.options = dataclasses.replace(
+        translator.options, max_length_factor=1.0, max_length_margin=2, sample=True
+    )
+    outputs = []
+    for count in (1, 2):
+        outputs.append("")
+        for number in range(1, count + 1):
+            lines = Lines(source, shard=Shard(number, count))
+            translate_file(lambda: Formatted(translator, "moses", 3), lines, tmp_path / "part")
+            outputs[-1] += (tmp_path / "part").read_text()
+    first, second = ([line.split(" ||| ") for line in output.splitlines()] for output in outputs)
+    assert {len(first), len(second)} == {3 * 24}
+    assert [line[:2] for line in first] == [line[:2] for line in second]
+    assert [float(line[3]) for line in first] == pytest.approx([float(line[3]) for line in second], rel=1e-4)
 
 
 # Going on
@@ -131,10 +178,10 @@ def killed_in_the_middle(source: Path, output: Path, processes: int) -> None:
     """Translates in another process, and kills it, and nothing else, when some lines are done."""
     script = f"""
 import functools
-from tests.decoding.scripted import upside
-from translator.decoding import files
+from tests.decoding.scripted import start_nothing, upside
+from translator.decoding import files, workers
 if __name__ == "__main__":
-    files.LINES_TOGETHER = 10
+    files.LINES_TOGETHER, workers.start_tensorflow = 10, start_nothing
     load = functools.partial(upside, seconds=0.2)
     files.translate_file(load, {str(source)!r}, {str(output)!r}, processes={processes}, resume=True)
 """
@@ -160,6 +207,8 @@ def test_a_translation_that_was_killed_goes_on_as_if_it_had_not_been(
     output.write_text("precious\n")
     killed_in_the_middle(source, output, processes)
     assert output.read_text() == "precious\n"
+    for path in tmp_path.glob(f"{name}.partial.json.*.partial"):
+        path.unlink()  # the state, if the kill came while it was written
     assert names(tmp_path) == {"in.txt", name, f"{name}.partial", f"{name}.partial.json"}
     done = json.loads((tmp_path / f"{name}.partial.json").read_bytes())["lines"]
     assert 30 <= done < 95
@@ -179,6 +228,21 @@ def begun(source: Path, tmp_path: Path) -> Path:
         translate_file(load(fails_at="line 50"), source, tmp_path / "out", resume=True)
     assert (tmp_path / "out.partial").read_bytes() == b"".join(backwards(source).splitlines(keepends=True)[:50])
     return tmp_path / "out"
+
+
+def test_other_target_prefixes_are_refused(source: Path, tmp_path: Path):
+    output, begun = tmp_path / "out", tmp_path / "begun"
+    begun.write_text("a\n" * 95)
+    with pytest.raises(TranslatorError, match="line 51: not this one"):
+        translate_file(load(fails_at="line 50"), Lines(source, begun), output, resume=True)
+    with pytest.raises(ResumeError, match=r"now: target_prefixes was True and is False\. To go on"):
+        translate_file(upside, source, output, resume=True)
+    begun.write_text("a\n" * 49 + "b\n" + "a\n" * 45)
+    with pytest.raises(ResumeError, match=r"in\.txt or .*begun has changed in the 50 lines that are translated"):
+        translate_file(upside, Lines(source, begun), output, resume=True)
+    begun.write_text("a\n" * 50 + "b\n" * 45)
+    assert translate_file(upside, Lines(source, begun), output, resume=True) == 45
+    assert [line[0] for line in output.read_text().splitlines()] == ["a"] * 50 + ["b"] * 45
 
 
 def test_what_was_written_after_the_state_is_written_again(source: Path, begun: Path):
@@ -213,7 +277,7 @@ def test_another_input_is_refused(source: Path, begun: Path, content: str):
 def test_what_has_changed_is_named(source: Path, begun: Path, changed: dict[str, Any], shard: Shard | None, said: str):
     before = begun.with_name("out.partial").read_bytes()
     with pytest.raises(ResumeError, match=re.escape(said)) as caught:
-        translate_file(load(**changed), source, begun, resume=True, shard=shard)
+        translate_file(load(**changed), Lines(source, shard=shard), begun, resume=True)
     assert "\n" not in str(caught.value)
     assert begun.with_name("out.partial").read_bytes() == before
 
@@ -285,6 +349,16 @@ def test_an_error_in_a_process_is_the_error(source: Path, tmp_path: Path):
         translate_file(load(fails_at="line 50"), source, tmp_path / "out", processes=2)
 
 
+@pytest.mark.parametrize("processes", [1, 3])
+def test_what_all_processes_lost_is_one_warning(
+    source: Path, tmp_path: Path, processes: int, caplog: pytest.LogCaptureFixture
+):
+    translate_file(losing, source, tmp_path / "out", processes=processes)
+    assert caplog.messages == [
+        "10 of 20 spans to keep are not in the translations as they were; lines 1, 11, 21, 31, 41 and 5 more"
+    ]
+
+
 def test_one_process_for_each_core_if_each_has_enough_to_do(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(files, "GPUS", ())
     monkeypatch.setattr(files, "cores", lambda: 4)
@@ -311,17 +385,14 @@ def test_memory_is_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resume:
     assert peaks[1] < 1.1 * peaks[0] < 8e6, peaks  # of 20 MB of text
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({"processes": 2}, "--processes needs a file as --input, which can be counted; found standard input"),
-        ({"shard": Shard(1, 2)}, "--shard needs a file as --input"),
-        ({"resume": True}, "--resume needs a file as --input"),
-    ],
-)
-def test_a_stream_has_no_parts(options: dict[str, Any], said: str, tmp_path: Path):
-    with pytest.raises(FilesError, match=said):
-        translate_file(upside, None, tmp_path / "out", **options)
+def test_a_stream_has_no_parts(tmp_path: Path):
+    said = "needs a file as --input, which can be counted; found standard input"
+    with pytest.raises(FilesError, match=f"^--processes {said}$"):
+        translate_file(upside, None, tmp_path / "out", processes=2)
+    with pytest.raises(FilesError, match=f"^--resume {said}$"):
+        translate_file(upside, None, tmp_path / "out", resume=True)
+    with pytest.raises(FilesError, match=f"^--shard {said}$"):
+        Lines(None, shard=Shard(1, 2))
 
 
 def test_what_goes_on_is_a_file(source: Path):
@@ -354,17 +425,30 @@ def translator_of(seed: int, beam_size: int) -> Translator:
     return Translator.of_model(model, tokenizer, tokenizer, config, SearchOptions.of(config.search, beam_size))
 
 
+def different(one: Identifies, other: Identifies) -> list[str]:
+    before, now = one.fingerprint(), other.fingerprint()
+    assert json.dumps(now), "plain values"
+    return [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+
+
 def test_a_fingerprint_tells_translators_apart():
-    one, same, other, greedy = (translator_of(*each).fingerprint() for each in ((1, 4), (1, 4), (2, 4), (1, 1)))
-    assert one == same
-    assert [name for name in one if one[name] != other[name]] == ["weights"]
-    assert [name for name in one if one[name] != greedy[name]] == ["options"]
-    assert json.loads(json.dumps(one)) == one
+    one, same, other, greedy = (translator_of(*each) for each in ((1, 4), (1, 4), (2, 4), (1, 1)))
+    assert different(one, same) == []
+    assert different(one, other) == ["weights"]
+    assert different(one, greedy) == ["options"]
+    assert different(one, one.with_mbr()) == ["mbr"]
+    assert different(one.with_mbr(), one.with_mbr(samples=True)) == ["mbr"]
+    assert different(Keeper(one, ["url"]), Keeper(one, ["url", "email"])) == ["keep"]
+    assert different(Formatted(one, "json"), Formatted(one, "moses", 2)) == ["format", "n_best"]
+    models = [cast(TransformerEngine, each.engine).model for each in (one, other)]
+    assert different(EnsembleEngine(models), EnsembleEngine(models)) == []
+    assert different(EnsembleEngine(models), EnsembleEngine([models[0]] * 2)) == ["weights"]
 
 
 def test_an_engine_without_a_fingerprint_cannot_go_on(source: Path, tmp_path: Path):
     translator = translator_of(1, 1)
     translator.engine = cast(Engine, SimpleNamespace(search=None))
-    with pytest.raises(FilesError, match="--resume needs an engine that tells which weights it has"):
-        translate_file(lambda: translator, source, tmp_path / "out", resume=True)
+    for load in (lambda: translator, translator.with_mbr):
+        with pytest.raises(FilesError, match="--resume needs an engine that tells which weights it has"):
+            translate_file(load, source, tmp_path / "out", resume=True)
     assert names(tmp_path) == {"in.txt"}

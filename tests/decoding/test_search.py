@@ -3,145 +3,19 @@
 Letters as in `search`: B sentences, b those still being translated, W beam width, V vocabulary, L longest translation.
 """
 
-import itertools
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.scripted_search import EOS, SPECIAL, Hypothesis, Script, assert_finds, texts_of
 from translator.decoding.search.constraints import never
-from translator.decoding.search.loop import Constraint, Decoder, SearchState, Step, search
+from translator.decoding.search.loop import Prefixes, search
 from translator.decoding.search.scoring import NEVER, Scoring
-from translator.decoding.search.strategies import Beam, Greedy, Hypotheses, SpecialIds
+from translator.decoding.search.strategies import Beam, Greedy, Hypotheses
 from translator.decoding.search.top_k import BLOCK, top_k
-
-EOS = 0
-# PAD is no token of the tables, so that no hypothesis can be mistaken for a shorter one. BOS is only ever read.
-SPECIAL = SpecialIds(pad=-1, bos=99, eos=EOS)
-
-
-class Hypothesis(NamedTuple):
-    score: float
-    tokens: tuple[int, ...]  # without EOS
-
-
-class Script:
-    """A language model that is a table of logits for each prefix of each sentence.
-
-    A prefix's number is its state: the empty one has 0, and one token more leads from n to n·V + token + 1. A search
-    that hands a hypothesis the state of another one reads the wrong rows. The row of a sentence is its other state.
-    """
-
-    def __init__(self, tables: np.ndarray) -> None:
-        """Tables: [B, prefixes, V]."""
-        self.tables, self.V = tables.astype(np.float32), tables.shape[-1]
-        self.batch_sizes: list[int] = []
-
-    @classmethod
-    def random(cls, seed: int, sentences: int, V: int, longest: int, spread: float = 2.0) -> "Script":
-        prefixes = sum(V**length for length in range(longest))
-        return cls(np.random.default_rng(seed).normal(0.0, spread, (sentences, prefixes, V)))
-
-    def step(self, tokens: tf.Tensor, position: tf.Tensor, rows: tf.Tensor, numbers: tf.Tensor) -> Step:
-        self.batch_sizes.append(rows.shape[0])
-        width = tf.size(tokens) // tf.size(rows)
-        numbers = tf.where(position == 0, tf.zeros_like(numbers), numbers * self.V + tokens + 1)
-        logits = tf.gather_nd(self.tables, tf.stack([tf.repeat(rows, width), numbers], 1))
-        # The prefix's number stands for attention, too: it must go wherever its token goes.
-        return Step(logits, numbers, tf.cast(numbers, tf.float32)[:, None])
-
-    def decoder(self, rows: tf.Tensor, width: int) -> Decoder:
-        numbers = tf.zeros([tf.size(rows) * width], tf.int32)
-        attention = tf.zeros([tf.size(rows), width, 0, 1])
-        return Decoder(self.step, rows, numbers, tf.TensorShape([None]), attention)
-
-    def greedy(
-        self,
-        max_lengths: Sequence[int],
-        alpha: float,
-        rows: Sequence[int] | None = None,
-        constraints: Sequence[Constraint] = (),
-    ) -> Hypotheses:
-        rows = tf.constant(range(len(max_lengths)) if rows is None else rows)
-        return search(self.decoder(rows, 1), tf.constant(max_lengths), Greedy(SPECIAL, Scoring(alpha)), constraints)
-
-    def beam(
-        self,
-        max_lengths: Sequence[int],
-        width: int,
-        alpha: float,
-        rows: Sequence[int] | None = None,
-        constraints: Sequence[Constraint] = (),
-    ) -> Hypotheses:
-        rows = tf.constant(range(len(max_lengths)) if rows is None else rows)
-        beam = Beam(width, SPECIAL, Scoring(alpha))
-        return search(self.decoder(rows, width), tf.constant(max_lengths), beam, constraints)
-
-    def log_probs(self, row: int, prefix: Sequence[int]) -> np.ndarray:
-        """Of each next token, in float64."""
-        number = 0
-        for token in prefix:
-            number = number * self.V + token + 1
-        logits = self.tables[row, number].astype(np.float64)
-        return logits - np.log(np.exp(logits).sum())
-
-    def score(self, row: int, tokens: Sequence[int], max_length: int, alpha: float) -> float:
-        """log p / length^α of a translation; one that is as long as may be has no EOS."""
-        full = [*tokens, EOS] if len(tokens) < max_length else list(tokens)
-        log_prob = sum(self.log_probs(row, full[:i])[token] for i, token in enumerate(full))
-        return log_prob / len(full) ** alpha
-
-    def every_translation(self, row: int, max_length: int, alpha: float) -> list[Hypothesis]:
-        """All there are, by brute force, the best first."""
-        words = range(1, self.V)
-        texts = (text for length in range(max_length + 1) for text in itertools.product(words, repeat=length))
-        return sorted((Hypothesis(self.score(row, text, max_length, alpha), text) for text in texts), reverse=True)
-
-    def beam_by_the_book(self, row: int, max_length: int, width: int, alpha: float) -> list[Hypothesis]:
-        """Beam search of one sentence over plain lists, the best first."""
-        alive: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
-        finished: list[Hypothesis] = []
-        for length in range(1, max_length + 1):
-            grown = sorted(
-                (
-                    (p + more, (*prefix, token))
-                    for p, prefix in alive
-                    for token, more in enumerate(self.log_probs(row, prefix))
-                ),
-                reverse=True,
-            )[: 2 * width]
-            for p, tokens in grown[:width]:
-                if tokens[-1] == EOS or length == max_length:
-                    finished.append(Hypothesis(p / length**alpha, tokens[:-1] if tokens[-1] == EOS else tokens))
-            finished = sorted(finished, reverse=True)[:width]
-            alive = [(p, tokens) for p, tokens in grown if tokens[-1] != EOS][:width]
-            if len(finished) == width and (not alive or alive[0][0] / length**alpha <= finished[0].score):
-                break
-        return finished
-
-
-def texts_of(found: Hypotheses, row: int) -> list[tuple[int, ...]]:
-    """The tokens of a sentence's hypotheses, checked to have nothing but padding behind them."""
-    texts = []
-    for ids, score in zip(found.ids[row].numpy(), found.scores[row].numpy(), strict=True):
-        length = int(np.sum(ids != SPECIAL.pad))
-        assert (ids[length:] == SPECIAL.pad).all()
-        if score > NEVER / 2:
-            texts.append(tuple(ids[:length].tolist()))
-        else:
-            assert score == NEVER
-            assert length == 0
-    return texts
-
-
-def assert_finds(found: Hypotheses, row: int, expected: list[Hypothesis]) -> None:
-    assert texts_of(found, row) == [hypothesis.tokens for hypothesis in expected]
-    scores = found.scores[row].numpy()[: len(expected)]
-    np.testing.assert_allclose(scores, [hypothesis.score for hypothesis in expected], rtol=1e-5, atol=1e-5)
-
 
 # Beam search
 
@@ -156,17 +30,6 @@ def test_wide_beam_finds_what_brute_force_finds(V: int, max_lengths: list[int], 
     found = script.beam(max_lengths, 1 + max(map(len, every)), alpha)
     for row, expected in enumerate(every):
         assert_finds(found, row, expected)
-
-
-@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 2.0])
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(("V", "width"), [(2, 3), (5, 1), (5, 2), (5, 3), (5, 4)])
-def test_narrow_beam_is_the_textbook_search(V: int, width: int, seed: int, alpha: float):
-    max_lengths = [5, 1, 3, 5, 4]
-    script = Script.random(seed, len(max_lengths), V, max(max_lengths))
-    found = script.beam(max_lengths, width, alpha)
-    for row, max_length in enumerate(max_lengths):
-        assert_finds(found, row, script.beam_by_the_book(row, max_length, width, alpha))
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 2.0])
@@ -282,7 +145,7 @@ def test_batch_mates_and_their_order_change_nothing(width: int | None):
     together = search_for(range(5))
     for order in ([3, 1, 4, 0, 2], [2, 2, 0], [0], [1], [2], [3], [4]):
         found = search_for(order)
-        expected = Hypotheses(*(tf.gather(part, order) for part in together))
+        expected = tf.nest.map_structure(lambda part, order=order: tf.gather(part, order), together)
         length = found.ids.shape[-1]
         np.testing.assert_array_equal(found.ids, expected.ids[:, :, :length])
         assert (expected.ids[:, :, length:].numpy() == SPECIAL.pad).all()
@@ -413,7 +276,7 @@ def test_tokens_that_are_never_chosen_leave_what_a_model_without_them_would_give
 def test_a_constraint_may_look_at_the_state_and_several_are_applied_in_order(width: int | None):
     """EOS is forbidden in the first two steps, then A; what is left is OTHER, twice at least."""
 
-    def no_early_end(logits: tf.Tensor, state: SearchState) -> tf.Tensor:
+    def no_early_end(logits: tf.Tensor, state: Prefixes) -> tf.Tensor:
         return tf.where((state.position < 2) & (tf.range(3) == EOS), NEVER, logits)
 
     script = Script.random(seed=2, sentences=2, V=3, longest=3)
@@ -458,19 +321,3 @@ def test_attention_follows_its_hypothesis(width: int | None, seed: int):
             attention = found.attention[row, place, :, 0].numpy()
             assert attention[:length].tolist() == numbers[:length]
             assert not attention[length:].any()
-
-
-# The end
-
-
-def test_a_long_translation_that_is_nearly_certain_is_found_behind_short_ones_that_finish_first():
-    # The likeliest token is 1, five times, then EOS; whatever else comes ends at once.
-    tables = np.zeros([1, sum(3**length for length in range(6)), 3])
-    number = 0
-    tables[:] = [9.0, 0.0, 0.0]
-    for _ in range(5):
-        tables[0, number] = [0.0, 9.0, 1.0]
-        number = number * 3 + 2
-    tables[0, number] = [9.0, 0.0, 0.0]
-    found = Script(tables).beam([6], 3, 0.0)
-    assert found.ids[0, 0].numpy().tolist() == [1, 1, 1, 1, 1, SPECIAL.pad]

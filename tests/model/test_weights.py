@@ -171,3 +171,9 @@ def test_every_path_that_keras_gives_is_translated_to_its_weights_name(settings:
 def test_current_names_stay(model: Transformer):
     weights = get_weights(model.named_weights())
     assert with_current_names(weights) == weights
+
+
+def test_a_file_of_weights_may_be_read_by_whoever_may_read_any_new_file(tmp_path: Path):
+    write_weights({"weight": np.zeros(2, np.float32)}, tmp_path / "weights.safetensors")
+    (tmp_path / "other").touch()
+    assert (tmp_path / "weights.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode

@@ -1,7 +1,6 @@
 import functools
 import hashlib
 import http.server
-import importlib.util
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,7 +9,8 @@ from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "download_multi30k.py"
+from tests.script_modules import load_script
+
 FILES = {"train.en.gz": b"one", "train.de.gz": b"eins"}
 
 
@@ -18,11 +18,7 @@ FILES = {"train.en.gz": b"one", "train.de.gz": b"eins"}
 def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, whose files are `FILES` and which goes through no proxy."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    spec = importlib.util.spec_from_file_location("download_multi30k", SCRIPT)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script("download_multi30k")
     monkeypatch.setattr(
         module, "SHA256", {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
     )
@@ -102,9 +98,5 @@ def test_no_network_is_one_line(script: ModuleType, tmp_path: Path, capsys: pyte
 
 
 def test_the_checksums_are_those_of_the_real_files(multi30k: Path) -> None:
-    spec = importlib.util.spec_from_file_location("untouched", SCRIPT)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script("download_multi30k")
     assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in multi30k.glob("*.gz")} == module.SHA256

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import subprocess
 import sys
@@ -6,6 +5,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.script_modules import load_script
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "plot_training.py"
 ROWS = [
@@ -18,12 +19,7 @@ ROWS = [
 
 @pytest.fixture
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("plot_training", SCRIPT)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("plot_training")
 
 
 def run_with_metrics(folder: Path, rows=ROWS, end: str = "") -> Path:

@@ -142,7 +142,7 @@ def test_a_full_disk_is_told_by_folder_and_step_and_takes_nothing(
     with monkeypatch.context() as patched:
         patched.setattr(checkpoints_module, "sha256", full)
         with pytest.raises(
-            NoRoomError, match=f"{checkpoints.folder}: no room on the disk for a checkpoint of step 1,006"
+            NoRoomError, match=f"{checkpoints.folder}: no space left on the disk for a checkpoint of step 1,006"
         ):
             save(checkpoints, 1006)
     assert [path.name for path in checkpoints.folder.iterdir()] == ["step-00000005"]

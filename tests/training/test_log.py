@@ -49,7 +49,7 @@ def test_a_row_without_room_leaves_the_file_as_it_was(tmp_path: Path, monkeypatc
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        with pytest.raises(NoRoomError, match=f"{path}: no room on the disk for a row of metrics"):
+        with pytest.raises(NoRoomError, match=f"{path}: no space left on the disk for a row of metrics"):
             log.write({"step": 2, "loss": 1.0})
     assert path.read_bytes() == before
     log.write({"step": 2, "loss": 1.0})

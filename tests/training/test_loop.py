@@ -134,7 +134,7 @@ def script(prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def stopped(script: Script, step: int, *overrides: str) -> None:
     script.stop_after = step
-    with pytest.raises(Interrupted, match=f"stopped after step {step}; all is saved"):
+    with pytest.raises(Interrupted, match=f"stopped after step {step}; a checkpoint is saved"):
         script.train(*overrides)
     script.stop_after = None
 
@@ -172,7 +172,7 @@ def test_a_cosine_that_is_over_is_not_advised_to_go_on(script: Script):
     settings = ("train.schedule=cosine", "train.max_steps=5")
     script.train(*settings)
     assert script.training(*settings).remedies == (
-        "start another run (--run) with a higher train.max_steps, for this one's cosine schedule is over"
+        "start another run (--run) with a higher train.max_steps; this run's cosine schedule has ended"
     )
 
 
@@ -205,7 +205,14 @@ def test_patience_starts_again_with_each_improvement(script: Script):
 
 def test_a_loss_of_nan_is_no_improvement_and_hides_none(script: Script):
     script.loss = {5: math.nan, 10: 2.0, 15: math.nan, 20: 1.5}
-    assert bests(script.train("train.early_stopping=loss", "train.patience=2", "train.max_steps=20")) == [5, 10, 20]
+    assert bests(script.train("train.early_stopping=loss", "train.patience=2", "train.max_steps=20")) == [10, 20]
+
+
+def test_a_run_none_of_whose_validations_is_finite_ends_without_a_model_and_says_so(script: Script):
+    script.loss = {5: math.nan, 10: math.inf}
+    with pytest.raises(TrainingError, match="the loss of every validation is NaN or infinite, so no model is written"):
+        script.train("train.max_steps=10")
+    assert not script.run.model.exists()
 
 
 def test_higher_patience_lets_a_run_go_on_that_early_stopping_ended(script: Script):
@@ -322,7 +329,7 @@ class FullDisk:
         def limited(*arguments: Any) -> Any:
             if self.left:
                 self.left -= 1
-                raise NoRoomError("no room on the disk for it")
+                raise NoRoomError("no space left on the disk for it")
             return write(*arguments)
 
         monkeypatch.setattr(where, name, limited)
@@ -332,7 +339,10 @@ def test_training_waits_for_room_for_a_row_says_so_once_and_loses_none(script: S
     disk = FullDisk(3, monkeypatch, MetricsFile, "write")
     said = script.train("train.max_steps=10")
     assert disk.left == 0
-    assert said.count("no room on the disk for it; waiting for some, to go on then. Checkpoints that are there: 0") == 1
+    assert (
+        said.count("no space left on the disk for it; waiting for space, then training continues. Checkpoints saved: 0")
+        == 1
+    )
     assert list(rows(script, "loss")) == list(rows(script, "validation_bleu")) == [5, 10]
     assert script.model == 10
 
@@ -340,10 +350,10 @@ def test_training_waits_for_room_for_a_row_says_so_once_and_loses_none(script: S
 def test_a_signal_ends_the_wait_for_room(script: Script, monkeypatch: pytest.MonkeyPatch):
     def full(_: MetricsFile, row: Row) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
-        raise NoRoomError("no room on the disk for it")
+        raise NoRoomError("no space left on the disk for it")
 
     monkeypatch.setattr(MetricsFile, "write", full)
-    expected = "no room on the disk for it; stopped without it. Checkpoints that are there: 0"
+    expected = "no space left on the disk for it; stopped without it. Checkpoints saved: 0"
     with pytest.raises(Interrupted, match=f"^{re.escape(expected)}$"):
         script.train()
 
@@ -358,7 +368,7 @@ def test_training_waits_for_room_for_its_model(script: Script, monkeypatch: pyte
 
     monkeypatch.setattr(averaging, "write_weights", write)
     said = script.train("train.max_steps=5")
-    assert f"{script.run.model}: no room on the disk for the model; waiting for some" in said
+    assert f"{script.run.model}: no space left on the disk for the model; waiting for space" in said
     assert script.model == 5
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,10 @@ def test_a_complete_run_is_not_trained_again(trained: tuple[TrainingResult, str]
     weights = RunFolder(folder / "run").model.read_bytes()
     config = load_config(folder / "numbers.yaml", SETTINGS)
     again = translator.train(config, str(folder / "run"), console=Console(quiet=True))
-    assert (again.step, again.was_complete, again.report) == (6, True, None)
+    assert (again.step, again.was_complete, again.bleu) == (6, True, trained[0].bleu)
+    shutil.rmtree(RunFolder(folder / "run").report)
+    anew = translator.train(config, str(folder / "run"), console=Console(quiet=True))
+    assert anew.bleu == trained[0].bleu
     assert RunFolder(folder / "run").model.read_bytes() == weights
 
 

@@ -138,7 +138,7 @@ def test_losing_a_worker_ends_the_other_in_one_line_and_starting_again_resumes(
     assert said[-2].endswith("so this one ends too. Start all again: they go on from the newest checkpoint")
     again = finish(launch(folder, name))
     assert again.code == 0, again.out.decode()
-    assert "going on after step " in again.out.decode()
+    assert "resuming after step " in again.out.decode()
     assert metrics_without_clock(folder / name) == metrics_without_clock(together)
     for key, weights in model_of(together).items():
         np.testing.assert_array_equal(model_of(folder / name)[key], weights)

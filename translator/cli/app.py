@@ -15,6 +15,7 @@ from translator.cli.config import show_config
 from translator.cli.console import console, say
 from translator.cli.evaluate import evaluate
 from translator.cli.export import export
+from translator.cli.score import score
 from translator.cli.train import prepare, train
 from translator.cli.translate import translate
 from translator.errors import TranslatorError
@@ -30,6 +31,7 @@ app.command("train")(train)
 app.command("prepare")(prepare)
 app.command("eval")(evaluate)
 app.command("translate")(translate)
+app.command("score")(score)
 app.command("export")(export)
 app.command("config")(show_config)
 

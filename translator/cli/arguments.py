@@ -23,3 +23,10 @@ CheckpointOption = Annotated[
         "works while training is under way.",
     ),
 ]
+Ensemble = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Another run with the same vocabulary, whose probabilities are averaged with the first one's; "
+        "again for each further run.",
+    ),
+]

@@ -10,6 +10,7 @@ from translator.cli.arguments import Overrides, Settings
 from translator.config.json_schema import json_schema
 from translator.config.load import dump_config, load_config
 from translator.config.reference import describe_settings
+from translator.config.schema import ConfigError
 
 
 def show_config(
@@ -21,11 +22,14 @@ def show_config(
     ] = False,
 ) -> None:
     """Print a configuration as it resolves, or, without one, every setting with its unit and default."""
+    given = [*(settings or []), *(overrides or [])]
+    if given and (config is None or as_json_schema):
+        raise ConfigError(f"--set {given[0]}: there is no configuration to change; name a YAML file")
     if as_json_schema:
         print(json.dumps(json_schema(), indent=1, ensure_ascii=False))
         return
     if config:
-        print(dump_config(load_config(config, [*(settings or []), *(overrides or [])])), end="")
+        print(dump_config(load_config(config, given)), end="")
         return
     for key, kind, default, text, until in describe_settings():
         print(f"{key}: {kind} = {default}\n    {text} May change {until}.")

@@ -15,13 +15,24 @@ from translator.runtime import start_tensorflow
 def export(
     run: Run,
     output: Annotated[Path, typer.Option(help="Folder to write.")],
+    format_name: Annotated[
+        str,
+        typer.Option(
+            "--format", help="saved_model or ctranslate2; a name that does not fit lists what this run can have."
+        ),
+    ] = "saved_model",
+    quantization: Annotated[
+        str | None, typer.Option(help="Of ctranslate2: float32 (default), float16, bfloat16, int8, int8_float32, …")
+    ] = None,
     beam: Beam = None,
 ) -> None:
-    """Write a SavedModel, text in and text out, that needs only tensorflow and tensorflow_text."""
+    """Write the model in another format, compared with the run before it exists."""
     start_tensorflow()
-    from translator.export.saved_model import export_saved_model
+    from translator.export.formats import FORMATS, export_run
 
     with console.status(Text(f"exporting {run} …")):
-        export_saved_model(run, output, beam)
-    command = f"{own_command()} translate --engine saved_model {shell_quoted(output)}"
-    say(f"Wrote {output}. Translate with:  echo 'A sentence.' | {command}")
+        figures = export_run(run, output, format_name, quantization, beam)
+    say(
+        f"Wrote {output}. Equal translations: {figures['equal_translations']:.1%} of {figures['sentences']:,}. "
+        + FORMATS[format_name].usage.format(command=own_command(), folder=shell_quoted(output))
+    )

@@ -25,9 +25,9 @@ def train(
     """Train a model, or resume training it; then score it on the test set."""
     resolved, folder = _asked_for(config, overrides, settings, run)
     result = start_training(resolved, folder.path, console=console)
+    if result.report and not result.was_scored:
+        print_report(result.report)
     if result.is_chief and not result.was_complete:
-        if result.report:
-            print_report(result.report)
         say(f"Translate with:  echo 'A sentence.' | {own_command()} translate {shell_quoted(folder.path)}")
 
 

@@ -2,84 +2,184 @@
 
 import contextlib
 import enum
-import functools
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from translator.cli.arguments import Beam, Checkpoint, CheckpointOption
+from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Ensemble
 from translator.cli.console import console
+from translator.cli.search_options import apply, takes_search_options
 from translator.progress import progress
 from translator.run_folder import RunError
 from translator.runtime import start_tensorflow
 
 if TYPE_CHECKING:
+    from translator.decoding.output import Format
     from translator.decoding.translator import Translator
+    from translator.decoding.workers import Translating
 
 
 class Engine(str, enum.Enum):
-    """What searches: the weights of a run, or a graph that was exported from them."""
+    """What searches: the weights of a run, in this package or in another, or a graph that was exported from them."""
 
     TRANSFORMER = "transformer"
+    CTRANSLATE2 = "ctranslate2"
+    AUTO = "auto"
     SAVED_MODEL = "saved_model"
 
 
+Input = Annotated[Path | None, typer.Option(help="Sentences, one a line; standard input by default.")]
+Output = Annotated[
+    Path | None, typer.Option(help="Where to write, zipped if it ends in .gz; standard output by default.")
+]
+Mbr = Annotated[
+    bool, typer.Option("--mbr", help="Of the beam's hypotheses, take the one that the others agree with most (chrF).")
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(help="url, email or a regular expression: what matches is kept as it is; again for more."),
+]
+EngineOption = Annotated[
+    Engine,
+    typer.Option(
+        help="ctranslate2 converts the run when first asked for; auto takes the faster of the two; "
+        "saved_model opens an exported graph: a program, so only one that you trust."
+    ),
+]
+NBest = Annotated[int, typer.Option(min=1, help="Translations of each line; more than one need a --format.")]
+Form = Annotated[
+    Literal["text", "moses", "json"],
+    typer.Option("--format", help="text alone; Moses' n-best list; or a JSON object for each line. With scores."),
+]
+TokenScores = Annotated[bool, typer.Option("--token-scores", help="With the scores of tokens, too.")]
+TargetPrefixes = Annotated[
+    Path | None, typer.Option(help="How the translation of each line begins: a file with as many lines.")
+]
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        min=1,
+        max=1000,
+        help="Processes that share the lines of --input; one for each core by default, if it is long.",
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="K/N", help="Translate the K-th of N parts of --input; `cat` joins the outputs."),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Keep what is done if interrupted; the same command again goes on from there."),
+]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `translate` is asked to translate with; called in each of its processes, it opens that."""
+
+    model: Path
+    beam: int | None
+    checkpoint: Checkpoint | None
+    ensemble: list[Path] | None
+    mbr: bool
+    keep: list[str] | None
+    engine: Engine
+    n_best: int
+    form: "Format"
+    token_scores: bool
+    search: dict[str, Any]
+
+    def __call__(self) -> "Translating":
+        """Opens it.
+
+        Raises:
+            TranslatorError: it cannot be opened, or searches in no such way.
+        """
+        start_tensorflow()
+        translator = self._opened()
+        apply(translator, self.search | ({"with_token_log_probs": True} if self.token_scores else {}))
+        if self.n_best > 1 and self.n_best > translator.options.beam_size:
+            raise RunError(f"--n-best {self.n_best} needs a beam as large: the beam is {translator.options.beam_size}")
+        if self.mbr:
+            translator = translator.with_mbr(samples=translator.options.sample)
+        if self.keep:
+            from translator.decoding.placeholders import Keeper
+
+            return Keeper(translator, self.keep)
+        if self.form != "text":
+            from translator.decoding.output import Formatted
+
+            return Formatted(translator, self.form, self.n_best)
+        return translator
+
+    def _opened(self) -> "Translator":
+        from translator.decoding.translator import Translator
+
+        beam = self.beam
+        if beam is None and (self.search.get("sample") or self.search.get("alternatives")):
+            beam = self.n_best
+        if self.engine is Engine.SAVED_MODEL:
+            self._require_nothing_fixed(beam)
+            return Translator.load_exported(self.model)
+        if self.ensemble:
+            return Translator.load_ensemble([self.model, *self.ensemble], beam, self.checkpoint)
+        return Translator.load(self.model, beam, self.checkpoint, self.engine.value)
+
+    def _require_nothing_fixed(self, beam: int | None) -> None:
+        """Raises a RunError for options that an exported model cannot follow."""
+        what = f"{self.model} is an exported model"
+        if beam is not None:
+            raise RunError(f"{what}, whose beam size is fixed; leave --beam out")
+        if self.checkpoint is not None:
+            raise RunError(f"{what}, which has no checkpoints; leave --checkpoint out")
+        if self.ensemble:
+            raise RunError(f"{what}, which is no part of an ensemble; leave --ensemble out")
+
+
+@takes_search_options
 def translate(
     model: Annotated[
         Path, typer.Argument(help="A run folder; with --engine, a folder that `translator export` wrote.")
     ],
-    input: Annotated[Path | None, typer.Option(help="Sentences, one a line; standard input by default.")] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Where to write, zipped if it ends in .gz; standard output by default.")
-    ] = None,
+    input: Input = None,
+    output: Output = None,
     beam: Beam = None,
     checkpoint: CheckpointOption = None,
-    engine: Annotated[
-        Engine, typer.Option(help="saved_model opens an exported graph: a program, so only one that you trust.")
-    ] = Engine.TRANSFORMER,
-    processes: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=1000,
-            help="Processes that share the lines of --input; one for each core by default, if it is long.",
-        ),
-    ] = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(metavar="K/N", help="Translate the K-th of N parts of --input; `cat` joins the outputs."),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Keep what is done if interrupted; the same command again goes on from there."),
-    ] = False,
+    ensemble: Ensemble = None,
+    mbr: Mbr = False,
+    keep: Keep = None,
+    engine: EngineOption = Engine.TRANSFORMER,
+    n_best: NBest = 1,
+    form: Form = "text",
+    token_scores: TokenScores = False,
+    target_prefixes: TargetPrefixes = None,
+    processes: ProcessesOption = None,
+    shard: ShardOption = None,
+    resume: Resume = False,
+    *,
+    search: dict[str, Any],
 ) -> None:
-    """Translate lines: exactly one comes out for each that goes in."""
-    from translator.decoding.files import Shard, translate_file
+    """Translate lines: exactly one comes out for each that goes in, but for n-best lists."""
+    from translator.decoding.blocks import Lines, Shard
+    from translator.decoding.files import translate_file
 
-    part = Shard.parse(shard) if shard else None
-    load = functools.partial(load_translator, model, beam, checkpoint, engine)
+    if form == "text" and (n_best > 1 or token_scores):
+        raise RunError("text has no room for scores or several translations of a line; add --format moses or json")
+    if keep and (form != "text" or target_prefixes):
+        raise RunError("--keep goes with plain text alone: leave out --format and --target-prefixes")
+    if ensemble and engine in (Engine.CTRANSLATE2, Engine.AUTO):
+        raise RunError(f"--ensemble searches with the engine transformer; leave --engine {engine.value} out")
+    asked = Asked(model, beam, checkpoint, ensemble, mbr, keep, engine, n_best, form, token_scores, search)
+    lines = Lines(input, target_prefixes, Shard.parse(shard) if shard else None)
     ending = _exiting_when_terminated() if output else contextlib.nullcontext()
     with ending, progress(console, "translating", visible=bool(output)) as show:
-        translate_file(load, input, output, processes=processes, shard=part, resume=resume, show=show)
-
-
-def load_translator(model: Path, beam: int | None, checkpoint: Checkpoint | None, engine: Engine) -> "Translator":
-    """Opens what `translate` is asked to translate with, in each of its processes."""
-    start_tensorflow()
-    from translator.decoding.translator import Translator
-
-    if engine is Engine.SAVED_MODEL:
-        if beam is not None:
-            raise RunError(f"{model} is an exported model, whose beam size is fixed; leave --beam out")
-        if checkpoint is not None:
-            raise RunError(f"{model} is an exported model, which has no checkpoints; leave --checkpoint out")
-        return Translator.load_exported(model)
-    return Translator.load(model, beam, checkpoint)
+        translate_file(asked, lines, output, processes=processes, resume=resume, show=show)
 
 
 @contextlib.contextmanager

@@ -98,9 +98,9 @@ class ModelConfig(Section):
     d_model: int = Field(512, ge=2, le=2**16)
     """Width of the embeddings and of every layer's output."""
     d_ff: int = Field(2048, ge=1, le=2**20)
-    """Width of the feed-forward layer's inside."""
+    """Inner width of the feed-forward layer."""
     num_heads: int = Field(8, ge=1)
-    """Attention heads; they share d_model out evenly."""
+    """Attention heads; d_model is divided evenly among them."""
     encoder_layers: int = Field(6, ge=1, le=1000)
     """Layers of the encoder."""
     decoder_layers: int = Field(6, ge=1, le=1000)
@@ -112,7 +112,7 @@ class ModelConfig(Section):
     activation: Literal["relu", "gelu", "swiglu"] = "relu"
     """Non-linearity of the feed-forward layer; swiglu (Shazeer, 2020) has a third weight matrix."""
     positions: Literal["sinusoidal", "learned"] = "sinusoidal"
-    """How a token's position is told: by the paper's sinusoids, or by a learned table of `data.max_tokens` + 1 rows;
+    """How positions are encoded: by the paper's sinusoids, or by a learned table of `data.max_tokens` + 1 rows;
     positions that no training sentence reaches have the vector of the last one that is reached."""
     tied_embeddings: Literal["all", "target", "none"] = "all"
     """What shares a matrix: source, target and output (needs a joint vocabulary), target and output, or nothing."""
@@ -155,7 +155,7 @@ class TrainConfig(Section):
     """The ε of label smoothing (Szegedy et al., 2016)."""
     optimizer_betas: tuple[Probability, Probability] = (0.9, 0.98)
     """Adam's decay rates β₁ and β₂ (Kingma and Ba, 2015)."""
-    optimizer_epsilon: float = Field(1e-9, gt=0.0)
+    optimizer_epsilon: float = Field(1e-9, ge=1e-37)
     """The ε of Adam."""
     schedule: Literal["inverse_sqrt", "cosine", "constant"] = "inverse_sqrt"
     """Learning rate after warm-up: decays with 1/√step (Vaswani et al., 2017, §5.3), decays with a cosine to zero at

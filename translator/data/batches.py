@@ -88,7 +88,10 @@ class TrainingBatches:
                     yield part.source, part.target
 
         ids = tf.TensorSpec([self.micro_batches, None, None], tf.int32)
-        return tf.data.Dataset.from_generator(elements, output_signature=(ids, ids)).prefetch(4 * self.replicas)
+        dataset = tf.data.Dataset.from_generator(elements, output_signature=(ids, ids))
+        # Told that it has no end, workers do not ask each other at each step whether all have another batch.
+        endless = dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+        return endless.prefetch(4 * self.replicas)
 
     def _batch(self, rows: np.ndarray, epoch: int, replicas: range) -> tuple[list[Batch], int, int]:
         if self.sampling is None:

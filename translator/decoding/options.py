@@ -1,8 +1,8 @@
 """The seam between a translator and its engines: what an engine is asked for, and what it gives. No TensorFlow here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -28,6 +28,55 @@ class SearchOptions:
     """See max_length_factor; in tokens."""
     with_attention: bool = False
     """Whether the best hypothesis comes with its attention over the source."""
+    with_token_log_probs: bool = False
+    """Whether hypotheses come with the log-probability of each token."""
+    length_penalty_form: Literal["power", "gnmt"] = "power"
+    """What α is the exponent of: the length, or GNMT's (5 + length) / 6."""
+    coverage_penalty: float = 0.0
+    """β of GNMT's coverage penalty, β Σᵢ log(min(Σⱼ attentionⱼᵢ, 1)) over source tokens i and target tokens j; the
+    attention is the mean of the heads of the decoder's last layer."""
+    stopping: Literal["ahead", "finished", "exact"] = "ahead"
+    """When beam search of a sentence ends: see `translator.decoding.search.scoring.Scoring.is_over`."""
+    patience: float = 1.0
+    """With stopping "finished", the search ends with patience × beam_size finished hypotheses."""
+    min_length_factor: float = 0.0
+    """A translation has at least min_length_factor × source tokens, EOS included in both, rounded down."""
+    repetition_penalty: float = 1.0
+    """Above 1, what divides the logit of a token that the hypothesis holds, or multiplies it if it is negative."""
+    no_repeat_ngram_size: int = 0
+    """If not 0, no hypothesis holds so many tokens in a row twice."""
+    suppressed: tuple[tuple[int, ...], ...] = ()
+    """Sequences of tokens that no hypothesis may hold."""
+    sample: bool = False
+    """Whether tokens are drawn by their probabilities: `beam_size` samples, in the order that they were drawn in. What
+    is drawn depends on seed and source, and not on the batch."""
+    temperature: float = 1.0
+    """Of sampling: what logits are divided by."""
+    top_k: int = 0
+    """Of sampling: if not 0, each token is one of so many likeliest."""
+    top_p: float = 1.0
+    """Of sampling: each token is one of the fewest likeliest that together have this probability."""
+    seed: int = 0
+    """Of sampling; other seeds draw others."""
+    alternatives: bool = False
+    """Whether the hypotheses begin, after the target prefix, with the `beam_size` likeliest tokens, one each, in this
+    order, and go on greedily."""
+
+    def __post_init__(self) -> None:
+        """Checks values and combinations.
+
+        Raises:
+            OptionsError: names each problem.
+        """
+        # From JSON, sequences come as lists.
+        object.__setattr__(self, "suppressed", tuple(tuple(phrase) for phrase in self.suppressed))
+        if problems := _problems(self):
+            raise OptionsError(*problems)
+
+    def score(self, log_prob: float, length: int) -> float:
+        """What hypotheses are compared by, but for the coverage penalty."""
+        base = (5 + length) / 6 if self.length_penalty_form == "gnmt" else length
+        return log_prob / base**self.length_penalty
 
     @classmethod
     def of(cls, config: SearchConfig, beam_size: int | None = None) -> "SearchOptions":
@@ -46,11 +95,13 @@ class Hypothesis:
 
     Attributes:
         ids: without BOS and EOS.
-        score: what the engine ranks by: `log_prob` / `length`ᵅ.
-        log_prob: natural logarithm of the probability of `ids` given the source, EOS included if it was reached.
+        score: what the engine ranks by: `SearchOptions.score`, plus the coverage penalty.
+        log_prob: natural logarithm of the probability of `ids` given the source, EOS included if it was reached. What
+            options forbid has no probability, and tokens of a target prefix are certain.
         ended: whether EOS was reached; False where the length limit cut the translation off.
         attention: float32 [decoder layers, `length`, source tokens + EOS], the mean of the heads of each layer's
             attention over the source, a row for each token of `ids` and for EOS; None if the engine was not asked.
+        token_log_probs: whose sum `log_prob` is, `length` of them; None if the engine was not asked.
     """
 
     ids: tuple[int, ...]
@@ -58,6 +109,7 @@ class Hypothesis:
     log_prob: float
     ended: bool = True
     attention: np.ndarray | None = field(default=None, compare=False, repr=False)
+    token_log_probs: tuple[float, ...] | None = field(default=None, compare=False, repr=False)
 
     @property
     def length(self) -> int:
@@ -76,7 +128,8 @@ class Engine(Protocol):
             options: how to search.
 
         Returns:
-            For each source its hypotheses, at least one and at most `options.beam_size`, the best first.
+            For each source its hypotheses, at least one and at most `options.beam_size`, the best first; samples and
+            alternatives in an order of their own.
 
         Raises:
             OptionsError: the engine cannot search like that.
@@ -84,8 +137,77 @@ class Engine(Protocol):
 
 
 @runtime_checkable
-class Identified(Protocol):
-    """An engine that can say which weights it has, as `translator translate --resume` has to know."""
+class PrefixEngine(Engine, Protocol):
+    """An engine that can be told how each translation begins."""
 
-    def fingerprint(self) -> str:
-        """SHA-256 of the weights that it searches with now, in hexadecimal."""
+    def search_after(
+        self, sources: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]], options: SearchOptions
+    ) -> list[list[Hypothesis]]:
+        """`search`, with the first tokens of each translation given; they are part of the hypotheses' ids."""
+
+
+@runtime_checkable
+class ScoringEngine(Protocol):
+    """An engine that can also say how probable a given translation is."""
+
+    def score(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Scores one batch of pairs.
+
+        Args:
+            sources: token ids of each sentence, without BOS and EOS.
+            targets: token ids of the translation of each, without BOS and EOS.
+
+        Returns:
+            For each pair the natural logarithm of the probability of each token of the target, and of EOS after them:
+            the sum of all is the `Hypothesis.log_prob` that a search gives to the same tokens.
+        """
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """An engine that can say what it is, as a translation that goes on after an interruption has to know."""
+
+    def fingerprint(self) -> dict[str, str]:
+        """What its hypotheses depend on beside sources and options, by name.
+
+        Returns:
+            `engine`, and in hexadecimal SHA-256 of the `weights` that it searches with now; and what else there is.
+        """
+
+
+def _problems(options: SearchOptions) -> list[str]:
+    """What is wrong with options, a line each."""
+    default = {each.name: each.default for each in fields(options)}
+    ranges = [
+        ("beam_size", options.beam_size >= 1, "1 or more"),
+        ("coverage_penalty", options.coverage_penalty >= 0, "0 or more"),
+        ("length_penalty_form", options.length_penalty_form in ("power", "gnmt"), "power or gnmt"),
+        ("stopping", options.stopping in ("ahead", "finished", "exact"), "ahead, finished or exact"),
+        ("patience", options.patience > 0, "above 0"),
+        ("min_length_factor", options.min_length_factor >= 0, "0 or more"),
+        ("repetition_penalty", options.repetition_penalty > 0, "above 0"),
+        ("no_repeat_ngram_size", options.no_repeat_ngram_size >= 0, "0 or more"),
+        ("suppressed", all(options.suppressed), "phrases of one token or more"),
+        ("temperature", options.temperature > 0, "above 0"),
+        ("top_k", options.top_k >= 0, "0 or more"),
+        ("top_p", 0 < options.top_p <= 1, "above 0 and at most 1"),
+    ]
+    problems = [f"{name} must be {wanted}, not {getattr(options, name)}" for name, holds, wanted in ranges if not holds]
+    given = {name for name, value in default.items() if value is not MISSING and getattr(options, name) != value}
+    competing = {"coverage_penalty", "stopping", "patience"} & given
+    one = options.beam_size == 1
+    needs = [
+        ({"temperature", "top_k", "top_p", "seed"} & given, options.sample, "sample"),
+        (competing, not (one or options.sample or options.alternatives), "beam search with a beam of 2 or more"),
+        ({"patience"} & given, options.stopping == "finished", "stopping = finished"),
+        ({"alternatives"} & given, not options.sample, "a search without sample"),
+        ({"alternatives"} & given, not one, "a beam_size of 2 or more, the number of alternatives"),
+        (
+            {"min_length_factor"} & given,
+            options.min_length_factor <= options.max_length_factor,
+            "a max_length_factor that is no smaller",
+        ),
+    ]
+    return problems + [
+        f"{', '.join(sorted(which))} needs {what}" for which, holds, what in needs if which and not holds
+    ]

@@ -5,15 +5,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from translator.decoding.options import Hypothesis
+from translator.decoding.options import Hypothesis, SearchOptions
 
 
 @dataclass(frozen=True)
 class ScoredText:
-    """A translation as text, with its score among the others of the same sentence."""
+    """A translation as text, with its score among the others of the same sentence.
+
+    Attributes:
+        log_prob: natural logarithm of its probability given the sentence.
+        tokens: its subwords, EOS included; empty if the engine was not asked for `token_log_probs`.
+        token_log_probs: of each of them.
+    """
 
     text: str
     score: float
+    log_prob: float = 0.0
+    tokens: tuple[str, ...] = ()
+    token_log_probs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class Translation:
 
     Attributes:
         text: the translation; of a sentence in several pieces, theirs joined.
-        score: log-probability over lengthᵅ, of all pieces together (see `score_of`); 0 for a blank sentence.
+        score: by default log-probability over lengthᵅ, of all pieces together (see `score_of`); 0 for a blank sentence.
         log_prob: natural logarithm of the probability of the translation given the sentence: the sum over its pieces,
             each of which is translated without looking at the others; 0 for a blank sentence.
         hypotheses: the translation and what else the search found, the best first. Those of several pieces are not
@@ -66,11 +75,16 @@ def log_prob_of(pieces: Sequence[Piece]) -> float:
     return sum(piece.best.log_prob for piece in pieces)
 
 
-def score_of(pieces: Sequence[Piece], length_penalty: float) -> float:
+def score_of(pieces: Sequence[Piece], options: SearchOptions) -> float:
     """The score of a translation in pieces: the formula of one piece, with all pieces' log-probability and length.
 
-    That is Σ log p / (Σ length)ᵅ, so that sentences in one piece and in several can be compared.
+    That is Σ log p / (Σ length)ᵅ, so that sentences in one piece and in several can be compared; plus the coverage
+    penalties of all pieces, if there are any.
     """
-    if len(pieces) == 1:
-        return pieces[0].best.score
-    return log_prob_of(pieces) / max(1, sum(piece.best.length for piece in pieces)) ** length_penalty
+    best = [piece.best for piece in pieces]
+    if len(best) == 1:
+        return best[0].score
+    score = options.score(log_prob_of(pieces), max(1, sum(each.length for each in best)))
+    if options.coverage_penalty:
+        score += sum(each.score - options.score(each.log_prob, each.length) for each in best)
+    return score

@@ -1,29 +1,36 @@
 """Sentences in, translations out: one for each line, in order, whatever the line holds."""
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from translator.config.schema import Config
 from translator.data.batches import length_sorted
-from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import Tokenizer
+from translator.decoding.engines.ensemble import EnsembleEngine
 from translator.decoding.engines.saved_model import SavedModelEngine, open_graph
 from translator.decoding.engines.transformer import TransformerEngine
-from translator.decoding.options import Engine, Identified, SearchOptions
+from translator.decoding.mbr import MbrEngine
+from translator.decoding.members import open_member, require_alike
+from translator.decoding.options import Engine, Hypothesis, Identified, OptionsError, PrefixEngine, SearchOptions
 from translator.decoding.pieces import Cutter
+from translator.decoding.scored import PairCutter, Scored, Scorer
 from translator.decoding.translation import Piece, ScoredText, Translation, log_prob_of, score_of
+from translator.export.kept import ENGINES, Source
 from translator.languages import writes_no_spaces
-from translator.model.build import load_model
 from translator.model.transformer import Transformer
-from translator.run_folder import RunError, RunFolder
-from translator.training.choosing import Checkpoint, weights_of
+from translator.run_folder import RunError
+from translator.training.choosing import Checkpoint
+from translator.vocabulary import EOS_ID
 
 log = logging.getLogger(__name__)
+
+EngineName = Literal["transformer", "ctranslate2", "auto"]  # as `translator.export.kept` has them
 
 # What an exported graph holds beside `translate`.
 EXPORTED = {
@@ -33,6 +40,8 @@ EXPORTED = {
 
 class Translator:
     """Translates with any engine; validation, `translate`, `eval` and an exported model all go through here."""
+
+    options: SearchOptions  # of every search that is not given others
 
     def __init__(
         self,
@@ -59,7 +68,13 @@ class Translator:
         self.cutter = Cutter(self.source.pieces(range(self.source.vocabulary_size)))
 
     @classmethod
-    def load(cls, path: str | Path, beam_size: int | None = None, checkpoint: Checkpoint | None = None) -> "Translator":
+    def load(
+        cls,
+        path: str | Path,
+        beam_size: int | None = None,
+        checkpoint: Checkpoint | None = None,
+        engine: EngineName = "transformer",
+    ) -> "Translator":
         """Opens a run folder, of which nothing is executed.
 
         Args:
@@ -67,26 +82,63 @@ class Translator:
             beam_size: in place of the run's own `search.beam_size`.
             checkpoint: `best` (by validation) or `last`: a single checkpoint in place of the finished model, which
                 works while training is under way.
+            engine: what searches; `ctranslate2` converts the model when it is first asked for, and keeps it in the
+                run's folder; `auto` is the faster of those that are installed and give the run's text.
 
         Raises:
             RunError: the folder is not a run, or the run has no model, or no such checkpoint, yet.
             WeightsError: the model is not one of the run's configuration.
+            CTranslate2Error: CTranslate2 is asked for and not installed.
+            ExportError: the run cannot have that engine.
         """
-        run = RunFolder(Path(path))
-        config = run.load_config()
-        weights = weights_of(run, config.train, checkpoint)
-        source, target = load_tokenizers(run)
-        model = load_model(config, source, target, weights)
-        return cls.of_model(model, source, target, config, SearchOptions.of(config.search, beam_size))
+        member = open_member(path, checkpoint)
+        run, config, weights, source, target = member
+        options = SearchOptions.of(config.search, beam_size)
+
+        def load() -> Translator:
+            return cls.of_model(member.build(), source, target, config, options)
+
+        opened = ENGINES[engine](Source(run, config, weights, (source, target), options, load))
+        return cls._of_engine(opened, source, target, config, options)
+
+    @classmethod
+    def load_ensemble(
+        cls, paths: Sequence[str | Path], beam_size: int | None = None, checkpoint: Checkpoint | None = None
+    ) -> "Translator":
+        """Opens run folders with one vocabulary as one model: the mean of their probabilities at each step.
+
+        Args:
+            paths: the folders; the first one's settings hold, and the shortest `data.max_tokens`.
+            beam_size: see `load`, as `checkpoint`, which is that of every run.
+
+        Raises:
+            RunError: as `load`, or the runs differ in languages or vocabularies.
+            WeightsError: as `load`.
+        """
+        members = [open_member(path, checkpoint) for path in paths]
+        require_alike(members)
+        first, models = members[0], [member.build() for member in members]
+        options = SearchOptions.of(first.config.search, beam_size)
+        translator = cls.of_model(models[0], first.source, first.target, first.config, options)
+        if len(members) > 1:
+            translator.engine = EnsembleEngine(models)
+            translator.max_source_tokens = min(member.config.data.max_tokens for member in members)
+        return translator
 
     @classmethod
     def of_model(
         cls, model: Transformer, source: Tokenizer, target: Tokenizer, config: Config, options: SearchOptions
     ) -> "Translator":
         """Translates with the weights that a model has at each call; the configuration gives all but the search."""
+        return cls._of_engine(TransformerEngine(model), source, target, config, options)
+
+    @classmethod
+    def _of_engine(
+        cls, engine: Engine, source: Tokenizer, target: Tokenizer, config: Config, options: SearchOptions
+    ) -> "Translator":
         joiner = "" if writes_no_spaces(config.data.target) else " "
         sizes = config.data.max_tokens, config.search.batch_sentences
-        return cls((source, target), TransformerEngine(model), options, *sizes, joiner)
+        return cls((source, target), engine, options, *sizes, joiner)
 
     @classmethod
     def load_exported(cls, path: str | Path) -> "Translator":
@@ -108,12 +160,23 @@ class Translator:
         sizes = int(module.max_source_tokens), int(module.batch_sentences)
         return cls((source, target), engine, engine.options, *sizes, joiner)
 
+    def with_mbr(self, *, samples: bool = False) -> "Translator":
+        """A translator that takes, of what this one finds, the hypothesis with the highest expected chrF.
+
+        Args:
+            samples: see `MbrEngine`.
+        """
+        engine = MbrEngine(self.engine, self.target, samples=samples)
+        sizes = self.max_source_tokens, self.batch_sentences
+        return Translator((self.source, self.target), engine, self.options, *sizes, self.joiner)
+
     def translate(
         self,
         sentences: Sequence[str],
         first_line: int | None = 1,
         on_progress: Callable[[int, int], None] | None = None,
         options: SearchOptions | None = None,
+        target_prefixes: Sequence[str] | None = None,
     ) -> list[Translation]:
         """Translates sentences; as many come back, in the same order. A blank one stays blank.
 
@@ -122,12 +185,14 @@ class Translator:
             first_line: number of the first sentence, for the warning that one is translated in pieces; None for none.
             on_progress: told how many sentences, or pieces of long ones, are done and how many there are.
             options: in place of the translator's own.
+            target_prefixes: how each translation begins, empty where that is free; of a sentence in several pieces the
+                first one begins so.
 
         Raises:
-            OptionsError: the engine cannot search with these options.
+            OptionsError: the engine cannot search with these options, or takes no target prefixes.
         """
         options = options or self.options
-        searched = self._search(sentences, first_line, on_progress, options)
+        searched = self._search(sentences, first_line, on_progress, options, target_prefixes)
         return [
             self._translation(pieces, text, options)
             for pieces, text in zip(searched, self._texts(searched), strict=True)
@@ -138,20 +203,55 @@ class Translator:
         sentences: Sequence[str],
         first_line: int | None = 1,
         on_progress: Callable[[int, int], None] | None = None,
+        target_prefixes: Sequence[str] | None = None,
     ) -> list[str]:
         """The text alone of what `translate` gives, at less cost: no other hypothesis is written out."""
-        return self._texts(self._search(sentences, first_line, on_progress, self.options))
+        return self._texts(self._search(sentences, first_line, on_progress, self.options, target_prefixes))
+
+    def phrases(self, texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+        """Texts as `SearchOptions.suppressed` has them: the tokens of each by itself, from the start of a word on."""
+        return tuple(tuple(ids) for ids in self.target.encode(texts) if ids)
+
+    def score(
+        self,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        first_line: int | None = 1,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> list[Scored]:
+        """Scores given translations; as many scores come back, in the same order, whatever the length of a pair.
+
+        Args:
+            sources: plain text, a sentence each.
+            targets: their translations.
+            first_line: number of the first pair, for the warning that one is scored in pieces; None for none.
+            on_progress: told how many pairs, or pieces of long ones, are done and how many there are.
+
+        Raises:
+            OptionsError: the engine cannot score, or there are not as many translations as sentences.
+        """
+        _require_sentences(sources)
+        _require_sentences(targets)
+        return self._scorer.score(sources, targets, first_line, on_progress)
+
+    @functools.cached_property
+    def _scorer(self) -> Scorer:
+        """Cuts at the length where translation does, and where the target is longer than any translation could be."""
+        most = int((self.max_source_tokens + 1) * self.options.max_length_factor) + self.options.max_length_margin
+        target = Cutter(self.target.pieces(range(self.target.vocabulary_size)))
+        cutter = PairCutter(self.cutter, target, self.max_source_tokens, max(most, self.max_source_tokens))
+        return Scorer(self.engine, (self.source, self.target), cutter)
 
     def fingerprint(self) -> dict[str, Any]:
         """What the text of translations depends on: equal fingerprints are equal translators.
 
         Returns:
-            `options`, by name; SHA-256 of the `vocabularies`, and of the `weights` if the engine tells.
+            `options`, by name; SHA-256 of the `vocabularies`; and what the engine tells, its `weights` among it.
         """
         sizes = {name: getattr(self, name) for name in ("max_source_tokens", "batch_sentences", "joiner")}
         vocabularies = hashlib.sha256(self.source.model + self.target.model).hexdigest()
-        found = {"options": {**dataclasses.asdict(self.options), **sizes}, "vocabularies": vocabularies}
-        return {**found, "weights": self.engine.fingerprint()} if isinstance(self.engine, Identified) else found
+        engine = self.engine.fingerprint() if isinstance(self.engine, Identified) else {}
+        return {"options": {**dataclasses.asdict(self.options), **sizes}, "vocabularies": vocabularies, **engine}
 
     def _search(
         self,
@@ -159,13 +259,10 @@ class Translator:
         first_line: int | None,
         on_progress: Callable[[int, int], None] | None,
         options: SearchOptions,
+        target_prefixes: Sequence[str] | None,
     ) -> list[list[Piece]]:
         """The pieces of each sentence, searched: the longest first, `batch_sentences` at a time."""
-        if isinstance(sentences, str):
-            raise TypeError("expected a list of sentences, found one str; to translate one sentence, pass [sentence]")
-        for sentence in sentences:
-            if not isinstance(sentence, str):
-                raise TypeError(f"expected sentences of type str, found {type(sentence).__name__}: {sentence!r:.80}")
+        _require_sentences(sentences)
         pieces: list[list[int]] = []
         counts = []
         for number, ids in enumerate(self.source.encode(sentences), first_line or 1):
@@ -177,9 +274,10 @@ class Translator:
                 )  # fmt: skip
             pieces += parts
             counts.append(len(parts))
+        search = self._engine_search(counts, target_prefixes)
         searched: dict[int, Piece] = {}
         for batch in length_sorted(pieces, self.batch_sentences):
-            hypotheses = self.engine.search([pieces[i] for i in batch], options)
+            hypotheses = search([pieces[i] for i in batch], batch, options)
             for i, found in zip(batch, hypotheses, strict=True):
                 searched[i] = Piece(tuple(pieces[i]), tuple(found))
             if on_progress:
@@ -187,16 +285,56 @@ class Translator:
         in_order = (searched[i] for i in range(len(pieces)))
         return [list(itertools.islice(in_order, count)) for count in counts]
 
+    def _engine_search(
+        self, counts: Sequence[int], target_prefixes: Sequence[str] | None
+    ) -> Callable[[Sequence[Sequence[int]], Sequence[int], SearchOptions], list[list[Hypothesis]]]:
+        """How to search sources, given their numbers among all pieces; `counts` has the pieces of each sentence."""
+        if target_prefixes is None:
+            return lambda sources, _, options: self.engine.search(sources, options)
+        engine = self.engine
+        if not isinstance(engine, PrefixEngine):
+            raise OptionsError("this engine takes no target prefixes; leave them out, or translate with the run's own")
+        if len(target_prefixes) != len(counts):
+            raise OptionsError(f"{len(target_prefixes)} target prefixes for {len(counts)} sentences; give one for each")
+        firsts = list(itertools.accumulate(counts, initial=0))[:-1]
+        of_first = {
+            first: ids
+            for first, count, ids in zip(firsts, counts, self.target.encode(target_prefixes), strict=True)
+            if count
+        }
+        return lambda sources, numbers, options: engine.search_after(
+            sources, [of_first.get(number, []) for number in numbers], options
+        )
+
     def _texts(self, searched: Sequence[Sequence[Piece]]) -> list[str]:
         """The translation of each sentence. A piece that translates to nothing leaves no joiner behind."""
         texts = iter(self.target.decode([list(piece.best.ids) for pieces in searched for piece in pieces]))
         return [self.joiner.join(filter(None, itertools.islice(texts, len(pieces)))) for pieces in searched]
 
     def _translation(self, pieces: Sequence[Piece], text: str, options: SearchOptions) -> Translation:
-        score = score_of(pieces, options.length_penalty)
-        hypotheses = [ScoredText(text, score)]
+        score, log_prob = score_of(pieces, options), log_prob_of(pieces)
+        hypotheses = [ScoredText(text, score, log_prob, *self._tokens([piece.best for piece in pieces]))]
         if len(pieces) == 1:
             others = pieces[0].hypotheses[1:]
             texts = self.target.decode([list(other.ids) for other in others])
-            hypotheses += [ScoredText(text, other.score) for text, other in zip(texts, others, strict=True)]
-        return Translation(text, score, log_prob_of(pieces), tuple(hypotheses), tuple(pieces))
+            hypotheses += [
+                ScoredText(text, other.score, other.log_prob, *self._tokens([other]))
+                for text, other in zip(texts, others, strict=True)
+            ]
+        return Translation(text, score, log_prob, tuple(hypotheses), tuple(pieces))
+
+    def _tokens(self, hypotheses: Sequence[Hypothesis]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+        """The subwords of hypotheses in a row, with the log-probability of each; none where those are not known."""
+        if any(each.token_log_probs is None for each in hypotheses):
+            return (), ()
+        ids = [token for each in hypotheses for token in (*each.ids, *[EOS_ID] * each.ended)]
+        log_probs = [log_prob for each in hypotheses for log_prob in each.token_log_probs or ()]
+        return tuple(self.target.pieces(ids)), tuple(log_probs)
+
+
+def _require_sentences(sentences: Sequence[str]) -> None:
+    if isinstance(sentences, str):
+        raise TypeError("expected a list of sentences, found one str; for one sentence, pass [sentence]")
+    for sentence in sentences:
+        if not isinstance(sentence, str):
+            raise TypeError(f"expected sentences of type str, found {type(sentence).__name__}: {sentence!r:.80}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from translator.errors import TranslatorError, shell_quoted
-from translator.files import flush_to_disk, open_file, set_owner, write_file
+from translator.files import flush_to_disk, open_file, set_owner_and_mode, write_file
 
 MOST_STATE_BYTES = 2**20
 STATE_VERSION = 1
@@ -46,7 +46,7 @@ class Unfinished:
         file.truncate(state.get("bytes", 0))
         file.seek(0, os.SEEK_END)
 
-    def require_input(self, place: Path, digest: str) -> None:
+    def require_input(self, place: str, digest: str) -> None:
         """Raises a ResumeError unless the first `lines` of the input have that SHA-256."""
         if digest != self.input:
             raise ResumeError(
@@ -73,7 +73,7 @@ class Unfinished:
         """Puts the output in its place."""
         target = Path(os.path.realpath(self._output))
         with contextlib.suppress(FileNotFoundError):
-            set_owner(partial_of(self._output), target.stat())
+            set_owner_and_mode(partial_of(self._output), target.stat())
         flush_to_disk(partial_of(self._output))
         partial_of(self._output).replace(target)
         state_of(self._output).unlink(missing_ok=True)

@@ -4,15 +4,17 @@ No TensorFlow here: each process configures its own before it imports it.
 """
 
 import contextlib
+import functools
 import logging
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol, cast, runtime_checkable
 
+from translator.decoding.blocks import Block
+from translator.decoding.placeholders import Losses
 from translator.errors import TranslatorError
 from translator.runtime import start_tensorflow
 
@@ -26,7 +28,7 @@ class WorkerError(TranslatorError):
 
 
 class Translating(Protocol):
-    """What translates lines; a `Translator` is one."""
+    """What translates lines: a `Translator`, or what has one in it. If there are any, it is given `target_prefixes`."""
 
     def translate_text(
         self, sentences: Sequence[str], first_line: int | None, on_progress: Callable[[int, int], None] | None, /
@@ -37,18 +39,11 @@ class Translating(Protocol):
         """What its text depends on: plain values, by name."""
 
 
-class Block(NamedTuple):
-    """Lines that one process translates together.
+@runtime_checkable
+class Losing(Protocol):
+    """What translates lines, and counts what it loses of them."""
 
-    Attributes:
-        first_line: number of the first, for warnings.
-        lines: at least one.
-        digest: SHA-256 of all lines of the input's part until the last of these, each with its end.
-    """
-
-    first_line: int
-    lines: list[str]
-    digest: str
+    losses: Losses
 
 
 Load = Callable[[], Translating]
@@ -66,6 +61,10 @@ class Here:
         """That of the model."""
         return self._translating.fingerprint()
 
+    def losses(self) -> Losses:
+        """What was lost so far."""
+        return _losses(self._translating)
+
     def translated(self, blocks: Iterator[Block], told: Told) -> Translated:
         """Each block with its translation, before the next is asked for."""
         before = 0
@@ -75,7 +74,7 @@ class Here:
             def show(done: int, total: int, before: int = before, count: int = count) -> None:
                 told(before + count * done // total)
 
-            yield block, self._translating.translate_text(block.lines, block.first_line, show)
+            yield block, _translation(self._translating, block, show)
             before += count
             told(before)
 
@@ -92,13 +91,12 @@ class Processes:
             count: of processes.
             threads: of each.
         """
+        start = functools.partial(start_tensorflow, threads)
         context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
         self._workers: list[tuple[Any, Connection]] = []
         for number in range(count):
             ours, theirs = context.Pipe()
-            process = context.Process(
-                target=_work, args=(theirs, threads), name=f"{number + 1} of {count}", daemon=True
-            )
+            process = context.Process(target=_work, args=(theirs, start), name=f"{number + 1} of {count}", daemon=True)
             process.start()
             theirs.close()  # so that each side sees the other's end
             self._workers.append((process, ours))
@@ -125,14 +123,14 @@ class Processes:
         Raises:
             WorkerError: they differ.
         """
-        for worker in range(len(self._workers)):
-            self._send(worker, None)
-        found: dict[int, dict[str, Any]] = {}
-        while len(found) < len(self._workers):
-            found.update(self._received())
-        if any(each != found[0] for each in found.values()):
+        first, *others = self._answers("fingerprint")
+        if any(each != first for each in others):
             raise WorkerError("the model was replaced while the processes loaded it; run the same command again")
-        return found[0]
+        return cast(dict[str, Any], first)
+
+    def losses(self) -> Losses:
+        """What all of them have lost so far."""
+        return functools.reduce(Losses.and_those, self._answers("losses"))
 
     def translated(self, blocks: Iterator[Block], told: Told) -> Translated:
         """Each block with its translation, in order; a few more are read meanwhile."""
@@ -147,7 +145,7 @@ class Processes:
                     break
                 held[number_in] = block
                 at_work[worker := idle.pop(0)] = number_in
-                self._send(worker, (block.first_line, block.lines))
+                self._send(worker, block)
                 number_in += 1
             if not held:
                 return
@@ -160,6 +158,15 @@ class Processes:
             while number_out in finished:
                 yield held.pop(number_out), finished.pop(number_out)
                 number_out += 1
+
+    def _answers(self, question: str) -> list[Any]:
+        """What each of them, none of which is at work, answers."""
+        for worker in range(len(self._workers)):
+            self._send(worker, question)
+        found: dict[int, Any] = {}
+        while len(found) < len(self._workers):
+            found.update(self._received())
+        return [found[worker] for worker in range(len(self._workers))]
 
     def _send(self, worker: int, message: Any) -> None:
         try:
@@ -200,13 +207,6 @@ class Processes:
         return WorkerError(f"process {process.name} (pid {process.pid}) {how}; {advice}")
 
 
-def cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 class _Forwarding(logging.Handler):
     """Hands what is logged to the process that started this one."""
 
@@ -218,12 +218,12 @@ class _Forwarding(logging.Handler):
         self._connection.send((LOG, (record.name, record.levelno, record.getMessage())))
 
 
-def _work(connection: Connection, threads: int) -> None:
+def _work(connection: Connection, start: Callable[[], None]) -> None:
     """What a process does: translates block by block, until the one that started it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all of a terminal; the one that started us ends us
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
-            start_tensorflow(threads)  # before `load`, as it is received, imports it
+            start()  # before `load`, as it is received, imports TensorFlow
             logging.getLogger().addHandler(_Forwarding(connection))
             logging.getLogger("translator").setLevel(logging.INFO)
             translating = connection.recv()()
@@ -235,17 +235,28 @@ def _work(connection: Connection, threads: int) -> None:
             connection.send((ERROR, str(error).split("\n")))
 
 
-def _answer(translating: Translating, asked: tuple[int, list[str]] | None, connection: Connection) -> Any:
-    """The translation of a block; asked for None, the model's fingerprint."""
-    if asked is None:
+def _answer(translating: Translating, asked: Block | str, connection: Connection) -> Any:
+    """The translation of a block, or the answer to a question."""
+    if asked == "fingerprint":
         return translating.fingerprint()
-    first_line, lines = asked
+    if asked == "losses":
+        return _losses(translating)
+    block = cast(Block, asked)
     due = time.monotonic() + TOLD_EVERY_SECONDS
 
     def show(done: int, total: int) -> None:
         nonlocal due
         if (now := time.monotonic()) >= due:
             due = now + TOLD_EVERY_SECONDS
-            connection.send((PROGRESS, len(lines) * done / total))
+            connection.send((PROGRESS, len(block.lines) * done / total))
 
-    return translating.translate_text(lines, first_line, show)
+    return _translation(translating, block, show)
+
+
+def _translation(translating: Translating, block: Block, show: Callable[[int, int], None]) -> list[str]:
+    begins: dict[str, Any] = {} if block.target_prefixes is None else {"target_prefixes": block.target_prefixes}
+    return translating.translate_text(block.lines, block.first_line, show, **begins)
+
+
+def _losses(translating: Translating) -> Losses:
+    return translating.losses if isinstance(translating, Losing) else Losses()

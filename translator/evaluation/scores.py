@@ -1,6 +1,6 @@
 """How good translations are: BLEU, chrF and TER, the same as the `sacrebleu` command gives (Post, 2018).
 
-Scores are percentages. A score that is told to others goes with its signature, which says how it was computed.
+Scores are percentages. A score is reported with its signature, which says how it was computed.
 """
 
 from collections.abc import Sequence

@@ -34,10 +34,25 @@ class Report:
             "hypothesis_tokens": self.hypothesis_tokens,
         }
 
+    @classmethod
+    def read(cls, folder: Path) -> "Report | None":
+        """What `write` wrote; None where there is none, or not all of it."""
+        try:
+            figures = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+            columns = [
+                (folder / name).read_text(encoding="utf-8").split("\n")[:-1]
+                for name in ("source.txt", "reference.txt", "hypothesis.txt")
+            ]
+            sources, references, hypotheses = columns
+            pairs = list(map(SentencePair, sources, references))
+            scores = Scores(**{field.name: figures[field.name] for field in dataclasses.fields(Scores)})
+            return cls(pairs, hypotheses, scores, figures["seconds"], figures["hypothesis_tokens"])
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+
     def write(self, folder: Path) -> None:
         """Writes `scores.json`, and `source.txt`, `reference.txt` and `hypothesis.txt`, one sentence a line."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_file(folder / "scores.json", f"{json.dumps(self.figures, indent=1)}\n".encode())
         texts = {
             "source.txt": [pair.source for pair in self.pairs],
             "reference.txt": [pair.target for pair in self.pairs],
@@ -45,6 +60,8 @@ class Report:
         }
         for name, lines in texts.items():
             write_file(folder / name, "".join(f"{line}\n" for line in lines).encode())
+        # Last: with it the report is complete.
+        write_file(folder / "scores.json", f"{json.dumps(self.figures, indent=1)}\n".encode())
 
 
 def read_test_files(source: Path, references: Sequence[Path]) -> tuple[list[SentencePair], list[list[str]]]:

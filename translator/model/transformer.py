@@ -162,7 +162,12 @@ class Transformer(keras.Model):
         return self._decode(target_in, context, encoded, (None,) * len(self.decoder_layers))
 
     def decode_step(
-        self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[KeysValues, ...]
+        self,
+        token_ids: tf.Tensor,
+        position: tf.Tensor,
+        encoded: Encoded,
+        cache: tuple[KeysValues, ...],
+        output_kernel: tf.Tensor | None = None,
     ) -> DecoderStep:
         """Reads one token more of each hypothesis.
 
@@ -171,11 +176,12 @@ class Transformer(keras.Model):
             position: int32 scalar t, the same for all.
             encoded: the B sentences.
             cache: of each decoder layer, t positions; `empty_cache` to begin with.
+            output_kernel: see `logits`.
         """
         context = Context(position[None], tf.range(position + 1), keys_ahead=False)
         states = self._decode(token_ids[:, None], context, encoded, cache)
         pasts, attention = tuple(d.past for d in states.layers), tuple(d.cross_weights for d in states.layers)
-        return DecoderStep(self.logits(states.output[:, 0]), pasts, attention)
+        return DecoderStep(self.logits(states.output[:, 0], output_kernel), pasts, attention)
 
     def empty_cache(self, hypotheses: tf.Tensor) -> tuple[KeysValues, ...]:
         """What `decode_step` begins with, for so many hypotheses."""
@@ -207,9 +213,20 @@ class Transformer(keras.Model):
             x = decoded[-1].output
         return States(x if self.decoder_norm is None else self.decoder_norm(x), tuple(decoded))
 
-    def logits(self, states: tf.Tensor) -> tf.Tensor:
-        """Scores of every subword: [N, D] in the compute dtype -> float32 [N, V]."""
-        return tf.cast(tf.matmul(states, tf.cast(self.output_table, states.dtype), transpose_b=True), tf.float32)
+    def logits(self, states: tf.Tensor, output_kernel: tf.Tensor | None = None) -> tf.Tensor:
+        """Scores of every subword: [N, D] in the compute dtype -> float32 [N, V].
+
+        A search, which needs them at every step, gives the `output_kernel` that it made before the first: few rows
+        times a transposed table take up to twice the time.
+        """
+        if output_kernel is None:
+            table = tf.cast(self.output_table, states.dtype)
+            return tf.cast(tf.matmul(states, table, transpose_b=True), tf.float32)
+        return tf.cast(tf.matmul(states, output_kernel), tf.float32)
+
+    def output_kernel(self) -> tf.Tensor:
+        """`output_table` as products with many states take it: [D, V] in the compute dtype."""
+        return tf.transpose(tf.cast(self.output_table, self.compute_dtype))
 
     @property
     def output_table(self) -> tf.Tensor:

@@ -70,9 +70,12 @@ class Checkpoints:
             except OSError:
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
-        shutil.rmtree(final, ignore_errors=True)
+        before = final.with_name(final.name + ".before.partial")
+        if final.exists():  # saved at this step already, with a state that has changed since
+            final.rename(before)
         partial.rename(final)
         flush_to_disk(self.folder)
+        shutil.rmtree(before, ignore_errors=True)
 
     def _write(self, partial: Path, state: TrainingState, model: Variables, optimizer: Variables) -> None:
         shutil.rmtree(partial, ignore_errors=True)

@@ -97,7 +97,7 @@ class TensorBoard:
         except (tf.errors.OpError, OSError) as error:
             self._cut_off()
             if isinstance(error, tf.errors.ResourceExhaustedError):  # what TensorFlow calls a full disk, or quota
-                raise NoRoomError(f"{self._folder}: no room on the disk for TensorBoard's events") from error
+                raise NoRoomError(f"{self._folder}: no space left on the disk for TensorBoard's events") from error
             self._given_up = True
             log.warning(
                 "%s: TensorBoard's events cannot be written (%s); training goes on without them",
@@ -144,8 +144,10 @@ class Logs:
 
     def write(self, row: Row) -> None:
         """Adds a row to each."""
+        # JSON has no NaN and no infinity, and TensorBoard draws none.
+        finite = {name: figure for name, figure in row.items() if math.isfinite(figure)}
         for log in self._logs:
-            self._room.wait_for(partial(log.write, row))
+            self._room.wait_for(partial(log.write, finite))
 
     def close(self) -> None:
         """Closes them; they can be opened again."""
@@ -244,8 +246,8 @@ def means(window: list[float]) -> Row:
 
 
 def perplexity(nll: float) -> float:
-    """The exponential of the negative log-likelihood in nats a token, bounded so that it stays a JSON number."""
-    return math.exp(min(nll, 700.0))
+    """The exponential of the negative log-likelihood in nats a token, bounded by what TensorBoard's float32 holds."""
+    return math.exp(min(nll, 88.0))
 
 
 def _step_of(row: str) -> float:

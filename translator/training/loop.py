@@ -5,6 +5,7 @@ Batches come from a plan, updates from `step`, scores from `validation`; what is
 if it had never stopped.
 """
 
+import math
 import time
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from translator.training.feed import Fed, Feed
 from translator.training.log import Logs, NoLogs, Row, Speed, training_row, validation_row
 from translator.training.memory import too_large, try_largest
 from translator.training.optimizer import Adam
-from translator.training.recovery import MOST_TOGETHER, Pending, Taken, gone_back, skipped_lines
+from translator.training.recovery import MOST_TOGETHER, Pending, Taken, gone_back, require_finite_loss, skipped_lines
 from translator.training.restore import restore, take_up_corpus
 from translator.training.room import Room
 from translator.training.schedule import learning_rate
@@ -120,6 +121,7 @@ class Training:
                 self._take_steps(signals)
             self.logs.close()
             self.progress.say(f"training ended after step {self.state.step:,}: {self.reasons}")
+            require_finite_loss(self.state)
             if self.workers.chief:
                 self._write_model()
 
@@ -158,7 +160,9 @@ class Training:
             if not any(due) and len(self.pending) < MOST_TOGETHER:
                 continue
             failed = self._fetch()
-            if failed is None:
+            # A sum that is NaN or infinite here may be finite on another kind of processor: the chief decides.
+            failed = int(self.workers.of_chief([failed])[0])
+            if failed == 0:
                 self._after_step(due, stopping=stopping)
             else:
                 self.logs.close()
@@ -181,19 +185,18 @@ class Training:
         state.position, state.split_in = batch.after, update.parts
         state.plain, state.drawn = state.plain + batch.plain, state.drawn + batch.drawn
 
-    def _fetch(self) -> int | None:
-        """Counts the steps that have been started; the step at which too many in a row were skipped, if any."""
+    def _fetch(self) -> int:
+        """Counts the steps that have been started; returns the step at which too many in a row were skipped, or 0."""
         before = self.state.target_tokens
         for step, sums in self.pending.fetch():
             self.state.count(sums)
-            if not sums.finite:
-                chief = self.workers.chief
-                for line in skipped_lines(step, self.batches, self.config, self.tokenizers, pairs=chief):
+            if not sums.finite and self.workers.chief:
+                for line in skipped_lines(step, self.batches, self.config, self.tokenizers):
                     self.progress.say(line)
             if self.state.skipped_in_a_row > self.config.train.max_skipped_steps:
                 return step.number
         self.speed.fetched(time.monotonic(), self.state.target_tokens - before)
-        return None
+        return 0
 
     def _due(self, *, stopping: bool) -> Due:
         train, step, ending = self.config.train, self.state.step, bool(self.endings)
@@ -207,11 +210,13 @@ class Training:
             self.logs.write(self._training_row())
         if due.validation:
             self.logs.write(self._validate())
+            if self.endings and not due.row:  # by the time that it took, or by what it found
+                self.logs.write(self._training_row())
         if due.checkpoint:
             self._save()
         if stopping and not self.endings:
             raise Interrupted(
-                f"stopped after step {self.state.step:,}; all is saved. The same command goes on from there"
+                f"stopped after step {self.state.step:,}; a checkpoint is saved. The same command resumes from it"
             )
 
     def _end_where_it_stopped(self) -> None:
@@ -272,6 +277,7 @@ class Training:
         """Averages the chosen checkpoints into the run's model."""
         steps = averaged_steps(self.checkpoints, self.state, self.config.train)
         weights = mean_weights(self.checkpoints, steps)
+        (self.run.report / "scores.json").unlink(missing_ok=True)  # of another model
         self.room.wait_for(lambda: write_model(weights, self.run.model))
 
     def _training_row(self) -> Row:
@@ -285,7 +291,7 @@ class Training:
         return row
 
     def _validate(self) -> Row:
-        """Has the chief validate, and tells all what it found; the row of it."""
+        """Validates on the chief, sends the figures to all workers, and returns the row."""
         began = time.monotonic()
         self.model.repeat_last_positions(*self.batches.positions)
         figures = [0.0] * 4
@@ -298,6 +304,7 @@ class Training:
         validations.append(validation)
         best_bleu = max(v.bleu for v in validations)
         by = figure_that_matters(self.config.train)
-        self.progress.validated(validation, best_bleu, by if best(validations, by) == len(validations) - 1 else None)
+        is_best = math.isfinite(validation.loss) and best(validations, by) == len(validations) - 1
+        self.progress.validated(validation, best_bleu, by if is_best else None)
         self.state.training_seconds += seconds
         return validation_row(validation, best_bleu, seconds)

@@ -19,7 +19,7 @@ class Adam:
 
     def __init__(self, weights: Variables, betas: tuple[float, float], epsilon: float) -> None:
         """Makes the moments of the weights, all zero. Call it in the scope of the strategy that they are made in."""
-        self._weights, self._betas, self._epsilon = list(weights.values()), betas, epsilon
+        self.weights, self._betas, self._epsilon = list(weights.values()), betas, epsilon
         self._m, self._v = ({f"{moment}.{name}": _zeros(weights[name]) for name in weights} for moment in "mv")
 
     @property
@@ -41,7 +41,7 @@ class Adam:
         # With decay rates of 1 and a learning rate of 0 moments and weights stay what they are.
         applied = tf.cast(finite, tf.float32)
         kept = 1.0 - applied
-        for weight, m, v, gradient in zip(self._weights, self._m.values(), self._v.values(), gradients, strict=True):
+        for weight, m, v, gradient in zip(self.weights, self._m.values(), self._v.values(), gradients, strict=True):
             tf.raw_ops.ResourceApplyAdam(
                 var=weight.value.handle,
                 m=m.value.handle,

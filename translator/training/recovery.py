@@ -1,8 +1,9 @@
-"""Steps whose loss or gradient is NaN or infinite: found out, told, and after too many in a row gone back from.
+"""Steps whose loss or gradient is NaN or infinite are reported; after too many in a row a checkpoint is restored.
 
 The update skips such a step by itself, on the device. What the loop does about it can wait until figures are fetched.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -58,18 +59,17 @@ class Pending:
 
 
 def skipped_lines(
-    step: Taken, batches: TrainingBatches, config: Config, tokenizers: tuple[Tokenizer, Tokenizer], *, pairs: bool
+    step: Taken, batches: TrainingBatches, config: Config, tokenizers: tuple[Tokenizer, Tokenizer]
 ) -> Iterator[str]:
-    """What is said of a step that was skipped; with `pairs` some of its sentence pairs too, and where they stand."""
+    """The message about a skipped step: its number, and some of its sentence pairs with their locations."""
     rows: Sequence[int] | np.ndarray = batches.plan(step.position.epoch)[step.position.batch]
     yield (
         f"step {step.number}: the loss or its gradient is NaN or infinite; skipped this update by {len(rows)} pairs, "
         "among them"
     )
-    if pairs:
-        corpora = open_corpora(config.data.train, config.data)
-        for line in described(rows[:SHOWN_PAIRS], batches.store, corpora, tokenizers):
-            yield f"    {line}"
+    corpora = open_corpora(config.data.train, config.data)
+    for line in described(rows[:SHOWN_PAIRS], batches.store, corpora, tokenizers):
+        yield f"    {line}"
 
 
 def gone_back(failed: TrainingState, step: int, restored: TrainingState | None, learning_rate: float) -> TrainingState:
@@ -89,8 +89,17 @@ def gone_back(failed: TrainingState, step: int, restored: TrainingState | None, 
         raise TrainingError(
             f"step {step}: the loss or its gradient is NaN or infinite, still at the learning rate "
             f"{learning_rate / 2**failed.rate_halvings:.3g}. A lower train.learning_rate or a longer "
-            "train.warmup_steps may help, or train.precision=float32"
+            "train.warmup_steps may help"
         )
     restored.rate_halvings, restored.skipped_steps = halvings, failed.skipped_steps
     restored.training_seconds = failed.training_seconds
     return restored
+
+
+def require_finite_loss(state: TrainingState) -> None:
+    """Raises a TrainingError where the loss of no validation is finite: no checkpoint is of use."""
+    if not any(math.isfinite(validation.loss) for validation in state.validations):
+        raise TrainingError(
+            "the loss of every validation is NaN or infinite, so no model is written. Start another run (--run) with a "
+            "lower train.learning_rate or a longer train.warmup_steps"
+        )

@@ -47,8 +47,8 @@ def take_up_corpus(restored: TrainingState, fingerprint: str, config: Config, ch
     if config.data.on_change == "refuse":
         raise TrainingError(
             f"{checkpoints.folder}: step {restored.step:,} was trained on another corpus, or with another "
-            f"vocabulary, than {checkpoints.folder.parent / 'data'} is made from. Put back what was there, or go on "
-            "with what is there now, from the start of the epoch, by --set data.on_change=continue"
+            f"vocabulary, than {checkpoints.folder.parent / 'data'} is made from. Restore the old files, or continue "
+            "with the new ones, from the start of the epoch, by --set data.on_change=continue"
         )
     restored.position = Position(restored.position.epoch)
     return (

@@ -34,8 +34,8 @@ class Room:
             except NoRoomError as error:
                 kept = ", ".join(f"{step:,}" for step in self._checkpoints.steps()) or "none"
                 if self.signals:
-                    raise Interrupted(f"{error}; stopped without it. Checkpoints that are there: {kept}") from None
+                    raise Interrupted(f"{error}; stopped without it. Checkpoints saved: {kept}") from None
                 if not told:
-                    self._say(f"{error}; waiting for some, to go on then. Checkpoints that are there: {kept}")
+                    self._say(f"{error}; waiting for space, then training continues. Checkpoints saved: {kept}")
                     told = True
                 time.sleep(SECONDS_BETWEEN_WRITES)

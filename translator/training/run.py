@@ -4,7 +4,7 @@ This is what the command line, `translator.train`, benchmarks and tests call.
 """
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -31,14 +31,17 @@ from translator.training.workers import Workers
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What became of a run, or of this worker's part in it."""
+    """The result of a run, or of this worker's part in it."""
 
     path: Path  # of the run folder
     step: int  # the last one
     ended: str  # why training ended
     is_chief: bool  # whether this worker is the one that writes and scores
     was_complete: bool = False  # before, so that nothing was trained
-    report: Report | None = None  # of the test set, where there is one and this training is the chief's
+    was_scored: bool = False  # before, so that the report is the one that was there
+    report: Report | None = field(
+        default=None, repr=False
+    )  # of the test set, where there is one and this worker is the chief
 
     @property
     def bleu(self) -> float | None:
@@ -56,7 +59,7 @@ def run(config: Config, folder: RunFolder, console: Console) -> TrainingResult:
 
     Raises:
         Interrupted: a signal asked to stop; a checkpoint has been written, and the same call goes on from there.
-        TranslatorError: something that the user can put right, in one line.
+        TranslatorError: an error that the user can fix, in one line.
     """
     workers = Workers.join(config.train.devices, lambda message: _say(message, console))
     shown = console if workers.chief else Console(quiet=True)
@@ -69,26 +72,40 @@ def run(config: Config, folder: RunFolder, console: Console) -> TrainingResult:
             stack.enter_context(start_recorded(folder, shown, gpu_names()))
         config, tokenizers, store = _prepared(config, folder, workers, shown)
         training = _training(config, folder, tokenizers, store, workers, shown)
-        result = TrainingResult(folder.path, training.state.step, training.reasons, workers.chief, was_complete=True)
-        if any(workers.of_chief([training.complete and folder.model.is_file()])):
+        was_complete = any(workers.of_chief([training.complete and folder.model.is_file()]))
+        if was_complete:
             _say(
                 f"{folder.path} is complete, after {training.state.step:,} steps: {training.reasons}. "
                 f"To train on, {training.remedies}; to start afresh:  rm -r {shell_quoted(folder.path)}",
                 console,
             )
-            return result
-        _say(summary(training), shown)
-        if (warmup := config.train.warmup_steps) >= (last := training.limits.total_steps(training.steps_per_epoch)):
-            _say(f"the learning rate will not reach its peak: train.warmup_steps {warmup:,}, {last:,} steps", shown)
-        training.train()
-        report = _score(training.config, folder, shown) if workers.chief else None
-        return TrainingResult(folder.path, training.state.step, training.reasons, workers.chief, report=report)
+        else:
+            _train(training, shown)
+        kept = Report.read(folder.report) if workers.chief else None
+        report = kept or (_score(training.config, folder, shown) if workers.chief else None)
+        return TrainingResult(
+            folder.path,
+            training.state.step,
+            training.reasons,
+            workers.chief,
+            was_complete=was_complete,
+            was_scored=kept is not None,
+            report=report,
+        )
+
+
+def _train(training: Training, shown: Console) -> None:
+    _say(summary(training), shown)
+    warmup, last = training.config.train.warmup_steps, training.limits.total_steps(training.steps_per_epoch)
+    if warmup >= last:
+        _say(f"the learning rate will not reach its peak: train.warmup_steps {warmup:,}, {last:,} steps", shown)
+    training.train()
 
 
 def summary(training: Training) -> str:
     """What is about to be trained, in a few words."""
     parameters = sum(int(weight.value.shape.num_elements()) for weight in training.weights.values())
-    from_where = f"going on after step {training.state.step:,}" if training.resumed else "starting"
+    from_where = f"resuming after step {training.state.step:,}" if training.resumed else "starting"
     workers = f"{training.workers.count} workers, together " if training.workers.count > 1 else ""
     strategy, train = training.strategy, training.config.train
     # Whole checkpoints have two moments, and there is one more while it is written.

@@ -40,7 +40,7 @@ class TrainingState:
     validations: list[Validation] = field(default_factory=list)
     skipped_steps: Count = 0  # whose loss or gradient was NaN or infinite
     skipped_in_a_row: Count = 0
-    split_in: Annotated[int, Field(ge=1, le=2**20)] = 1  # parts of each micro-batch, for want of memory
+    split_in: Annotated[int, Field(ge=1, le=2**20)] = 1  # parts of each micro-batch, because memory ran out
     rate_halvings: Annotated[int, Field(ge=0, le=64)] = 0  # of the learning rate, each at a return to a checkpoint
 
     @classmethod

@@ -19,7 +19,7 @@ from translator.vocabulary import PAD_ID
 
 
 class StepSums(NamedTuple):
-    """What an update says of itself, fetched from the device; sums are over all replicas and micro-batches."""
+    """The figures of an update, fetched from the device; sums are over all replicas and micro-batches."""
 
     loss_sum: float  # label-smoothed cross entropy
     nll_sum: float  # plain negative log-likelihood
@@ -84,7 +84,7 @@ def make_update(
         signature: of source and target, as a dataset's `element_spec` has it: one trace serves all shapes then, and is
             made at once for all of them. Without one, shapes are found out call by call.
     """
-    variables = [variable.value for variable in model.trainable_variables]
+    variables = [weight.value for weight in optimizer.weights]
 
     def gradients(source: tf.Tensor, target: tf.Tensor, seed: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
         with tf.GradientTape() as tape:

@@ -115,5 +115,5 @@ def _early_stopping(config: TrainConfig, validations: Sequence[Validation]) -> l
 
 def _longer(config: TrainConfig, key: str) -> str:
     if config.schedule == "cosine" and key != "max_minutes":
-        return f"start another run (--run) with a higher train.{key}, for this one's cosine schedule is over"
+        return f"start another run (--run) with a higher train.{key}; this run's cosine schedule has ended"
     return f"raise train.{key}"

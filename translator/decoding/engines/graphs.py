@@ -24,8 +24,15 @@ def search_with(graph: SearchGraph, sources: Sequence[Sequence[int]]) -> list[li
     """Searches one batch with a graph; see `Engine.search`."""
     if not sources:
         return []
-    found = graph(tf.constant(pad(sources, eos=True)))
+    return hypotheses_of(graph(tf.constant(pad(sources, eos=True))), sources)
+
+
+def hypotheses_of(found: Hypotheses, sources: Sequence[Sequence[int]]) -> list[list[Hypothesis]]:
+    """What a graph has found for one batch, as plain lists."""
     columns = [part.numpy().tolist() for part in (found.ids, found.scores, found.log_probs, found.lengths)]
+    token_log_probs = found.token_log_probs
+    # float32 [B, W, L], or nothing for each sentence
+    columns.append([None] * len(sources) if isinstance(token_log_probs, tuple) else token_log_probs.numpy().tolist())
     hypotheses = [_hypotheses(*rows) for rows in zip(*columns, strict=True)]
     if not tf.nest.flatten(found.attention):
         return hypotheses
@@ -47,14 +54,20 @@ def fingerprint_of(weights: Mapping[str, Any]) -> str:
 
 
 def _hypotheses(
-    ids: list[list[int]], scores: list[float], log_probs: list[float], lengths: list[int]
+    ids: list[list[int]],
+    scores: list[float],
+    log_probs: list[float],
+    lengths: list[int],
+    token_log_probs: list[list[float]] | None,
 ) -> list[Hypothesis]:
     """The hypotheses of a sentence, W rows of them: the best, and what others the search has found."""
     hypotheses: list[Hypothesis] = []
-    for row, score, log_prob, length in zip(ids, scores, log_probs, lengths, strict=True):
+    for i, (row, score, log_prob, length) in enumerate(zip(ids, scores, log_probs, lengths, strict=True)):
         if not hypotheses or score > NEVER / 2:
             tokens = tuple(token for token in row if token != PAD_ID)
-            hypotheses.append(Hypothesis(tokens, score, log_prob, ended=len(tokens) < length))
+            each = tuple(token_log_probs[i][:length]) if token_log_probs else None
+            ended = len(tokens) < length
+            hypotheses.append(Hypothesis(tokens, score, log_prob, ended, token_log_probs=each))
     return hypotheses
 
 

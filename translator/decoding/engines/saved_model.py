@@ -1,5 +1,6 @@
 """An exported graph as an engine. A graph is a program: this module holds the one place that opens any."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,12 @@ class SavedModelEngine:
         """Takes what `open_graph` gave: `search`, a graph, and `search_options`, a string variable of JSON."""
         # The module is kept: its variables live no longer than it does.
         self._module = module
-        self.options = SearchOptions(**json.loads(module.search_options.numpy()))
+        try:
+            self.options = SearchOptions(**json.loads(module.search_options.numpy()))
+        except (TypeError, ValueError) as error:
+            raise RunError(
+                f"the exported model has search options of another version ({error}); export the run again"
+            ) from error
 
     def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
         """See `Engine.search`.
@@ -33,12 +39,15 @@ class SavedModelEngine:
             OptionsError: the options are not those of the export.
         """
         if options != self.options:
-            raise OptionsError(f"an exported model searches with {self.options} alone, not with {options}")
+            ours, theirs = dataclasses.asdict(self.options), dataclasses.asdict(options)
+            different = [f"{name} is {ours[name]}, not {theirs[name]}" for name in ours if ours[name] != theirs[name]]
+            raise OptionsError(f"an exported model searches with the options of its export: {'; '.join(different)}")
         return search_with(lambda ids: Hypotheses(*self._module.search(ids)), sources)
 
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> dict[str, str]:
         """See `Identified.fingerprint`."""
-        return fingerprint_of({str(place): weight for place, weight in enumerate(self._module.weights)})
+        weights = {str(place): weight for place, weight in enumerate(self._module.weights)}
+        return {"engine": "saved_model", "weights": fingerprint_of(weights)}
 
 
 def open_graph(path: Path) -> Any:

@@ -1,76 +1,157 @@
 """The Transformer as an engine: source ids in, hypotheses out, as one graph that can be called or exported.
 
-Letters: B sentences, b those still being translated, W beam width, H heads, S source length.
+Letters: B sentences, b those still being translated, W beam width, H heads, S source length, T target length,
+N tokens of all targets, V vocabulary.
 """
 
-from collections.abc import Sequence
+import abc
+import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from translator.decoding.engines.graphs import fingerprint_of, search_with
+from translator.data.batches import pad
+from translator.decoding.engines.assembly import NEVER_WRITTEN, Request, constraints_of, limits_of, strategy_of
+from translator.decoding.engines.forced import log_probs_of, score_with
+from translator.decoding.engines.graphs import fingerprint_of, hypotheses_of, search_with
 from translator.decoding.options import Hypothesis, SearchOptions
-from translator.decoding.search.constraints import length_limits, never
 from translator.decoding.search.loop import Decoder, Step, search
-from translator.decoding.search.scoring import Scoring
-from translator.decoding.search.strategies import Beam, Greedy, Hypotheses, SpecialIds, Strategy
+from translator.decoding.search.scoring import coverage_score
+from translator.decoding.search.strategies import Hypotheses
 from translator.model.transformer import Transformer
-from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
-
-SPECIAL_IDS = SpecialIds(PAD_ID, BOS_ID, EOS_ID)
-NEVER_WRITTEN = (PAD_ID, BOS_ID, UNK_ID)
+from translator.vocabulary import PAD_ID
 
 
-class TransformerEngine:
-    """Searches with the weights that a model has at each call."""
+class DecoderEngine(abc.ABC):
+    """Searches and scores with a decoder, in graphs; what the decoder is made of is the subclass's."""
 
-    def __init__(self, model: Transformer) -> None:
+    def __init__(self) -> None:
         """Compiles nothing yet: `search` does so when options are new to it."""
-        self._model = model
         self._graphs: dict[SearchOptions, Any] = {}
+        self._guided: dict[SearchOptions, Any] = {}
+        self._score_graphs: dict[tuple[int, ...], Any] = {}
+
+    @abc.abstractmethod
+    def decoder(self, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
+        """What the search sees, after the sources, int32 [B, S], have been read."""
+
+    @abc.abstractmethod
+    def next_logits(self, source_ids: tf.Tensor, target_in: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+        """Logits of the token after each real position: int32 [B, S] and [B, T], bool [B, T] -> float32 [N, V]."""
 
     def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
         """See `Engine.search`."""
+        if options.sample:
+            return self.search_after(sources, [()] * len(sources), options)  # the seed is an input there
         return search_with(self.graph(options), sources)
 
-    def fingerprint(self) -> str:
-        """See `Identified.fingerprint`."""
-        return fingerprint_of(self._model.named_weights())
+    def search_after(
+        self, sources: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]], options: SearchOptions
+    ) -> list[list[Hypothesis]]:
+        """See `PrefixEngine.search_after`."""
+        if not sources:
+            return []
+        graph = self._guided_graph(dataclasses.replace(options, seed=0))
+        longest = max(map(len, prefixes))
+        forced = np.full([len(prefixes), longest], PAD_ID, np.int32)
+        for row, prefix in zip(forced, prefixes, strict=True):
+            row[: len(prefix)] = prefix
+        return hypotheses_of(graph(pad(sources, eos=True), forced, np.int64(options.seed)), sources)
+
+    def score(
+        self,
+        sources: Sequence[Sequence[int]],
+        targets: Sequence[Sequence[int]],
+        never_written: tuple[int, ...] = NEVER_WRITTEN,
+    ) -> list[list[float]]:
+        """See `ScoringEngine.score`; `never_written` are the ids that leave their probability to the others."""
+        if never_written not in self._score_graphs:
+            self._score_graphs[never_written] = self._score_graph(never_written)
+        return score_with(self._score_graphs[never_written], sources, targets)
 
     def graph(self, options: SearchOptions) -> Any:
         """The search with some options, a `tf.function`: int32 [B, S], ending with EOS and padded -> `Hypotheses`."""
         if options not in self._graphs:
+            seed = tf.constant(options.seed, tf.int64)
             signature = [tf.TensorSpec([None, None], tf.int32)]
-            self._graphs[options] = tf.function(lambda ids: _search(self._model, ids, options), signature)
+            self._graphs[options] = tf.function(
+                lambda ids: _search(self.decoder, Request(ids, None, seed), options), signature
+            )
         return self._graphs[options]
 
+    def _guided_graph(self, options: SearchOptions) -> Any:
+        """`graph` with what differs from call to call: int32 [B, S], int32 [B, P] prefixes, padded, int64 seed."""
+        if options not in self._guided:
+            ids = tf.TensorSpec([None, None], tf.int32)
+            self._guided[options] = tf.function(
+                lambda *inputs: _search(self.decoder, Request(*inputs), options),
+                [ids, ids, tf.TensorSpec([], tf.int64)],
+            )
+        return self._guided[options]
 
-def _search(model: Transformer, source_ids: tf.Tensor, options: SearchOptions) -> Hypotheses:
-    lengths = tf.reduce_sum(tf.cast(source_ids != PAD_ID, tf.int32), 1)
-    limits = length_limits(lengths, options.max_length_factor, options.max_length_margin)
-    return search(_decoder(model, source_ids, options), limits, _strategy(options), [never(NEVER_WRITTEN)])
+    def _score_graph(self, never_written: tuple[int, ...]) -> Any:
+        def score(source_ids: tf.Tensor, target_ids: tf.Tensor) -> tf.Tensor:
+            target_in, target_out = target_ids[:, :-1], target_ids[:, 1:]
+            real = target_out != PAD_ID
+            logits = self.next_logits(source_ids, target_in, real)
+            return log_probs_of(logits, tf.boolean_mask(target_out, real), never_written)
+
+        return tf.function(score, [tf.TensorSpec([None, None], tf.int32)] * 2)
 
 
-def _strategy(options: SearchOptions) -> Strategy:
-    scoring = Scoring(options.length_penalty)
-    if options.beam_size == 1:
-        return Greedy(SPECIAL_IDS, scoring)
-    return Beam(options.beam_size, SPECIAL_IDS, scoring)
+class TransformerEngine(DecoderEngine):
+    """Searches with the weights that a model has at each call."""
+
+    def __init__(self, model: Transformer) -> None:
+        """Takes the model, and compiles nothing yet."""
+        super().__init__()
+        self.model = model
+
+    def decoder(self, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
+        """See `DecoderEngine.decoder`."""
+        return _decoder(self.model, source_ids, options)
+
+    def next_logits(self, source_ids: tf.Tensor, target_in: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+        """See `DecoderEngine.next_logits`."""
+        states = self.model.decode(target_in, self.model.encode(source_ids)).output
+        return self.model.logits(tf.boolean_mask(states, real))
+
+    def fingerprint(self) -> dict[str, str]:
+        """See `Identified.fingerprint`."""
+        return {"engine": "transformer", "weights": fingerprint_of(self.model.named_weights())}
+
+
+def _search(
+    decoder_of: Callable[[tf.Tensor, SearchOptions], Decoder], request: Request, options: SearchOptions
+) -> Hypotheses:
+    strategy, constraints = strategy_of(request, options), constraints_of(request, options)
+    return search(decoder_of(request.source_ids, options), limits_of(request, options), strategy, constraints)
 
 
 def _decoder(model: Transformer, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
     """The model after it has read the sources, int32 [B, S]."""
+    output_kernel = model.output_kernel()
+    covering = options.coverage_penalty > 0
 
-    def step(token_ids: tf.Tensor, position: tf.Tensor, encoded: Any, cache: Any) -> Step:
-        stepped = model.decode_step(token_ids, position, encoded, cache)
+    def step(token_ids: tf.Tensor, position: tf.Tensor, encoded: Any, state: Any) -> Step:
+        cache, coverage = state
+        stepped = model.decode_step(token_ids, position, encoded, cache, output_kernel)
         attention = _mean_of_heads(stepped.attention) if options.with_attention else ()
-        return Step(stepped.logits, stepped.cache, attention)
+        if not covering:
+            return Step(stepped.logits, (stepped.cache, coverage), attention)
+        coverage += _mean_of_heads(stepped.attention[-1:])[:, 0]
+        bonus = coverage_score(coverage, options.coverage_penalty)
+        return Step(stepped.logits, (stepped.cache, coverage), attention, bonus)
 
     B, S = tf.unstack(tf.shape(source_ids))
     W = options.beam_size
     encoded = model.encode(source_ids)._replace(weights=())
     attention = tf.zeros([B, W, 0, len(model.decoder_layers), S]) if options.with_attention else ()
-    return Decoder(step, encoded, model.empty_cache(B * W), model.cache_shapes(), attention)
+    coverage = tf.repeat(tf.cast(source_ids == PAD_ID, tf.float32), W, 0) if covering else ()  # [B · W, S]
+    shapes = model.cache_shapes(), tf.TensorShape([None, None]) if covering else ()
+    return Decoder(step, encoded, (model.empty_cache(B * W), coverage), shapes, attention)
 
 
 def _mean_of_heads(layers: Sequence[tf.Tensor]) -> tf.Tensor:

@@ -1,24 +1,27 @@
-"""What a translation may hold: functions of logits and state to logits; and how long it may be.
+"""What a translation may hold: functions of logits and prefixes to logits; and how long it may be.
 
-Letters: B sentences, b those still being translated, W beam width, V vocabulary.
+What a constraint forbids gets no probability, and the rest shares it: log-probabilities are those of the model so
+constrained. Letters: B sentences, b those still being translated, N = b · W hypotheses, W beam width, V vocabulary,
+t tokens so far.
 """
 
 from collections.abc import Sequence
 
 import tensorflow as tf
 
-from translator.decoding.search.loop import Constraint, SearchState
+from translator.decoding.search.loop import Constraint, Prefixes
 from translator.decoding.search.scoring import NEVER
+
+NO_TOKEN = -1
 
 
 def never(ids: Sequence[int]) -> Constraint:
     """Leaves no probability to some ids."""
 
-    def constrain(logits: tf.Tensor, _: SearchState) -> tf.Tensor:
-        N, k = tf.shape(logits)[0], len(ids)
-        columns = tf.tile(tf.constant(list(ids))[None], [N, 1])  # [N, k]
-        elements = tf.stack([tf.repeat(tf.range(N), k), tf.reshape(columns, [-1])], 1)  # [N · k, 2]
-        return tf.tensor_scatter_nd_update(logits, elements, tf.fill([N * k], NEVER))
+    def constrain(logits: tf.Tensor, _: Prefixes) -> tf.Tensor:
+        # A sum with NEVER is NEVER. TensorFlow makes one operation of it and of the product that gives the logits.
+        forbidden = tf.scatter_nd(tf.constant(list(ids))[:, None], tf.fill([len(ids)], NEVER), [logits.shape[-1]])
+        return tf.nn.bias_add(logits, forbidden)
 
     return constrain
 
@@ -29,3 +32,99 @@ def length_limits(source_lengths: tf.Tensor, factor: float, margin: int) -> tf.T
     Not a function of logits: at its limit a translation ends with whatever token is the best, EOS or not.
     """
     return tf.cast(tf.cast(source_lengths, tf.float32) * factor, tf.int32) + margin
+
+
+def no_end_before(least: tf.Tensor, eos: int) -> Constraint:
+    """Lets a translation end with so many tokens or more, EOS included: int32 [B]."""
+
+    def constrain(logits: tf.Tensor, prefixes: Prefixes) -> tf.Tensor:
+        too_short = prefixes.position + 1 < prefixes.of_hypotheses(least)  # [N]
+        return tf.where(too_short[:, None] & (tf.range(logits.shape[-1]) == eos), NEVER, logits)
+
+    return constrain
+
+
+def repetition_penalty(penalty: float) -> Constraint:
+    """Divides the logits of tokens that a hypothesis holds, or multiplies them if negative (Keskar et al., 2019, §4.1).
+
+    A penalty above 1 makes them less likely.
+    """
+
+    def constrain(logits: tf.Tensor, prefixes: Prefixes) -> tf.Tensor:
+        ids = prefixes.ids  # [N, t]
+        own = tf.gather(logits, ids, batch_dims=1)
+        changed = tf.where(own < 0, own * penalty, own / penalty)
+        return tf.tensor_scatter_nd_update(logits, _elements(ids), tf.reshape(changed, [-1]))
+
+    return constrain
+
+
+def no_repeated_ngram(n: int) -> Constraint:
+    """Lets no hypothesis hold the same n tokens in a row twice (Paulus et al., 2018, §2.5)."""
+
+    def constrain(logits: tf.Tensor, prefixes: Prefixes) -> tf.Tensor:
+        ids = prefixes.ids
+        count = tf.maximum(prefixes.position - n + 1, 0)  # n-grams so far
+        ngrams = tf.stack([ids[:, i : count + i] for i in range(n)], 2)  # [N, count, n]
+        seen = tf.reduce_all(ngrams[:, :, :-1] == _last(ids, n - 1)[:, None], 2)  # [N, count]
+        return _forbidding(logits, ngrams[:, :, -1], seen)
+
+    return constrain
+
+
+def no_phrase(phrases: Sequence[Sequence[int]]) -> Constraint:
+    """Lets no hypothesis complete one of some sequences of tokens."""
+    by_length: dict[int, list[Sequence[int]]] = {}
+    for phrase in phrases:
+        by_length.setdefault(len(phrase), []).append(phrase)
+
+    def constrain(logits: tf.Tensor, prefixes: Prefixes) -> tf.Tensor:
+        N = tf.shape(logits)[0]
+        for length, alike in by_length.items():
+            table = tf.constant([list(phrase) for phrase in alike])  # [phrases, length]
+            tail = _last(prefixes.ids, length - 1) if length > 1 else tf.zeros([N, 0], tf.int32)
+            begun = tf.reduce_all(tail[:, None] == table[:, :-1], 2)  # [N, phrases]
+            logits = _forbidding(logits, tf.tile(table[None, :, -1], [N, 1]), begun)
+        return logits
+
+    return constrain
+
+
+def begins_with(forced: tf.Tensor, lengths: tf.Tensor) -> Constraint:
+    """Makes translations begin with given tokens, whatever other constraints say: to be applied last.
+
+    Args:
+        forced: int32 [B, P], padded.
+        lengths: int32 [B], how many of them are real.
+    """
+
+    def constrain(logits: tf.Tensor, prefixes: Prefixes) -> tf.Tensor:
+        position = prefixes.position
+        longest = tf.shape(forced)[1]
+
+        def force() -> tf.Tensor:
+            token = prefixes.of_hypotheses(forced[:, position])  # [N]
+            only = tf.where(tf.range(logits.shape[-1]) == token[:, None], 0.0, NEVER)
+            return tf.where((position < prefixes.of_hypotheses(lengths))[:, None], only, logits)
+
+        return tf.cond(position < longest, force, lambda: logits)
+
+    return constrain
+
+
+def _last(ids: tf.Tensor, count: int) -> tf.Tensor:
+    """The last tokens of each hypothesis, with NO_TOKEN before the first: int32 [N, t] -> int32 [N, count]."""
+    padded = tf.pad(ids, [[0, 0], [count, 0]], constant_values=NO_TOKEN)
+    return padded[:, tf.shape(ids)[1] :]
+
+
+def _elements(columns: tf.Tensor) -> tf.Tensor:
+    """Row and column of each element of a list of columns for each row: int32 [N, k] -> int32 [N · k, 2]."""
+    N, k = tf.unstack(tf.shape(columns))
+    return tf.stack([tf.repeat(tf.range(N), k), tf.reshape(columns, [-1])], 1)
+
+
+def _forbidding(logits: tf.Tensor, columns: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
+    """Logits without some of the tokens int32 [N, k]: those for which bool [N, k] is True."""
+    most = tf.where(which, NEVER, logits.dtype.max)
+    return tf.tensor_scatter_nd_min(logits, _elements(columns), tf.reshape(most, [-1]))

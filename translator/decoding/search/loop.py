@@ -8,6 +8,7 @@ hypothesis each and has leading dimension b · W, the hypotheses of a sentence s
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -21,6 +22,7 @@ class Step(NamedTuple):
     logits: tf.Tensor  # float32 [b · W, V], of the next token
     hypothesis_state: Any
     attention: Any = ()  # over the source, as `Decoder.attention` has it: float32 [b · W, …]
+    bonus: tf.Tensor | None = None  # float32 [b · W], what is added to the score of a hypothesis that ends now
 
 
 # (token ids int32 [b · W], position int32 scalar, sentence state, hypothesis state) -> step
@@ -48,8 +50,27 @@ class SearchState(NamedTuple):
     found: Any  # the strategy's own
 
 
-# (logits float32 [b · W, V], state) -> logits
-Constraint = Callable[[tf.Tensor, SearchState], tf.Tensor]
+@dataclass(frozen=True)
+class Prefixes:
+    """What a constraint may look at: the hypotheses before they are extended."""
+
+    position: tf.Tensor  # int32 scalar t
+    rows: tf.Tensor  # int32 [b], which of the B sentences are still being translated
+    width: int  # W
+    _ids: Callable[[], tf.Tensor]
+
+    @property
+    def ids(self) -> tf.Tensor:
+        """The tokens so far, without BOS: int32 [b · W, t]; costs something only where it is read."""
+        return self._ids()
+
+    def of_hypotheses(self, of_sentences: tf.Tensor) -> tf.Tensor:
+        """Repeats what each of the B sentences has for its hypotheses: [B, …] -> [b · W, …]."""
+        return tf.repeat(tf.gather(of_sentences, self.rows), self.width, 0)
+
+
+# (logits float32 [b · W, V], prefixes) -> logits
+Constraint = Callable[[tf.Tensor, Prefixes], tf.Tensor]
 
 
 def search(
@@ -99,12 +120,15 @@ def _advance(
 ) -> SearchState:
     """Extends every hypothesis by a token, and drops the sentences that are done."""
     stepped = step(state.tokens, state.position, state.sentence_state, state.hypothesis_state)
-    logits = stepped.logits
+    logits, rows = stepped.logits, state.rows
+    so_far = Prefixes(
+        state.position, rows, strategy.width, lambda: strategy.prefixes(state.found, rows, state.position)
+    )
     for constraint in constraints:
-        logits = constraint(logits, state)
-    length = state.position + 1
-    at_limit = length >= tf.gather(max_lengths, state.rows)
-    chosen = strategy.advance(state.found, logits, stepped.attention, Now(state.rows, length, at_limit))
+        logits = constraint(logits, so_far)
+    length, limits = state.position + 1, tf.gather(max_lengths, rows)
+    now = Now(rows, length, limits, length >= limits, stepped.bonus)
+    chosen = strategy.advance(state.found, logits, stepped.attention, now)
     all_go_on = tf.size(chosen.going) == tf.size(state.rows)
     if strategy.width == 1:  # hypotheses are sentences, and keep their order: most steps move nothing
         states = state.sentence_state, stepped.hypothesis_state

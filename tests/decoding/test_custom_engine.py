@@ -1,4 +1,4 @@
-"""An engine of one's own: what it takes for `Translator` to translate with something that is no model of ours."""
+"""An engine that the package does not have: what `Translator` needs to translate with it."""
 
 from collections.abc import Sequence
 

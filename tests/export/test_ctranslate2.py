@@ -1,0 +1,200 @@
+"""A model in CTranslate2's format, and CTranslate2 as an engine, compared with the model itself."""
+
+import builtins
+import dataclasses
+import tarfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from translator.config.schema import ModelConfig
+from translator.decoding.engines import ctranslate2 as engines
+from translator.decoding.engines.ctranslate2 import CTranslate2Engine, CTranslate2Error
+from translator.decoding.options import OptionsError, SearchOptions
+from translator.decoding.translator import Translator
+from translator.evaluation.bootstrap import bleu_difference
+from translator.evaluation.scores import corpus_bleu
+from translator.export import ctranslate2
+from translator.export.gate import log_probs
+from translator.model.build import build_model
+from translator.model.weights import get_weights, set_weights
+from translator.run_folder import RunFolder
+
+pytest.importorskip("ctranslate2", reason="ctranslate2 is not installed: pip install '.[ctranslate2]'")
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "run_folder_0_1.tar.xz"
+OPTIONS = SearchOptions(beam_size=1, length_penalty=1.0, max_length_factor=1.5, max_length_margin=5)
+VARIANTS = [
+    ("pre", "relu", "sinusoidal", "all"),
+    ("post", "gelu", "learned", "target"),
+    ("pre", "swiglu", "learned", "none"),
+    ("post", "relu", "sinusoidal", "none"),
+    ("pre", "gelu", "sinusoidal", "target"),
+    ("post", "swiglu", "learned", "all"),
+]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    with tarfile.open(FIXTURE) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture(scope="module", params=VARIANTS, ids="-".join)
+def both(request, runs: Path) -> tuple[Translator, CTranslate2Engine]:
+    """A random model as the run has it, with ε far from the usual, and as CTranslate2 has it."""
+    norm, activation, positions, tied = request.param
+    trained = Translator.load(runs / "default")
+    model = ModelConfig(
+        d_model=24, d_ff=40, num_heads=3, encoder_layers=2, decoder_layers=1, norm=norm, activation=activation,
+        positions=positions, tied_embeddings=tied, layer_norm_epsilon=1e-2,
+    )  # fmt: skip
+    config = RunFolder(runs / "default").load_config().model_copy(update={"model": model})
+    keras.utils.set_random_seed(7)
+    built = build_model(config, trained.source, trained.target)
+    rng = np.random.default_rng(7)
+    # Norms and biases too: as they are initialized they would hide that one of them is lost.
+    set_weights(
+        built.named_weights(),
+        {name: a + rng.normal(0, 0.3, a.shape) for name, a in get_weights(built.named_weights()).items()},
+        Path("random"),
+    )
+    translator = Translator.of_model(built, trained.source, trained.target, config, OPTIONS)
+    folder = runs / "-".join(request.param)
+    ctranslate2.write(translator, folder, "float32")
+    return translator, CTranslate2Engine.of(folder, translator.source, translator.target)
+
+
+def random_ids(count: int, longest: int, vocabulary: int, seed: int = 3) -> list[list[int]]:
+    rng = np.random.default_rng(seed)
+    return [rng.integers(3, vocabulary, rng.integers(1, longest)).tolist() for _ in range(count)]
+
+
+def test_given_translations_have_the_models_log_probabilities(both):
+    translator, engine = both
+    vocabulary = translator.source.vocabulary_size
+    sources, targets = random_ids(20, 25, vocabulary), random_ids(20, 25, vocabulary, seed=4)
+    ours = log_probs(translator.engine, [(s, t, True) for s, t in zip(sources, targets, strict=True)])
+    theirs = np.array(engine.log_probs(sources, targets))
+    assert ours.std() > 10  # the pairs differ
+    np.testing.assert_allclose(theirs / [len(t) + 1 for t in targets], ours / [len(t) + 1 for t in targets], atol=1e-4)
+
+
+def test_greedy_search_finds_the_same_with_the_same_scores(both):
+    translator, engine = both
+    sources = random_ids(30, 25, translator.source.vocabulary_size)
+    ours, theirs = (each.search(sources, OPTIONS) for each in (translator.engine, engine))
+    assert sum(a[0].ids == b[0].ids for a, b in zip(ours, theirs, strict=True)) >= 29
+    for (a, *_), (b, *_) in zip(ours, theirs, strict=True):
+        if a.ids == b.ids:
+            assert a.ended == b.ended
+            assert b.score == pytest.approx(a.score, abs=1e-4)
+            assert b.log_prob == pytest.approx(a.log_prob, rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def trained(runs: Path) -> tuple[Translator, CTranslate2Engine]:
+    translator = Translator.load(runs / "other")
+    ctranslate2.write(translator, runs / "converted", "float32")
+    return translator, CTranslate2Engine.of(runs / "converted", translator.source, translator.target)
+
+
+def test_no_translation_passes_its_own_limit_of_length(trained):
+    _, engine = trained
+    options = dataclasses.replace(OPTIONS, beam_size=3, max_length_factor=1.0, max_length_margin=1)
+    sources = [[5], [5] * 30, [7, 9], [8] * 12]
+    found = engine.search(sources, options)
+    assert any(h.length == len(s) + 2 for s, row in zip(sources, found, strict=True) for h in row)
+    assert all(h.length <= len(s) + 2 for s, row in zip(sources, found, strict=True) for h in row)
+
+
+def test_the_librarys_own_limits_do_not_bite(trained):
+    """It would cut at 1,024 tokens in, and at 256 out."""
+    _, engine = trained
+    long = random_ids(1, 2, 40)[0] * 1100
+    (first, *_), (second, *_) = engine.search(
+        [long, [*long[:-1], 9]], dataclasses.replace(OPTIONS, max_length_factor=1.2)
+    )
+    assert first.log_prob != second.log_prob  # the last token was read
+    assert engine.log_probs([long[:20]], [[5] * 400])[0] < engine.log_probs([long[:20]], [[5] * 300])[0]
+
+
+def test_the_library_is_told_our_limit_of_length(trained, monkeypatch):
+    """By default it would stop at 256 tokens out."""
+    _, engine = trained
+    told = {}
+
+    class Library:
+        def translate_batch(self, tokens, **options):
+            told.update(options)
+            return []
+
+    monkeypatch.setattr(engine, "_model", Library())
+    engine._search([[5] * 300], 366, OPTIONS)
+    assert (told["max_input_length"], told["max_decoding_length"], told["min_decoding_length"]) == (0, 366, 0)
+
+
+@pytest.mark.parametrize("change", [{"with_attention": True}])
+def test_what_it_cannot_do_is_refused(trained, change):
+    _, engine = trained
+    name = next(iter(change))
+    with pytest.raises(OptionsError, match=f"the engine ctranslate2 has no {name}; the engine transformer has it"):
+        engine.search([[5]], dataclasses.replace(OPTIONS, **change))
+
+
+def test_more_tokens_than_it_has_positions_are_refused(trained):
+    _, engine = trained
+    with pytest.raises(OptionsError, match=r"up to 5,005 tokens are asked for, but .* has 2,048 positions"):
+        engine.search([[5] * 4], dataclasses.replace(OPTIONS, max_length_factor=1000.0))
+
+
+def test_a_setting_that_it_does_not_know_is_refused():
+    assert ctranslate2.refusal(ModelConfig()) is None
+    assert ctranslate2.refusal(ModelConfig().model_copy(update={"norm": "sandwich"})) == (
+        "CTranslate2 has no model.norm sandwich; it has pre, post"
+    )
+
+
+def test_every_setting_of_a_model_is_held_or_must_have_its_default(monkeypatch):
+    monkeypatch.setattr(ctranslate2, "HELD", {k: v for k, v in ctranslate2.HELD.items() if k != "dropout"})
+    assert ctranslate2.refusal(ModelConfig(dropout=0.25)) == "CTranslate2 has nothing for model.dropout 0.25"
+
+
+def test_without_the_library_a_line_says_how_to_install_it(monkeypatch):
+    load = builtins.__import__
+
+    def missing(name, *arguments, **keywords):
+        if name == "ctranslate2":
+            raise ImportError("No module named 'ctranslate2'")
+        return load(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(CTranslate2Error, match=r"No module named 'ctranslate2'.*pip install '\.\[ctranslate2\]'"):
+        engines.import_ctranslate2()
+
+
+def test_a_folder_without_a_model_is_named(tmp_path):
+    with pytest.raises(CTranslate2Error, match=f"{tmp_path.name} cannot be read as a CTranslate2 model"):
+        CTranslate2Engine(tmp_path, ([], []))
+
+
+REFERENCES = ["the old dog sees the red horse .", "a man rides a blue bike .", "she reads a long book in the sun ."]
+WORSE = ["the old dog sees a horse .", "a man rides a blue bike .", "she read the book in sun ."]
+
+
+def test_the_bootstrap_gives_the_corpus_scores_and_an_interval_around_their_difference():
+    found = bleu_difference(REFERENCES, WORSE, REFERENCES, "en", samples=200)
+    assert found.first == pytest.approx(corpus_bleu(REFERENCES, REFERENCES, "en"))
+    assert found.second == pytest.approx(corpus_bleu(WORSE, REFERENCES, "en"))
+    assert found.low < found.second - found.first < 0
+    assert found.high == 0  # only the second sentence, three times, in at least one of forty sets
+    assert found == bleu_difference(REFERENCES, WORSE, REFERENCES, "en", samples=200)
+
+
+def test_equal_systems_have_no_difference():
+    found = bleu_difference(WORSE, WORSE, REFERENCES, "en", samples=50)
+    assert (found.low, found.high) == (0, 0)

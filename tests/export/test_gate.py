@@ -1,0 +1,209 @@
+"""The gate, what it leaves behind, and the converted models that a run keeps."""
+
+import dataclasses
+import json
+import platform
+import re
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import command
+from tests.hostile import anew
+from translator.data.corpora.base import SentencePair
+from translator.decoding.engines.ctranslate2 import CTranslate2Engine
+from translator.decoding.engines.transformer import TransformerEngine
+from translator.decoding.options import SearchOptions
+from translator.decoding.translator import Translator
+from translator.export import ctranslate2, gate, kept
+from translator.export.formats import export_run
+from translator.export.gate import PARITY, ExportError
+from translator.model.weights import get_weights, read_weights, write_weights
+from translator.run_folder import RunFolder
+
+pytest.importorskip("ctranslate2", reason="ctranslate2 is not installed: pip install '.[ctranslate2]'")
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "run_folder_0_1.tar.xz"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was translated with `--engine auto` once."""
+    folder = tmp_path_factory.mktemp("runs")
+    with tarfile.open(FIXTURE) as archive:
+        archive.extractall(folder, filter="data")
+    Translator.load(folder / "default", engine="auto")
+    return folder / "default"
+
+
+def converted_of(run: Path) -> Path:
+    (folder,) = (path for path in (run / "engines").iterdir() if path.is_dir())
+    return folder
+
+
+@pytest.fixture
+def conversions(monkeypatch) -> list[Path]:
+    """The runs that are converted from now on; nothing is done."""
+    found: list[Path] = []
+
+    def convert(source: kept.Source) -> None:
+        found.append(source.run.path)
+        raise ExportError("converted again")
+
+    monkeypatch.setattr(kept, "_convert", convert)
+    return found
+
+
+def test_a_broken_weight_is_refused_and_nothing_is_left_behind(run, tmp_path, monkeypatch):
+    whole = get_weights
+
+    def with_one_broken(variables):
+        weights = whole(variables)
+        weights["decoder.layers.0.feed_forward.outer.kernel"][3, 2] += 1
+        return weights
+
+    monkeypatch.setattr(ctranslate2, "get_weights", with_one_broken)
+    with pytest.raises(ExportError, match=r"log-probabilities differ .* by up to 0\..* a token, more than 0.0001"):
+        export_run(run, tmp_path / "out", "ctranslate2")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_exports_in_integers_and_keeps_the_figures(run, tmp_path, monkeypatch, capsys):
+    output = tmp_path / "out"
+    arguments = ["--format=ctranslate2", "--quantization=int8", f"--output={output}"]
+    code, _, shown = command(monkeypatch, capsys, "export", str(run), *arguments)
+    assert code == 0, shown
+    assert shown.startswith(f"Wrote {output}. Equal translations: ")
+    figures = json.loads((output / PARITY).read_text())
+    assert (figures["format"], figures["quantization"]) == ("ctranslate2", "int8")
+    assert figures["bleu_difference_interval"][0] > figures["least_bleu_difference"] == -0.5
+    assert figures["search"]["beam_size"] == 1
+    assert {"ctranslate2", "tensorflow", "translator"} <= figures["versions"].keys()
+    assert figures["processor"]["model"]
+    assert {"model.bin", "source.spm", "target.spm"} <= {path.name for path in output.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--format=onnx"], r"no --format 'onnx' for this run; it can have saved_model \(float32\); ctranslate2 \("),
+        (["--format=ctranslate2", "--quantization=int3"], "--format ctranslate2 has no --quantization 'int3'; it has"),
+        (["--quantization=int8"], "--format saved_model has no --quantization 'int8'; it has float32"),
+        (["--format=ctranslate2", "--beam=2"], "--format ctranslate2 holds no search, so no beam size either"),
+    ],
+)
+def test_what_a_run_cannot_have_is_one_line(run, tmp_path, monkeypatch, capsys, arguments, message):
+    code, _, shown = command(monkeypatch, capsys, "export", str(run), f"--output={tmp_path / 'out'}", *arguments)
+    assert (code, shown.count("\n")) == (2, 1)
+    assert re.search(message, shown)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_format_that_a_run_cannot_have_says_why(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(ctranslate2, "HELD", {**ctranslate2.HELD, "norm": ("post",)})
+    with pytest.raises(
+        ExportError, match=r"it can have saved_model \(float32\)\. Not ctranslate2: .* no model\.norm pre"
+    ):
+        export_run(run, tmp_path / "out", "ctranslate2")
+
+
+def test_integers_are_judged_by_the_interval_of_bleu():
+    pairs = [SentencePair("s", f"the dog number {i} sees a horse") for i in range(50)]
+    good = [pair.target for pair in pairs]
+    bad = [*good[:40], *["nothing of it"] * 10]
+    assert gate._compare_bleu(good, good, pairs, "en", "int8")["bleu_difference_interval"] == [0, 0]
+    with pytest.raises(ExportError, match=r"BLEU is \d+\.\d+ and the run's 100\.00 on 50 sentences; .* above -0\.5"):
+        gate._compare_bleu(good, bad, pairs, "en", "int8")
+    with pytest.raises(ExportError, match="int8 is judged by BLEU on the validation set, which is not there"):
+        gate._compare_bleu([], [], [], "en", "int8")
+
+
+def test_one_of_a_hundred_may_differ_in_floating_point_and_two_may_not():
+    ours = [str(i) for i in range(100)]
+    assert gate._compare_texts(ours, ours, ["x", *ours[1:]], floating=True)["equal_translations"] == 0.99
+    with pytest.raises(ExportError, match="2 of 100 sentences differently, more than 1%"):
+        gate._compare_texts(ours, ours, ["x", "y", *ours[2:]], floating=True)
+
+
+def test_the_kept_model_is_used_again_and_gives_the_runs_text(run, conversions):
+    sentences = (run / "report" / "source.txt").read_text(encoding="utf-8").splitlines()
+    translator = Translator.load(run, engine="ctranslate2")
+    assert isinstance(translator.engine, CTranslate2Engine)
+    assert translator.translate_text(sentences) == Translator.load(run).translate_text(sentences)
+    assert conversions == []
+
+
+def test_the_kept_model_tells_what_it_is(run, conversions):
+    found, same = (Translator.load(run, engine="ctranslate2").fingerprint() for _ in range(2))
+    assert found == same
+    differing = [name for name, value in Translator.load(run).fingerprint().items() if found[name] != value]
+    assert differing == ["engine", "weights"]
+
+
+def test_other_weights_are_converted_anew(run, tmp_path, conversions):
+    copy = anew(tmp_path / "run", run)
+    folder = RunFolder(copy)
+    weights = read_weights(folder.model)
+    weights[next(iter(weights))] *= 2
+    write_weights(weights, folder.model)
+    with pytest.raises(ExportError, match="converted again"):
+        Translator.load(copy, engine="ctranslate2")
+
+
+def test_what_was_copied_from_elsewhere_is_not_trusted(run, tmp_path, conversions):
+    copy = anew(tmp_path / "run", run)
+    with pytest.raises(ExportError, match="converted again"):
+        Translator.load(copy, engine="ctranslate2")
+    assert isinstance(Translator.load(copy, engine="auto").engine, TransformerEngine)
+
+
+@pytest.mark.parametrize("damage", ["model.bin", "record.json", "extra"])
+def test_a_damaged_or_changed_one_is_converted_anew(run, monkeypatch, conversions, damage):
+    folder = converted_of(run)
+    aside = folder.with_name("aside")
+    shutil.copytree(folder, aside)
+    try:
+        with (folder / damage).open("ab") as file:
+            file.write(b"x")
+        with pytest.raises(ExportError, match="converted again"):
+            Translator.load(run, engine="ctranslate2")
+    finally:
+        shutil.rmtree(folder)
+        aside.rename(folder)
+
+
+def test_another_machine_is_another_machine(run, monkeypatch, conversions):
+    monkeypatch.setattr(platform, "node", lambda: "another")
+    with pytest.raises(ExportError, match="converted again"):
+        Translator.load(run, engine="ctranslate2")
+
+
+def test_auto_takes_the_faster_and_never_a_graph(run, monkeypatch, conversions):
+    record = kept._record(converted_of(run))
+    for faster, engine in (("ctranslate2", CTranslate2Engine), ("transformer", TransformerEngine)):
+        seconds = {"transformer": 1.0, "ctranslate2": 1.0} | {faster: 0.5}
+        monkeypatch.setattr(kept, "_record", lambda _, seconds=seconds: record | {"seconds": seconds})
+        assert isinstance(Translator.load(run, engine="auto").engine, engine)
+
+
+def test_auto_tries_a_conversion_that_was_refused_once(run, tmp_path, conversions):
+    copy = anew(tmp_path / "run", run)
+    for _ in range(2):
+        assert isinstance(Translator.load(copy, engine="auto").engine, TransformerEngine)
+    assert conversions == [copy]
+
+
+def test_options_that_it_lacks_leave_auto_with_the_other_engine(run, monkeypatch, conversions):
+    of = SearchOptions.of
+    monkeypatch.setattr(SearchOptions, "of", lambda *given: dataclasses.replace(of(*given), with_attention=True))
+    assert isinstance(Translator.load(run, engine="auto").engine, TransformerEngine)
+
+
+def test_the_command_translates_with_it(run, tmp_path, monkeypatch, capsys, conversions):
+    given, output = run / "report" / "source.txt", tmp_path / "out"
+    arguments = ["translate", str(run), f"--input={given}", f"--output={output}", "--engine=ctranslate2"]
+    assert command(monkeypatch, capsys, *arguments)[0] == 0
+    lines = given.read_text(encoding="utf-8").splitlines()
+    assert output.read_text(encoding="utf-8").splitlines() == Translator.load(run).translate_text(lines)

@@ -1,0 +1,96 @@
+"""`translator score`."""
+
+import contextlib
+import itertools
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from translator.cli.arguments import CheckpointOption, Ensemble, Run
+from translator.cli.console import console
+from translator.data.corpora.base import CorpusError
+from translator.data.corpora.lines import read_lines
+from translator.progress import progress
+from translator.run_folder import RunError
+from translator.runtime import start_tensorflow
+
+if TYPE_CHECKING:
+    from translator.decoding.scored import Scored
+
+LINES_TOGETHER = 4096  # pairs that are read before their scores are written
+
+
+def score(
+    run: Run,
+    source: Annotated[Path, typer.Option(help="Sentences, one a line.")],
+    target: Annotated[Path, typer.Option(help="Their translations, line by line.")],
+    checkpoint: CheckpointOption = None,
+    ensemble: Ensemble = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object a line, with each token's log-probability.")
+    ] = False,
+) -> None:
+    """Say how probable given translations are: one line comes out for each pair of lines.
+
+    It has the translation's log-probability, a tab, and the mean over its tokens.
+    """
+    if sys.stdout is None:
+        raise RunError("standard output is closed; send it to a file")
+    start_tensorflow()
+    from translator.decoding.translator import Translator
+
+    translator = Translator.load_ensemble([run, *(ensemble or [])], checkpoint=checkpoint)
+    written = _json if as_json else _columns
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    number = 1
+    for pairs in _pairs(source, target):
+        with progress(console, "scoring", visible=not sys.stdout.isatty()) as show:
+            sources, targets = zip(*pairs, strict=True)
+            for scored in translator.score(sources, targets, number, show):
+                sys.stdout.write(written(scored) + "\n")
+        sys.stdout.flush()
+        number += len(pairs)
+
+
+def _columns(scored: "Scored") -> str:
+    return f"{scored.log_prob:.6f}\t{scored.mean:.6f}"
+
+
+def _json(scored: "Scored") -> str:
+    figures = {
+        "log_prob": round(scored.log_prob, 6),
+        "mean": round(scored.mean, 6),
+        "tokens": scored.tokens,
+        "token_log_probs": [round(log_prob, 6) for log_prob in scored.token_log_probs],
+        "pieces": scored.pieces,
+    }
+    return json.dumps(figures, ensure_ascii=False)
+
+
+def _pairs(source: Path, target: Path) -> Iterator[list[tuple[str, str]]]:
+    """Streams pairs of lines in groups.
+
+    Raises:
+        CorpusError: a file cannot be read, or one has more lines than the other; the pairs before have been given.
+    """
+    with (
+        contextlib.closing(read_lines(source)) as source_lines,
+        contextlib.closing(read_lines(target)) as target_lines,
+    ):
+        for start in itertools.count(0, LINES_TOGETHER):
+            groups = [list(itertools.islice(lines, LINES_TOGETHER)) for lines in (source_lines, target_lines)]
+            sources, targets = groups
+            if both := list(zip(sources, targets, strict=False)):
+                yield both
+            if len(sources) != len(targets):
+                ended, longer = (source, target) if len(sources) < len(targets) else (target, source)
+                raise CorpusError(
+                    f"{ended} ends after line {start + len(both):,} and {longer} goes on; "
+                    "scoring needs one target line for each source line"
+                )
+            if len(both) < LINES_TOGETHER:
+                return

@@ -1,0 +1,78 @@
+"""The options of the command line that change how translations are searched for, for any command that translates."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from translator.decoding.translator import Translator
+
+
+def _option(kind: Any, text: str, *names: str, **limits: Any) -> Any:
+    return Annotated[kind, typer.Option(*names, help=text, rich_help_panel="Search", **limits)]
+
+
+# By the names of `SearchOptions`; None where the option is not given, so that the run's own setting holds.
+SEARCH_OPTIONS: dict[str, Any] = {
+    "length_penalty": _option(float | None, "α: scores are log-probabilities divided by the length to this power."),
+    "length_penalty_form": _option(
+        Literal["power", "gnmt"] | None, "What α is the exponent of: the length, or GNMT's (5 + length) / 6."
+    ),
+    "coverage_penalty": _option(float | None, "β of GNMT's coverage penalty."),
+    "stopping": _option(
+        Literal["ahead", "finished", "exact"] | None,
+        "When beam search ends: when no prefix is ahead of what has finished, when enough have finished, or when "
+        "nothing can become better than what has finished.",
+    ),
+    "patience": _option(float | None, "With --stopping finished: enough is patience × beam hypotheses."),
+    "min_length_factor": _option(float | None, "Translations have at least so many tokens for each of the source."),
+    "max_length_factor": _option(float | None, "Translations have at most so many tokens for each of the source, …"),
+    "max_length_margin": _option(int | None, "… and so many more.", min=1),
+    "repetition_penalty": _option(float | None, "Above 1, makes tokens that are in the translation less likely."),
+    "no_repeat_ngram_size": _option(int | None, "No so many tokens in a row come twice."),
+    "suppressed": _option(list[str] | None, "A phrase that no translation may hold; may be repeated.", "--suppress"),
+    "sample": _option(bool | None, "Draw tokens by their probabilities.", "--sample"),
+    "temperature": _option(float | None, "Of --sample: below 1 likely tokens become likelier."),
+    "top_k": _option(int | None, "Of --sample: from so many likeliest tokens."),
+    "top_p": _option(float | None, "Of --sample: from the fewest likeliest tokens with this probability together."),
+    "seed": _option(int | None, "Of --sample: other seeds draw others."),
+    "alternatives": _option(
+        bool | None, "Give the --n-best likeliest tokens after the target prefix, one a hypothesis.", "--alternatives"
+    ),
+}
+
+
+def takes_search_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds these options to a command's; it is handed those that were given as one mapping, `search`."""
+    own = [each for each in inspect.signature(command).parameters.values() if each.name != "search"]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in SEARCH_OPTIONS.items()
+    ]
+
+    @functools.wraps(command)
+    def wrapped(**arguments: Any) -> None:
+        search = {name: arguments.pop(name) for name in SEARCH_OPTIONS}
+        command(**arguments, search={name: value for name, value in search.items() if value not in (None, [])})
+
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + added
+    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
+    return wrapped
+
+
+def apply(translator: "Translator", search: dict[str, Any]) -> None:
+    """Gives a translator the options that differ from its own; phrases are text here.
+
+    Raises:
+        OptionsError: they do not go together.
+    """
+    import dataclasses
+
+    if "suppressed" in search:
+        search = search | {"suppressed": translator.phrases(search["suppressed"])}
+    if search:
+        translator.options = dataclasses.replace(translator.options, **search)

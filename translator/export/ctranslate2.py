@@ -1,0 +1,177 @@
+"""A run as a CTranslate2 model, with its SentencePiece models beside it.
+
+The specification is put together by hand: what CTranslate2's own helpers leave out is set here (its layer-norm
+epsilon, its position table), as its C++ code reads it (version 4.8).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from translator.config.schema import ModelConfig
+from translator.decoding.engines.ctranslate2 import POSITIONS_KEY, import_ctranslate2
+from translator.decoding.engines.transformer import TransformerEngine
+from translator.files import write_file
+from translator.model.transformer import Transformer
+from translator.model.weights import get_weights
+from translator.vocabulary import BOS_ID, EOS_ID, UNK_ID
+
+if TYPE_CHECKING:
+    from translator.decoding.translator import Translator
+
+QUANTIZATIONS = (
+    "float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16",
+)  # fmt: skip
+LEAST_POSITIONS = 2048  # rows of the position tables, past which a translation cannot grow
+
+# The settings of `model` that a converted model holds, with the values; () for any. A setting that is not here must
+# have its default.
+HELD: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "d_model": (), "d_ff": (), "num_heads": (), "encoder_layers": (), "decoder_layers": (),
+        "layer_norm_epsilon": (), "dropout": (), "attention_dropout": (), "activation_dropout": (),
+        "norm": ("pre", "post"),
+        "activation": ("relu", "gelu", "swiglu"),
+        "positions": ("learned", "sinusoidal"),
+        "tied_embeddings": ("all", "target", "none"),
+    }
+)  # fmt: skip
+
+Weights = Mapping[str, np.ndarray]
+
+
+def refusal(config: ModelConfig) -> str | None:
+    """Why CTranslate2 cannot hold a model of this configuration; None if it can."""
+    for name, field in ModelConfig.model_fields.items():
+        value = getattr(config, name)
+        if name not in HELD and value != field.get_default(call_default_factory=True):
+            return f"CTranslate2 has nothing for model.{name} {value}"
+        if HELD.get(name) and value not in HELD[name]:
+            return f"CTranslate2 has no model.{name} {value}; it has {', '.join(HELD[name])}"
+    return None
+
+
+def write(translator: "Translator", folder: Path, quantization: str) -> None:
+    """Writes a translator's model into a new folder: `model.bin`, vocabularies, and `source.spm` and `target.spm`.
+
+    Raises:
+        CTranslate2Error: CTranslate2 is not installed.
+        OSError: the folder cannot be written.
+    """
+    engine = translator.engine
+    assert isinstance(engine, TransformerEngine)
+    options = translator.options
+    longest = int((translator.max_source_tokens + 1) * options.max_length_factor) + options.max_length_margin
+    rows = max(LEAST_POSITIONS, longest, translator.max_source_tokens + 1)
+    source, target = (side.pieces(range(side.vocabulary_size)) for side in (translator.source, translator.target))
+    spec = specification(engine.model, source, target, rows)
+    spec.optimize(quantization=None if quantization == "float32" else quantization)
+    folder.mkdir(parents=True)
+    spec.save(str(folder))
+    write_file(folder / "source.spm", translator.source.model)
+    write_file(folder / "target.spm", translator.target.model)
+
+
+def specification(model: Transformer, source: Sequence[str], target: Sequence[str], rows: int) -> Any:
+    """CTranslate2's form of a model, to be quantized and saved.
+
+    Args:
+        model: of a configuration that there is no `refusal` of.
+        source: the subwords by their ids, under whatever names.
+        target: likewise.
+        rows: of its position tables, past which neither a source nor a translation can grow.
+
+    Raises:
+        CTranslate2Error: CTranslate2 is not installed.
+    """
+    import_ctranslate2()
+    from ctranslate2.specs import common_spec, transformer_spec
+
+    config, weights = model.config, get_weights(model.named_weights())
+    kinds = common_spec.Activation
+    activation = {"relu": kinds.RELU, "gelu": kinds.GELU, "swiglu": kinds.SWISH}[config.activation]
+    common: dict[str, Any] = {
+        "num_heads": config.num_heads,
+        "pre_norm": config.norm == "pre",
+        "activation": activation,
+        "ffn_glu": config.activation == "swiglu",
+    }
+    spec = transformer_spec.TransformerSpec(
+        transformer_spec.TransformerEncoderSpec(config.encoder_layers, **common),
+        transformer_spec.TransformerDecoderSpec(config.decoder_layers, **common),
+    )
+    for index, layer in enumerate(spec.encoder.layer):
+        _set_layer(layer, weights, f"encoder.layers.{index}")
+    for index, layer in enumerate(spec.decoder.layer):
+        _set_layer(layer, weights, f"decoder.layers.{index}")
+        _set_cross_attention(layer.attention, weights, f"decoder.layers.{index}.cross_attention")
+    if config.norm == "pre":
+        _set_norm(spec.encoder.layer_norm, weights, "encoder.norm")
+        _set_norm(spec.decoder.layer_norm, weights, "decoder.norm")
+    # A table that is shared is one array: it is saved once.
+    tables = {id(each): each.table.numpy() for each in _embeddings(model)}
+    spec.encoder.embeddings[0].weight = tables[id(model.source_embedding)]
+    spec.decoder.embeddings.weight = tables[id(model.target_embedding)]
+    spec.decoder.projection.weight = tables[id(model.output_embedding)]
+    for part, positions in ((spec.encoder, model.source_positions), (spec.decoder, model.target_positions)):
+        assert positions is not None  # else it was refused
+        part.scale_embeddings = True
+        # Its own table starts at position 1, with another denominator.
+        part.position_encodings.encodings = np.asarray(positions(tf.range(rows)), np.float32)
+    _set_vocabularies(spec, source, target)
+    spec.config.layer_norm_epsilon = config.layer_norm_epsilon
+    spec.config.add_attribute(POSITIONS_KEY, rows)
+    spec.validate()
+    return spec
+
+
+def _embeddings(model: Transformer) -> tuple[Any, Any, Any]:
+    return model.source_embedding, model.target_embedding, model.output_embedding
+
+
+def _set_layer(layer: Any, weights: Weights, name: str) -> None:
+    """Sets what encoder and decoder layers have in common."""
+    _set_linear(layer.self_attention.linear[0], weights, f"{name}.self_attention.query_key_value")
+    _set_linear(layer.self_attention.linear[1], weights, f"{name}.self_attention.output_projection")
+    _set_norm(layer.self_attention.layer_norm, weights, f"{name}.self_attention_residual.norm")
+    inner = f"{name}.feed_forward.inner"
+    if hasattr(layer.ffn, "linear_0_noact"):  # gated: the gate, then what it is multiplied with
+        kernels, biases = np.split(weights[f"{inner}.kernel"], 2, 1), np.split(weights[f"{inner}.bias"], 2)
+        for part, kernel, bias in zip((layer.ffn.linear_0, layer.ffn.linear_0_noact), kernels, biases, strict=True):
+            part.weight, part.bias = _transposed(kernel), bias
+    else:
+        _set_linear(layer.ffn.linear_0, weights, inner)
+    _set_linear(layer.ffn.linear_1, weights, f"{name}.feed_forward.outer")
+    _set_norm(layer.ffn.layer_norm, weights, f"{name}.feed_forward_residual.norm")
+
+
+def _set_cross_attention(attention: Any, weights: Weights, name: str) -> None:
+    for linear, part in zip(attention.linear, ("query", "key_value", "output_projection"), strict=True):
+        _set_linear(linear, weights, f"{name}.{part}")
+    _set_norm(attention.layer_norm, weights, f"{name}_residual.norm")
+
+
+def _set_linear(linear: Any, weights: Weights, name: str) -> None:
+    linear.weight, linear.bias = _transposed(weights[f"{name}.kernel"]), weights[f"{name}.bias"]
+
+
+def _transposed(kernel: np.ndarray) -> np.ndarray:
+    """[in, out] -> [out, in], contiguous."""
+    return np.ascontiguousarray(kernel.T)
+
+
+def _set_norm(norm: Any, weights: Weights, name: str) -> None:
+    norm.gamma, norm.beta = weights[f"{name}.gamma"], weights[f"{name}.beta"]
+
+
+def _set_vocabularies(spec: Any, source: Sequence[str], target: Sequence[str]) -> None:
+    spec.register_source_vocabulary(list(source))
+    spec.register_target_vocabulary(list(target))
+    bos, eos, unk = (target[each] for each in (BOS_ID, EOS_ID, UNK_ID))
+    spec.config.bos_token, spec.config.eos_token, spec.config.unk_token = bos, eos, unk
+    spec.config.decoder_start_token = bos
+    spec.config.add_source_bos, spec.config.add_source_eos = False, True

@@ -1,0 +1,237 @@
+"""Converted models that a run keeps for itself, in `engines/` of its folder: made when first asked for.
+
+One is used only if this machine has made it, here, of the weights and settings that the run has now, and its files are
+those that were checked then. Else it is made anew: what lies in a folder that came from elsewhere is not trusted.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import logging
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from translator.config.schema import Config
+from translator.data.tokenizer import Tokenizer
+from translator.decoding.engines.ctranslate2 import CTranslate2Engine, CTranslate2Error, import_ctranslate2
+from translator.decoding.options import Engine, OptionsError, SearchOptions
+from translator.export import ctranslate2
+from translator.export.gate import ExportError, check, environment, new_folder, quiet, validation_pairs
+from translator.files import read_file, sha256, write_file
+from translator.lock import LockedError, locked
+from translator.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from translator.decoding.translator import Translator
+
+log = logging.getLogger(__name__)
+
+QUANTIZATION = "float32"  # the text must be the run's
+RECORD = "record.json"
+MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
+TIMED_SENTENCES = 64
+LOCK_SECONDS = 1800.0  # that another process may take to convert the same run
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an engine is made of.
+
+    Attributes:
+        load: reads the weights; a translator with the engine `transformer`.
+    """
+
+    run: RunFolder
+    config: Config
+    weights: Path
+    tokenizers: tuple[Tokenizer, Tokenizer]
+    options: SearchOptions
+    load: "Callable[[], Translator]"
+
+    @cached_property
+    def made_of(self) -> dict[str, Any]:
+        """All that decides what the converted model is."""
+        return {
+            "weights": sha256(self.weights),
+            "tokenizers": [hashlib.sha256(each.model).hexdigest() for each in self.tokenizers],
+            "model": self.config.model.model_dump(mode="json"),
+            "max_tokens": self.config.data.max_tokens,
+            "quantization": QUANTIZATION,
+        }
+
+    @property
+    def folder(self) -> Path:
+        """Where the converted model is, if it is there: named by what it is made of."""
+        digest = hashlib.sha256(json.dumps(self.made_of, sort_keys=True).encode()).hexdigest()
+        return self.run.engines / f"ctranslate2-{QUANTIZATION}-{digest[:12]}"
+
+
+def transformer(source: Source) -> Engine:
+    """The run's weights in this package's own model."""
+    return source.load().engine
+
+
+def converted(source: Source) -> CTranslate2Engine:
+    """CTranslate2, with a model that is converted if need be.
+
+    Raises:
+        CTranslate2Error: it is not installed.
+        ExportError: the run cannot have it, or it did not pass the gate.
+        OptionsError: it has no search with these options.
+    """
+    import_ctranslate2()
+    if reason := ctranslate2.refusal(source.config.model):
+        raise ExportError(f"{source.run.path} cannot have the engine ctranslate2: {reason}")
+    if not _is_own(source):
+        with _locked(source.run.engines):
+            if not _is_own(source):  # another process may have made it meanwhile
+                _convert(source)
+    engine = CTranslate2Engine.of(source.folder, *source.tokenizers)
+    engine.require(source.options)
+    return engine
+
+
+def faster(source: Source) -> Engine:
+    """The faster, when both were timed on this machine, of the engines that give the run's text."""
+    refused = source.folder.with_name(f"{source.folder.name}.refused.json")
+    if _read(refused) == _refused(source):
+        return transformer(source)
+    try:
+        engine = converted(source)
+    except (CTranslate2Error, OptionsError, LockedError) as error:
+        log.info("--engine auto: transformer, because %s", error)
+        return transformer(source)
+    except ExportError as error:
+        log.warning("--engine auto: transformer, because %s", error)
+        with contextlib.suppress(OSError):
+            write_file(refused, json.dumps(_refused(source)).encode())
+        return transformer(source)
+    seconds = _record(source.folder)["seconds"]
+    name = min(seconds, key=seconds.__getitem__)
+    log.info("--engine auto: %s", name)
+    return engine if name == "ctranslate2" else transformer(source)
+
+
+# By the name that `--engine` and `Translator.load` take.
+ENGINES: Mapping[str, Callable[[Source], Engine]] = MappingProxyType(
+    {"transformer": transformer, "ctranslate2": converted, "auto": faster}
+)
+
+
+def _convert(source: Source) -> None:
+    """Makes the converted model, compares it with the run, times both, and deletes those of other weights."""
+    log.info("%s: converting the model for CTranslate2, which is done once", source.run.path)
+    source.run.require_own_files()
+    shutil.rmtree(source.folder, ignore_errors=True)
+    with quiet(), new_folder(source.folder) as partial:
+        translator = source.load()
+        ctranslate2.write(translator, partial, QUANTIZATION)
+        greedy = dataclasses.replace(translator.options, beam_size=1)
+        check(partial, "ctranslate2", QUANTIZATION, translator, source.config, greedy)
+        engine = CTranslate2Engine.of(partial, *source.tokenizers)
+        record = {
+            "made_of": source.made_of,
+            "machine": _machine(source.folder),
+            "files": _checksums(partial),
+            "seconds": _seconds(translator, engine, source),
+        }
+        write_file(partial / RECORD, f"{json.dumps(record, indent=1)}\n".encode())
+    for other in source.run.engines.glob(f"ctranslate2-{QUANTIZATION}-*"):
+        if other.is_dir() and other != source.folder:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _seconds(translator: "Translator", engine: CTranslate2Engine, source: Source) -> dict[str, float]:
+    """How long both take for some validation sentences, after a first time that does not count."""
+    pairs = validation_pairs(source.config.data, TIMED_SENTENCES)
+    texts = [pair.source for pair in pairs] or ["one two three"]
+    ids = [each[: translator.max_source_tokens] for each in translator.source.encode(texts) if each]
+    try:
+        engine.require(source.options, ids)
+        options = source.options
+    except OptionsError:
+        options = SearchOptions.of(source.config.search)
+    seconds = {}
+    for name, each in (("transformer", translator.engine), ("ctranslate2", engine)):
+        each.search(ids, options)
+        began = time.monotonic()
+        each.search(ids, options)
+        seconds[name] = time.monotonic() - began
+    return seconds
+
+
+def _is_own(source: Source) -> bool:
+    """Whether the converted model is there, was made here of what the run is made of, and is unchanged."""
+    record = _record(source.folder)
+    try:
+        return (
+            record.get("made_of") == source.made_of
+            and record.get("machine") == _machine(source.folder)
+            and set(record["seconds"]) == {"transformer", "ctranslate2"}
+            and record["files"] == _checksums(source.folder)
+        )
+    except (OSError, KeyError, TypeError):
+        return False
+
+
+def _refused(source: Source) -> dict[str, Any]:
+    return {"made_of": source.made_of, "machine": _machine(source.folder)}
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    return _read(folder / RECORD)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """An object of a JSON file; an empty one if there is none."""
+    try:
+        found = json.loads(read_file(path))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    return {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.name != RECORD}
+
+
+def _machine(folder: Path) -> str:
+    """A digest of this machine, its processor, the versions, and the folder: others do not know it."""
+    identity = next((read_file(path).hex() for path in MACHINE_IDS if path.is_file()), "")
+    known = environment()
+    processor = {key: known["processor"][key] for key in ("model", "flags")}
+    parts = [identity, platform.node(), processor, known["versions"], str(folder.resolve())]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Locks the folder of engines, after whoever converts there at the moment.
+
+    Raises:
+        LockedError: that took too long.
+        ExportError: the folder cannot be written.
+    """
+    end = time.monotonic() + LOCK_SECONDS
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                folder.mkdir(exist_ok=True)
+                stack.enter_context(locked(folder))
+                break
+            except LockedError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(POLL_SECONDS)
+            except OSError as error:
+                raise ExportError(f"{folder} cannot be written: {error.strerror}") from error
+        yield

@@ -1,0 +1,56 @@
+"""The fresh process of the parity gate: a `Request` in, an `Answer` out, as JSON on its standard streams."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from translator.data.tokenizer import Tokenizer
+from translator.decoding.engines.assembly import NEVER_WRITTEN
+from translator.decoding.engines.ctranslate2 import CTranslate2Engine
+from translator.decoding.engines.saved_model import SavedModelEngine, open_graph
+from translator.decoding.options import SearchOptions
+from translator.decoding.translator import Translator
+from translator.export.gate import Answer, Request
+
+
+def _ctranslate2(request: Request) -> Answer:
+    """Translates with the vocabularies that the export holds, and scores the pairs."""
+    folder = Path(request.folder)
+    source, target = (Tokenizer.load(folder / f"{side}.spm") for side in ("source", "target"))
+    engine = CTranslate2Engine.of(folder, source, target)
+    sizes = request.max_source_tokens, request.batch_sentences
+    translator = Translator((source, target), engine, SearchOptions(**request.options), *sizes, request.joiner)
+    texts = translator.translate_text(request.sentences, None)
+    log_probs = engine.log_probs(*zip(*request.pairs, strict=True)) if request.pairs else []
+    scored = [(*pair, True, log_prob) for pair, log_prob in zip(request.pairs, log_probs, strict=True)]
+    return Answer(texts, scored, [], engine.compute_type)
+
+
+def _saved_model(request: Request) -> Answer:
+    """Translates by the graph from text to text; its search scores the translations that it finds itself."""
+    import tensorflow as tf
+
+    module = open_graph(Path(request.folder))  # must live as long as its functions: they hold its variables weakly
+    texts = [text.decode("utf-8") for text in module.translate(tf.constant(request.sentences)).numpy()]
+    engine = SavedModelEngine(module)
+    scored = []
+    for start in range(0, len(request.pairs), request.batch_sentences):
+        sources = [source for source, _ in request.pairs[start : start + request.batch_sentences]]
+        for source, (best, *_) in zip(sources, engine.search(sources, engine.options), strict=True):
+            scored.append((source, list(best.ids), best.ended, best.log_prob))
+    return Answer(texts, scored, list(NEVER_WRITTEN), "float32")
+
+
+# By the name of the format.
+PROBES: Mapping[str, Callable[[Request], Answer]] = MappingProxyType(
+    {"ctranslate2": _ctranslate2, "saved_model": _saved_model}
+)
+
+
+def main() -> None:
+    """Answers one request."""
+    request = Request(**json.load(sys.stdin))
+    json.dump(dataclasses.asdict(PROBES[request.format](request)), sys.stdout)
