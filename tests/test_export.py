@@ -161,7 +161,7 @@ def test_it_gives_the_runs_scores_and_hypotheses(exported):
 def test_it_tells_its_weights(exported):
     found = [Translator.load_exported(exported.folder).fingerprint() for _ in range(2)]
     assert found[0] == found[1]
-    assert set(found[0]) == {"options", "vocabularies", "weights"}
+    assert set(found[0]) == {"engine", "options", "vocabularies", "weights"}
 
 
 def test_it_searches_with_the_options_that_it_was_exported_with_and_no_others(exported):

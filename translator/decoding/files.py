@@ -12,7 +12,7 @@ from pathlib import Path
 from translator.data.arriving import is_a_file
 from translator.decoding.blocks import Block, FilesError, Lines, bytes_of
 from translator.decoding.unfinished import Unfinished, partial_of, unfinished
-from translator.decoding.workers import Here, Load, Processes
+from translator.decoding.workers import Here, Load, Processes, Translated
 from translator.files import is_standard_output, replacing
 from translator.progress import Show, show_nothing
 from translator.runtime import cores
@@ -36,16 +36,15 @@ def translate_file(
 ) -> int:
     """Translates a file, in order: one line comes out for each that goes in, or what is written for it.
 
-        >>> import functools
-        >>> from translator import Translator
-        >>> translate_file(functools.partial(Translator.load, "runs/multi30k_en_de"), "in.txt", "out.txt", processes=2)
+        >>> load = functools.partial(Translator.load, "runs/multi30k_en_de")
+        >>> translate_file(load, "in.txt", "out.txt", processes=2)
 
     With `processes`, a script needs the usual `if __name__ == "__main__":` around what it does.
 
     Args:
         load: gives what translates, once in each process; with several, pickle has to take it. That is a `Translator`,
             or a `translator.decoding.output.Formatted` or `translator.decoding.placeholders.Keeper` with one in it.
-        input: the lines, or the `source` of an `Lines`.
+        input: the lines, or the `source` of `Lines`.
         output: replaced at the end, or not at all, and zipped if its name ends in .gz; None for standard output.
         processes: how many translate a file; None chooses (`default_processes`).
         resume: keep what is done beside the output (`translator.decoding.unfinished`) if an error or an interruption
@@ -75,10 +74,7 @@ def translate_file(
         blocks = stack.enter_context(contextlib.closing(lines.blocks(LINES_TOGETHER, begun)))
         done = begun.lines if begun else 0
         left = None if lines.part is None else max(0, len(lines.part) - done)
-        now = 0
-        for block, texts in workers.translated(blocks, lambda lines: show(lines, left)):
-            write(block, texts)
-            now += len(block.lines)
+        now = _write_all(workers.translated(blocks, lambda lines: show(lines, left)), write)
         if not done + now:
             write(Block(1, [], hashlib.sha256().hexdigest()), [])  # a zipped file of nothing is not empty
         if warning := workers.losses().warning:
@@ -91,9 +87,8 @@ def translate_file(
 def default_processes(lines: int) -> int:
     """How many processes translate a file: on CPUs one for each core, but no more than have two blocks of lines each.
 
-    Search is many small operations, which more threads help little. That this is faster than one process with all
-    cores is an expectation, not yet measured on an idle machine. Each holds the model, and takes seconds to start.
-    Where there is a GPU, it is one, since several would share its memory.
+    Search is many small operations, which more threads help little; docs/large-files.md has a measurement. Each process
+    holds the model, and takes seconds to start. Where there is a GPU, it is one, since several would share its memory.
     """
     if any(path.exists() for path in GPUS) and os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1"):
         return 1
@@ -120,6 +115,15 @@ def _require_fitting(lines: Lines, target: Path | None, processes: int | None, r
             raise FilesError(f"--resume needs a file as --output; found {given}")
     if target is None and sys.stdout is None:
         raise FilesError("standard output is closed; name a file with --output")
+
+
+def _write_all(translated: Translated, write: Write) -> int:
+    """Writes each block; returns how many lines of input that were."""
+    count = 0
+    for block, texts in translated:
+        write(block, texts)
+        count += len(block.lines)
+    return count
 
 
 @contextlib.contextmanager
