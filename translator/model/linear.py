@@ -39,7 +39,18 @@ class Linear(keras.layers.Layer):
         if self.activation is not None:
             # Before the reshape: TensorFlow then makes one operation of product, bias and activation.
             product = self.activation(product)
-        return tf.reshape(product, tf.concat([tf.shape(x)[:-1], [self.outputs]], 0))
+        return tf.reshape(product, with_last(x, self.outputs))
+
+
+def with_last(x: tf.Tensor, size: int) -> Any:
+    """The shape of x, [..., ·], with another last dimension.
+
+    Where tracing leaves no more than one dimension open, as in a step of the search, the shape costs no operation.
+    """
+    leading = x.shape[:-1].as_list()
+    if leading.count(None) <= 1:
+        return [*(-1 if known is None else known for known in leading), size]
+    return tf.concat([tf.shape(x)[:-1], [size]], 0)
 
 
 @tf.custom_gradient
