@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, TextIO
 
 import typer
 
-from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Ensemble
+from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Ensemble, Quantization
 from translator.cli.console import console
 from translator.cli.search_options import apply, takes_search_options
 from translator.files import is_standard_output, replacing
@@ -82,6 +82,7 @@ def translate(
     mbr: Mbr = False,
     keep: Keep = None,
     engine: EngineOption = Engine.TRANSFORMER,
+    quantization: Quantization = None,
     n_best: NBest = 1,
     form: Form = "text",
     token_scores: TokenScores = False,
@@ -99,6 +100,8 @@ def translate(
     start_tensorflow()
     from translator.decoding.translator import Translator
 
+    if quantization and engine is not Engine.CTRANSLATE2:
+        raise RunError("--quantization goes with --engine ctranslate2; leave it out")
     if engine is Engine.SAVED_MODEL:
         _refuse_what_is_fixed(model, beam, checkpoint, ensemble)
         translator = Translator.load_exported(model)
@@ -107,7 +110,7 @@ def translate(
             raise RunError(f"--ensemble searches with the engine transformer; leave --engine {engine.value} out")
         translator = Translator.load_ensemble([model, *ensemble], beam, checkpoint)
     else:
-        translator = Translator.load(model, beam, checkpoint, engine.value)
+        translator = Translator.load(model, beam, checkpoint, engine.value, quantization)
     apply(translator, search | ({"with_token_log_probs": True} if token_scores else {}))
     if n_best > 1 and n_best > translator.options.beam_size:
         raise RunError(f"--n-best {n_best} needs a beam as large: the beam is {translator.options.beam_size}")
