@@ -69,6 +69,7 @@ def test_every_file_in_configs_is_valid_and_so_is_what_it_resolves_to(path: Path
         {"extends": None},
         {"data": {**VALID["data"], "train": ["a.{lang}", {"tsv": "b", "weight": 2}], "test": None}},
         {"train": {"max_steps": 9, "batch_tokens": "auto", "optimizer_betas": [0.9, 0.98]}},
+        {"model": {"attention": {"encoder": {"window": 3}, "decoder": {"window": [3, None, 1, 2, 3, 4]}}}},
     ],
 )
 def test_what_loads_is_valid(changed: dict[str, Any], tmp_path: Path):
@@ -109,9 +110,10 @@ def test_a_file_that_extends_another_may_leave_out_what_is_required():
 
 def test_every_setting_has_its_documentation_on_one_line():
     sections = {name: SCHEMA["definitions"][f"{name.title()}Config"] for name in ("data", "model", "search", "train")}
-    sections |= {"tokenizer": SCHEMA["definitions"]["TokenizerConfig"], "corpus": SCHEMA["definitions"]["CorpusConfig"]}
+    sections |= {name: SCHEMA["definitions"][f"{name.title()}Config"] for name in ("tokenizer", "corpus", "attention")}
     for key, _, _, text, _ in describe_settings():
-        section, name = re.sub(r"^data\.train\.", "corpus.", key).split(".")
+        key = re.sub(r"^model\.attention\.(\w+)\.", "attention.", re.sub(r"^data\.train\.", "corpus.", key))
+        section, name = key.split(".")
         assert sections[section]["properties"][name]["description"] == text, key
 
 

@@ -55,7 +55,7 @@ def test_linear_is_x_w_plus_b_over_the_last_axis(randomize):
 
 @pytest.mark.parametrize("blocks", [1, 3])
 def test_each_block_of_a_linear_map_starts_as_if_it_were_alone(blocks: int):
-    linear = Linear(40, 60 * blocks, blocks=blocks)
+    linear = Linear(40, 60 * blocks, block=60)
     linear.build()
     kernel = linear.kernel.numpy()
     # Glorot and Bengio (2010): uniform within ±√(6 / (40 + 60)), whose standard deviation is √(2 / 100).
@@ -212,7 +212,7 @@ def contexts(dropout: Dropout | None = None) -> tuple[Context, Context, Context]
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
 def test_encoder_layer_is_self_attention_then_feed_forward(randomize, norm: str):
-    layer = EncoderLayer(config_of(norm=norm))
+    layer = EncoderLayer(config_of(norm=norm), 0)
     layer.build()
     randomize(layer, 5)
     context, _, _ = contexts()
@@ -232,7 +232,7 @@ def test_encoder_layer_is_self_attention_then_feed_forward(randomize, norm: str)
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
 def test_decoder_layer_is_self_attention_then_cross_attention_then_feed_forward(randomize, norm: str):
-    layer = DecoderLayer(config_of(norm=norm))
+    layer = DecoderLayer(config_of(norm=norm), 0)
     layer.build()
     randomize(layer, 6)
     memory = layer.cross_attention.project_memory(tf.constant(MEMORY))
@@ -263,14 +263,14 @@ RATES = {"dropout": 0.1, "attention_dropout": 0.2, "activation_dropout": 0.3}
 
 
 def test_encoder_layer_drops_weights_outputs_and_activations_each_at_its_own_rate():
-    layer, dropout = EncoderLayer(config_of(**RATES)), RecordedDropout()
+    layer, dropout = EncoderLayer(config_of(**RATES), 0), RecordedDropout()
     layer.build()
     layer(MEMORY, context=contexts(dropout)[0])
     assert dropout.calls == [(0.2, (B, 2, S, S)), (0.1, (B, S, D)), (0.3, (B, S, F)), (0.1, (B, S, D))]
 
 
 def test_decoder_layer_drops_weights_outputs_and_activations_each_at_its_own_rate():
-    layer, dropout = DecoderLayer(config_of(**RATES)), RecordedDropout()
+    layer, dropout = DecoderLayer(config_of(**RATES), 0), RecordedDropout()
     layer.build()
     memory = layer.cross_attention.project_memory(tf.constant(MEMORY))
     _, target, source = contexts(dropout)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from translator.config.attention import AttentionsConfig
 from translator.config.corpora import Corpora
 from translator.config.section import Always, Section, UntilCheckpoint
 from translator.errors import TranslatorError
@@ -111,9 +112,12 @@ class ModelConfig(Section):
     """ε of layer normalization, which is added to the variance (Ba et al., 2016)."""
     activation: Literal["relu", "gelu", "swiglu"] = "relu"
     """Non-linearity of the feed-forward layer; swiglu (Shazeer, 2020) has a third weight matrix."""
-    positions: Literal["sinusoidal", "learned"] = "sinusoidal"
-    """How positions are encoded: by the paper's sinusoids, or by a learned table of `data.max_tokens` + 1 rows;
-    positions that no training sentence reaches have the vector of the last one that is reached."""
+    positions: Literal["sinusoidal", "learned", "rotary", "t5", "shaw", "alibi", "none"] = "sinusoidal"
+    """How positions are encoded. As vectors added to the embeddings: by the paper's sinusoids, or by a learned table of
+    `data.max_tokens` + 1 rows; positions that no training sentence reaches have the vector of the last one that is
+    reached. Inside self-attention: by rotating queries and keys (Su et al., 2021), by a learned bias for each distance
+    (t5; Raffel et al., 2020), by learned vectors of distances (Shaw et al., 2018), or by a penalty on distance (alibi;
+    Press et al., 2022). none has no positions; the decoder then still knows what came before."""
     tied_embeddings: Literal["all", "target", "none"] = "all"
     """What shares a matrix: source, target and output (needs a joint vocabulary), target and output, or nothing."""
     dropout: Probability = 0.1
@@ -122,6 +126,8 @@ class ModelConfig(Section):
     """On the attention weights."""
     activation_dropout: Probability = 0.0
     """Inside the feed-forward layer, after the activation."""
+    attention: AttentionsConfig = AttentionsConfig()
+    """The parts that attention is put together from, in each of its three places."""
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "ModelConfig":
@@ -131,6 +137,23 @@ class ModelConfig(Section):
             )
         if self.d_model % 2 and self.positions == "sinusoidal":
             raise ValueError(f"sinusoidal positions pair up channels, so d_model must be even; found {self.d_model}")
+        return self
+
+    @model_validator(mode="after")
+    def _attention_fits(self) -> "ModelConfig":
+        for place, attention in self.attention.in_places():
+            layers = self.encoder_layers if place == "encoder" else self.decoder_layers
+            if problem := (
+                attention.problem_with_heads(self.num_heads, layers)
+                or attention.problem_with_dropout(self.attention_dropout)
+                or (attention.problem_with_positions(self.positions) if place != "cross" else None)
+            ):
+                raise ValueError(f"attention.{place}: {problem}")
+        if self.positions == "rotary" and self.d_model // self.num_heads % 2:
+            raise ValueError(
+                "rotary positions pair up the channels of a head, so d_model / num_heads must be even; found "
+                f"{self.d_model // self.num_heads}"
+            )
         return self
 
 

@@ -81,7 +81,7 @@ class FeedForward(keras.layers.Layer):
         self.gated, self.dropout_rate = config.activation == "swiglu", config.activation_dropout
         branches = 2 if self.gated else 1
         activation = ACTIVATIONS.get(config.activation)
-        self.inner = Linear(config.d_model, branches * config.d_ff, branches, activation, name="inner")
+        self.inner = Linear(config.d_model, branches * config.d_ff, config.d_ff, activation, name="inner")
         self.outer = Linear(config.d_ff, config.d_model, name="outer")
 
     def build(self, *_: Any) -> None:
@@ -124,10 +124,10 @@ class Residual(keras.layers.Layer):
 class EncoderLayer(keras.layers.Layer):
     """Self-attention, then feed-forward (§3.1)."""
 
-    def __init__(self, config: ModelConfig, **kwargs: Any) -> None:
+    def __init__(self, config: ModelConfig, index: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         sizes = config.d_model, config.num_heads, config.attention_dropout
-        self.self_attention = SelfAttention(*sizes, parts_of(config, "encoder"), name="self_attention")
+        self.self_attention = SelfAttention(*sizes, parts_of(config, "encoder", index), name="self_attention")
         self.self_attention_residual = Residual(config, name="self_attention_residual")
         self.feed_forward = FeedForward(config, name="feed_forward")
         self.feed_forward_residual = Residual(config, name="feed_forward_residual")
@@ -156,12 +156,12 @@ class Decoded(NamedTuple):
 class DecoderLayer(keras.layers.Layer):
     """Masked self-attention, attention to the encoder's output, then feed-forward (§3.1)."""
 
-    def __init__(self, config: ModelConfig, **kwargs: Any) -> None:
+    def __init__(self, config: ModelConfig, index: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         sizes = config.d_model, config.num_heads, config.attention_dropout
-        self.self_attention = SelfAttention(*sizes, parts_of(config, "decoder"), name="self_attention")
+        self.self_attention = SelfAttention(*sizes, parts_of(config, "decoder", index), name="self_attention")
         self.self_attention_residual = Residual(config, name="self_attention_residual")
-        self.cross_attention = CrossAttention(*sizes, parts_of(config, "cross"), name="cross_attention")
+        self.cross_attention = CrossAttention(*sizes, parts_of(config, "cross", index), name="cross_attention")
         self.cross_attention_residual = Residual(config, name="cross_attention_residual")
         self.feed_forward = FeedForward(config, name="feed_forward")
         self.feed_forward_residual = Residual(config, name="feed_forward_residual")

@@ -11,23 +11,23 @@ import tensorflow as tf
 class Linear(keras.layers.Layer):
     """x W + b over the last axis, as one matrix product of all positions.
 
-    `blocks` maps that take the same input lie side by side in one kernel; each is initialized as if it were alone
-    (Glorot and Bengio, 2010).
+    Several maps that take the same input may lie side by side in one kernel. It is initialized as if each of them, with
+    `block` outputs, were alone (Glorot and Bengio, 2010).
     """
 
     def __init__(
         self,
         inputs: int,
         outputs: int,
-        blocks: int = 1,
+        block: int | None = None,
         activation: Callable[[tf.Tensor], tf.Tensor] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.inputs, self.outputs, self.blocks, self.activation = inputs, outputs, blocks, activation
+        self.inputs, self.outputs, self.block, self.activation = inputs, outputs, block or outputs, activation
 
     def build(self, *_: Any) -> None:
-        bound = math.sqrt(6 / (self.inputs + self.outputs // self.blocks))
+        bound = math.sqrt(6 / (self.inputs + self.block))
         initializer = keras.initializers.RandomUniform(-bound, bound)
         self.kernel = self.add_weight((self.inputs, self.outputs), initializer, name="kernel")
         self.bias = self.add_weight((self.outputs,), "zeros", name="bias")

@@ -25,7 +25,7 @@ from translator.vocabulary import PAD_ID
 class Encoded(NamedTuple):
     """Source sentences as the decoder sees them."""
 
-    memories: tuple[KeysValues, ...]  # for each decoder layer, [B, H, S, K] twice
+    memories: tuple[KeysValues, ...]  # for each decoder layer, [B, G, S, K] twice
     real: tf.Tensor  # bool [B, S], False at padding
     weights: tuple[tf.Tensor, ...]  # for each encoder layer, [B, H, S, S]
 
@@ -88,8 +88,8 @@ class Transformer(keras.Model):
                 make_positions and make_positions(max_positions, config.d_model, f"{side}_positions")
                 for side in ("source", "target")
             )
-            self.encoder_layers = [EncoderLayer(config, name=f"encoder_{i}") for i in range(config.encoder_layers)]
-            self.decoder_layers = [DecoderLayer(config, name=f"decoder_{i}") for i in range(config.decoder_layers)]
+            self.encoder_layers = [EncoderLayer(config, i, name=f"encoder_{i}") for i in range(config.encoder_layers)]
+            self.decoder_layers = [DecoderLayer(config, i, name=f"decoder_{i}") for i in range(config.decoder_layers)]
             # Pre-norm leaves the last residual sum as it is; post-norm has normalized it already.
             pre_norm = config.norm == "pre"
             norm = config.d_model, config.layer_norm_epsilon

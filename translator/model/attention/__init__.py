@@ -5,11 +5,13 @@ A layer is put together from parts, one module for each, which can be swapped an
     positions   turns queries and keys by their positions, or adds a bias to the scores
     scores      how well each key answers each query
     reach       which keys a query may attend to
+    forgetting  lowers the scores of what lies behind, as the tokens in between say
+    silence     is what a query may attend to in place of a key
     selection   turns scores into weights
-    mixing      takes the weighted mean of the values
+    mixing      takes the weighted mean of the values, and normalizes and gates it
 
 `kinds` picks the parts that a configuration names, `layer` puts them together, `context` is what all of them are told
-and `cache` is what a layer keeps of past positions.
+`cache` is what a layer keeps of past positions, and `chunks` computes the same without a matrix of all weights.
 
-Letters: B batch, Q queries, M memory positions (the keys and values), D model, H heads, K head size.
+Letters: B batch, Q queries, M memory positions (the keys and values), D model, H heads, G heads of keys, K head size.
 """

@@ -12,9 +12,9 @@ POSITIONS_AXIS = 2  # of every tensor in a cache: the dimension that grows
 class KeysValues(NamedTuple):
     """A memory as attention sees it; also what a cache of past positions holds."""
 
-    keys: tf.Tensor  # [B, H, M, K]
-    values: tf.Tensor  # [B, H, M, K]
-    notes: tuple[tf.Tensor, ...] = ()  # [B, H, M, ·] each: what the layer's positions keep of a key beside it
+    keys: tf.Tensor  # [B, G, M, K], with the G heads of keys that `Heads` has
+    values: tf.Tensor  # [B, G, M, K]
+    notes: tuple[tf.Tensor, ...] = ()  # [B, H, M, ·] each: what the layer keeps of a position beside them
 
     def append(self, other: "KeysValues") -> "KeysValues":
         """Puts another memory behind this one."""
@@ -23,7 +23,7 @@ class KeysValues(NamedTuple):
 
 def cache_shapes(heads: Heads, note_sizes: tuple[int, ...]) -> KeysValues:
     """The shapes of a cache at any step: None where it grows, and for the number of hypotheses."""
-    shape = tf.TensorShape([None, heads.number, None, heads.size])
+    shape = tf.TensorShape([None, heads.of_keys, None, heads.size])
     return KeysValues(shape, shape, tuple(tf.TensorShape([None, heads.number, None, size]) for size in note_sizes))
 
 

@@ -24,3 +24,12 @@ class Context:
     def with_hypotheses(self, number: tf.Tensor) -> "Context":
         """The same for the queries of W hypotheses side by side, W · Q of them."""
         return dataclasses.replace(self, query_positions=tf.tile(self.query_positions, [number]))
+
+    def with_keys(self, positions: tf.Tensor, real: tf.Tensor | None) -> "Context":
+        """The same for other keys, such as a part of them: int32 [M], bool [B, M] or None."""
+        return dataclasses.replace(self, key_positions=positions, real_keys=real)
+
+    @property
+    def distances(self) -> tf.Tensor:
+        """How far behind each query a key stands, negative ahead of it: int32 [Q, M]."""
+        return self.query_positions[:, None] - self.key_positions[None, :]

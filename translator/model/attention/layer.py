@@ -6,9 +6,13 @@ import keras
 import tensorflow as tf
 
 from translator.model.attention.cache import KeysValues, cache_shapes, empty_cache
+from translator.model.attention.chunks import Operands, mean_in_chunks
 from translator.model.attention.context import Context
+from translator.model.attention.forgetting import forgotten
 from translator.model.attention.heads import Heads
 from translator.model.attention.kinds import Parts
+from translator.model.attention.mixing import weighted_mean
+from translator.model.attention.selection import masked
 from translator.model.linear import Linear
 
 
@@ -29,17 +33,24 @@ class MultiHeadAttention(keras.layers.Layer):
     def __init__(self, d_model: int, num_heads: int, dropout_rate: float, parts: Parts, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dropout_rate = dropout_rate
-        self.heads = Heads(num_heads, d_model // num_heads)
-        self.reach = parts.reach
+        self.heads = Heads(num_heads, d_model // num_heads, num_heads // (parts.key_value_heads or num_heads))
+        self.reach, self.chunk = parts.reach, parts.chunk
         self.score, self.selection = parts.score(self.heads), parts.selection(self.heads)
-        self.mixing, self.positions = parts.mixing(self.heads), parts.positions(self.heads)
+        self.positions = parts.positions(self.heads, parts.causal)
+        self.silence, self.forgetting, self.norm, self.gate = (
+            make(self.heads) if make else None for make in (parts.silence, parts.forgetting, parts.norm, parts.gate)
+        )
         self.output_projection = Linear(d_model, d_model, name="output")
 
     def build(self, *_: Any) -> None:
         self.output_projection.build()
-        for part in (self.score, self.selection, self.mixing, self.positions):
-            if isinstance(part, keras.layers.Layer):
-                part.build(None)
+        for part in self._parts():
+            part.build(None)
+
+    def _parts(self) -> list[keras.layers.Layer]:
+        """The parts that are layers, and may have weights."""
+        parts = self.score, self.selection, self.positions, self.silence, self.forgetting, self.norm, self.gate
+        return [part for part in parts if isinstance(part, keras.layers.Layer)]
 
     def attend(self, x: tf.Tensor, queries: tf.Tensor, memory: KeysValues, context: Context) -> Attended:
         """Mixes the values by how well each key answers the query.
@@ -47,14 +58,81 @@ class MultiHeadAttention(keras.layers.Layer):
         Args:
             x: [B, Q, D], which the queries are projections of.
             queries: [B, H, Q, K].
-            memory: the keys and values of M positions.
+            memory: the keys and values of M positions, [B, G, M, K].
             context: where queries and keys stand; dropout of the weights.
         """
-        scores = self.score(queries, memory.keys)
-        bias = self.positions.bias(queries, memory, context)
-        weights = self.selection(scores if bias is None else scores + bias, self.reach(context))
-        kept = context.dropout(weights, self.dropout_rate) if context.dropout else weights
-        return Attended(self.output_projection(self.heads.join(self.mixing(kept, memory.values, x))), weights)
+        operands = self._operands(queries, memory)
+        scores, may_attend = self._scores(operands, context), self.reach(context)
+        if self.silence is not None:
+            scores, may_attend = _with_silence(scores, may_attend, operands.silence_scores)
+        weights = self.selection(scores, may_attend)
+        if self.chunk is None:
+            kept = context.dropout(weights, self.dropout_rate) if context.dropout else weights
+            mixed = self._mean(kept, memory.values)
+        else:  # in a graph, weights that nobody reads are not computed
+            mixed = self._mean_in_chunks(operands, context)
+        if self.norm is not None:
+            mixed = self.norm(mixed)
+        if self.gate is not None:
+            mixed = self.gate(mixed, x)
+        of_keys = weights if self.silence is None else weights[..., :-1]
+        return Attended(self.output_projection(self.heads.join(mixed)), of_keys)
+
+    def _operands(self, queries: tf.Tensor, memory: KeysValues) -> Operands:
+        """All that attention is a function of, beside where queries and keys stand."""
+        operands = Operands(queries, memory.keys, memory.values)
+        if self.forgetting is not None:
+            of_queries, of_keys = self.forgetting.ages(memory.notes, queries)
+            operands = operands._replace(query_ages=of_queries, key_ages=of_keys)
+        if self.silence is not None:
+            value = self.silence.value
+            operands = operands._replace(
+                silence_scores=self.silence.score(queries, self.score),
+                silence_value=tf.zeros([1, self.heads.of_keys, 1, self.heads.size]) if value is None else value,
+            )
+        return operands
+
+    def _scores(self, operands: Operands, context: Context) -> tf.Tensor:
+        """[B, H, Q, M], with what positions and forgetting add."""
+        scores = self.score(operands.queries, operands.keys)
+        bias = self.positions.bias(operands.queries, context)
+        if bias is not None:
+            scores += bias
+        if self.forgetting is not None:
+            scores += tf.cast(forgotten(operands.query_ages, operands.key_ages), scores.dtype)
+        return scores
+
+    def _mean(self, weights: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+        """Weights of keys, and of silence behind them if there is any -> [B, H, Q, K]."""
+        if self.silence is None:
+            return weighted_mean(weights, values)
+        mean = weighted_mean(weights[..., :-1], values)
+        return mean if self.silence.value is None else mean + weighted_mean(weights[..., -1:], self.silence.value)
+
+    def _mean_in_chunks(self, operands: Operands, context: Context) -> tf.Tensor:
+        """[B, H, Q, K], with as many keys at a time as the layer has been told."""
+        assert self.chunk is not None
+
+        def scores(part: Operands, where: Context) -> tf.Tensor:
+            return masked(self._scores(part, where), self.reach(where))
+
+        variables = [
+            variable
+            for part in (self.score, self.positions)
+            if isinstance(part, keras.layers.Layer)
+            for variable in part.trainable_variables
+        ]
+        return mean_in_chunks(scores, operands, context, self.chunk, variables)
+
+
+def _with_silence(
+    scores: tf.Tensor, may_attend: tf.Tensor | None, of_silence: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Puts the scores of silence, [B, H, Q, 1], behind those of the keys; every query may attend to it."""
+    scores = tf.concat([scores, tf.cast(of_silence, scores.dtype)], 3)
+    if may_attend is not None:
+        may_attend = tf.concat([may_attend, tf.ones_like(may_attend[..., :1])], 3)
+    return scores, may_attend
 
 
 class SelfAttention(MultiHeadAttention):
@@ -62,7 +140,8 @@ class SelfAttention(MultiHeadAttention):
 
     def __init__(self, d_model: int, num_heads: int, dropout_rate: float, parts: Parts, **kwargs: Any) -> None:
         super().__init__(d_model, num_heads, dropout_rate, parts, **kwargs)
-        self.query_key_value = Linear(d_model, 3 * d_model, blocks=3, name="query_key_value")
+        width = d_model + 2 * self.heads.key_width
+        self.query_key_value = Linear(d_model, width, block=d_model, name="query_key_value")
 
     def build(self, *_: Any) -> None:
         self.query_key_value.build()
@@ -79,16 +158,17 @@ class SelfAttention(MultiHeadAttention):
         Returns:
             The outputs and weights, and the keys and values of the past and x together.
         """
-        queries, keys, values = self.heads.split(self.query_key_value(x), 3)
+        of_keys = self.heads.of_keys
+        queries, keys, values = self.heads.split(self.query_key_value(x), self.heads.number, of_keys, of_keys)
         queries, keys = (self.positions.place(heads, context.query_positions) for heads in (queries, keys))
-        memory = KeysValues(keys, values, self.positions.notes(x))
+        memory = KeysValues(keys, values, self.forgetting.notes(x) if self.forgetting else ())
         if past is not None:
             memory = past.append(memory)
         return self.attend(x, queries, memory, context), memory
 
     def cache_shapes(self) -> KeysValues:
         """The shapes of this layer's cache, None where it grows."""
-        return cache_shapes(self.heads, self.positions.note_sizes)
+        return cache_shapes(self.heads, self.forgetting.note_sizes if self.forgetting else ())
 
     def empty_cache(self, hypotheses: tf.Tensor) -> KeysValues:
         """The cache of this layer before the first position."""
@@ -101,7 +181,7 @@ class CrossAttention(MultiHeadAttention):
     def __init__(self, d_model: int, num_heads: int, dropout_rate: float, parts: Parts, **kwargs: Any) -> None:
         super().__init__(d_model, num_heads, dropout_rate, parts, **kwargs)
         self.query = Linear(d_model, d_model, name="query")
-        self.key_value = Linear(d_model, 2 * d_model, blocks=2, name="key_value")
+        self.key_value = Linear(d_model, 2 * self.heads.key_width, block=d_model, name="key_value")
 
     def build(self, *_: Any) -> None:
         self.query.build()
@@ -124,11 +204,12 @@ class CrossAttention(MultiHeadAttention):
         """
         sentences = tf.shape(memory.keys)[0]
         side_by_side = tf.reshape(x, [sentences, -1, self.heads.width])  # [B · W, T, D] -> [B, W · T, D]
-        (queries,) = self.heads.split(self.query(side_by_side), 1)
+        (queries,) = self.heads.split(self.query(side_by_side), self.heads.number)
         hypotheses = tf.shape(x)[0] // sentences
         attended = self.attend(side_by_side, queries, memory, context.with_hypotheses(hypotheses))
         return Attended(tf.reshape(attended.output, tf.shape(x)), attended.weights)
 
     def project_memory(self, x: tf.Tensor) -> KeysValues:
         """Keys and values of the other sequence, [B, M, D], computed once for all queries to come."""
-        return KeysValues(*self.heads.split(self.key_value(x), 2))
+        of_keys = self.heads.of_keys
+        return KeysValues(*self.heads.split(self.key_value(x), of_keys, of_keys))

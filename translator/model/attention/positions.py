@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from translator.model.attention.cache import KeysValues
 from translator.model.attention.context import Context
 from translator.model.attention.heads import Heads
 
@@ -14,23 +13,34 @@ from translator.model.attention.heads import Heads
 class AttentionPositions(keras.layers.Layer):
     """How positions enter an attention layer; as it stands not at all, for kinds to override what they need."""
 
-    note_sizes: tuple[int, ...] = ()  # the last dimensions of what `notes` gives
-
-    def __init__(self, heads: Heads, **kwargs: Any) -> None:
+    def __init__(self, heads: Heads, causal: bool, **kwargs: Any) -> None:
+        """Takes the layer's heads, and whether no key that may be attended to stands after its query."""
         super().__init__(**kwargs)
-        self.heads = heads
+        self.heads, self.causal = heads, causal
 
     def place(self, heads: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
         """Marks queries or keys, [B, H, Q, K], with their positions, int32 [Q]. Keys are cached as this gives them."""
         return heads
 
-    def notes(self, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """What is cached of each position of the layer's input beside key and value: [B, Q, D] -> [B, H, Q, ·] each."""
-        return ()
-
-    def bias(self, queries: tf.Tensor, memory: KeysValues, context: Context) -> tf.Tensor | None:
+    def bias(self, queries: tf.Tensor, context: Context) -> tf.Tensor | None:
         """What is added to the scores, broadcastable to [B, H, Q, M]; None is nothing."""
         return None
+
+
+class RotaryPositions(AttentionPositions):
+    """Rotates the channels i and K/2 + i of queries and keys by pos / 10000^(2i/K) (Su et al., 2021, §3.2).
+
+    The product of a query and a key then depends on the distance between them alone. The paper pairs channels 2i and
+    2i + 1, which is the same but for the order of the channels.
+    """
+
+    def place(self, heads: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
+        """[B, H, Q, K], int32 [Q] -> [B, H, Q, K]."""
+        wavelengths = 10000.0 ** (np.arange(0, self.heads.size, 2, dtype=np.float32) / self.heads.size)
+        angles = tf.cast(positions, tf.float32)[:, None] / wavelengths  # [Q, K/2]
+        cos, sin = tf.cast(tf.cos(angles), heads.dtype), tf.cast(tf.sin(angles), heads.dtype)
+        first, second = tf.split(heads, 2, -1)
+        return tf.concat([first * cos - second * sin, second * cos + first * sin], -1)
 
 
 class SinusoidalPositions(keras.layers.Layer):

@@ -20,5 +20,19 @@ def causal(context: Context) -> tf.Tensor | None:
     real = everywhere(context)
     if not context.keys_ahead:
         return real
-    past = (context.query_positions[:, None] >= context.key_positions[None, :])[None, None]
+    past = (context.distances >= 0)[None, None]
     return past if real is None else past & real
+
+
+def within(window: int, reach: Reach) -> Reach:
+    """Local attention: of the keys in a reach, those at most `window` tokens away (Luong et al., 2015, §3.2: local-m).
+
+    With `everywhere` the window is symmetric; with `causal` it is its past half.
+    """
+
+    def local(context: Context) -> tf.Tensor:
+        """Bool [1 or B, 1, Q, M]."""
+        near, others = (tf.abs(context.distances) <= window)[None, None], reach(context)
+        return near if others is None else near & others
+
+    return local
