@@ -216,14 +216,24 @@ WORSE = ["the old dog sees a horse .", "a man rides a blue bike .", "she read th
 
 
 def test_the_bootstrap_gives_the_corpus_scores_and_an_interval_around_their_difference():
-    found = bleu_difference(REFERENCES, WORSE, REFERENCES, "en", samples=200)
-    assert found.first == pytest.approx(corpus_bleu(REFERENCES, REFERENCES, "en"))
-    assert found.second == pytest.approx(corpus_bleu(WORSE, REFERENCES, "en"))
-    assert found.low < found.second - found.first < 0
-    assert found.high == 0  # only the second sentence, three times, in at least one of forty sets
-    assert found == bleu_difference(REFERENCES, WORSE, REFERENCES, "en", samples=200)
+    found = bleu_difference([REFERENCES], [WORSE], REFERENCES, "en", samples=200)
+    assert found.first.value == pytest.approx(corpus_bleu(REFERENCES, REFERENCES, "en"))
+    assert found.second.value == pytest.approx(corpus_bleu(WORSE, REFERENCES, "en"))
+    assert found.difference.low < found.difference.value == found.second.value - found.first.value < 0
+    assert found.difference.high == 0  # only the second sentence, three times, in at least one of forty sets
+    assert found == bleu_difference([REFERENCES], [WORSE], REFERENCES, "en", samples=200)
 
 
 def test_equal_systems_have_no_difference():
-    found = bleu_difference(WORSE, WORSE, REFERENCES, "en", samples=50)
-    assert (found.low, found.high) == (0, 0)
+    found = bleu_difference([WORSE], [WORSE], REFERENCES, "en", samples=50)
+    assert found.first == found.second
+    assert found.difference == (0, 0, 0)
+
+
+def test_a_system_that_was_trained_twice_has_the_mean_of_both_scores():
+    one, other = (
+        bleu_difference([lines], [lines], REFERENCES, "en", samples=50).first for lines in (WORSE, REFERENCES)
+    )
+    found = bleu_difference([WORSE, REFERENCES], [REFERENCES, REFERENCES], REFERENCES, "en", samples=50)
+    assert found.first.value == pytest.approx((one.value + other.value) / 2)
+    assert found.difference.value == pytest.approx((other.value - one.value) / 2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from sacrebleu.metrics.bleu import BLEU
@@ -9,28 +10,38 @@ from sacrebleu.metrics.bleu import BLEU
 from translator.evaluation.scores import bleu_tokenizer
 
 
-@dataclass(frozen=True)
-class Difference:
-    """BLEU of a second system minus that of a first, on the same sentences, with a 95% interval."""
+class Interval(NamedTuple):
+    """A figure with its 95% interval."""
 
-    first: float
-    second: float
+    value: float
     low: float
     high: float
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """BLEU of two systems on the same sentences, and the second's minus the first's."""
+
+    first: Interval
+    second: Interval
+    difference: Interval
+
+
 def bleu_difference(
-    first: Sequence[str],
-    second: Sequence[str],
+    first: Sequence[Sequence[str]],
+    second: Sequence[Sequence[str]],
     references: Sequence[str],
     target_language: str,
     samples: int = 1000,
     seed: int = 1,
-) -> Difference:
-    """Draws test sets of the same size with replacement, and takes the 2.5th and 97.5th percentile of the difference.
+) -> Comparison:
+    """Draws test sets of the same size with replacement, and takes 2.5th and 97.5th percentiles.
+
+    Where a system was trained several times, its BLEU is the mean over the trainings. The intervals are over test sets:
+    how far trainings of the same kind are apart is not in them.
 
     Args:
-        first: translations, one for each reference; at least one.
+        first: the translations of each training, one for each reference; at least one.
         second: likewise.
         references: in the same order.
         target_language: which decides the tokenization, as in `translator.evaluation.scores`.
@@ -38,17 +49,17 @@ def bleu_difference(
         seed: of the draws; equal seeds give equal intervals.
     """
     bleu = BLEU(tokenize=bleu_tokenizer(target_language))
-    statistics = [_statistics(bleu, lines, references) for lines in (first, second)]  # int64 [N, 10] each
+    systems = [[_statistics(bleu, lines, references) for lines in trainings] for trainings in (first, second)]
     N = len(references)
     rng = np.random.default_rng(seed)
-    differences = []
-    for _ in range(samples):
-        counts = np.bincount(rng.integers(0, N, N), minlength=N)
-        one, other = (_bleu_of(counts @ each) for each in statistics)
-        differences.append(other - one)
-    low, high = np.percentile(differences, [2.5, 97.5])
-    of_first, of_second = (_bleu_of(each.sum(0)) for each in statistics)
-    return Difference(of_first, of_second, float(low), float(high))
+
+    def figures(counts: np.ndarray) -> list[float]:
+        one, other = (float(np.mean([_bleu_of(counts @ each) for each in trainings])) for trainings in systems)
+        return [one, other, other - one]
+
+    drawn = [figures(np.bincount(rng.integers(0, N, N), minlength=N)) for _ in range(samples)]
+    lows, highs = np.percentile(drawn, [2.5, 97.5], axis=0).tolist()
+    return Comparison(*map(Interval, figures(np.ones(N, np.int64)), lows, highs))
 
 
 def _statistics(bleu: BLEU, hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:

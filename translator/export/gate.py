@@ -319,13 +319,15 @@ def _compare_bleu(
 
     if not pairs:
         raise ExportError(f"{quantization} is judged by BLEU on the validation set, which is not there")
-    found = bleu_difference(ours, theirs, [pair.target for pair in pairs], language)
-    if not found.low > LEAST_BLEU:
+    found = bleu_difference([ours], [theirs], [pair.target for pair in pairs], language)
+    low = found.difference.low
+    if not low > LEAST_BLEU:
         raise ExportError(
-            f"the export's BLEU is {found.second:.2f} and the run's {found.first:.2f} on {len(pairs):,} sentences; the "
-            f"difference may be as low as {found.low:.2f} (95% interval), not above {LEAST_BLEU}; nothing was written"
+            f"the export's BLEU is {found.second.value:.2f} and the run's {found.first.value:.2f} on "
+            f"{len(pairs):,} sentences; the difference may be as low as {low:.2f} (95% interval), not above {LEAST_BLEU}; nothing was written"
         )
     return {
-        "bleu_of_run": found.first, "bleu": found.second, "bleu_difference_interval": [found.low, found.high],
+        "bleu_of_run": found.first.value, "bleu": found.second.value,
+        "bleu_difference_interval": [low, found.difference.high],
         "least_bleu_difference": LEAST_BLEU,
     }  # fmt: skip
