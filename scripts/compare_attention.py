@@ -29,14 +29,16 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from translator.evaluation.bootstrap import bleu_difference
-from translator.evaluation.test_set import Report
 from translator.run_folder import RunFolder
 from translator.runtime import start_tensorflow
+
+if TYPE_CHECKING:
+    from translator.evaluation.test_set import Report
 
 PLACES = "encoder", "decoder", "cross"
 
@@ -112,6 +114,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path("runs/attention"))
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    start_tensorflow()
     if arguments.read:
         print(json.dumps(attention_of(arguments.read)))
         return 0
@@ -139,7 +142,7 @@ def settings_of(arguments: argparse.Namespace, kind: str) -> list[str]:
 def train(arguments: argparse.Namespace, kind: str, seed: int) -> None:
     """Trains a run, or goes on with it, and reads its attention."""
     run = run_of(arguments, kind, seed)
-    if not Report.read(RunFolder(run).report):
+    if report_of(run) is None:
         print(f"training {run}", file=sys.stderr, flush=True)
         budget = [f"train.max_steps={arguments.steps}", f"train.seed={seed}"]
         settings = [f"--set={setting}" for setting in (*settings_of(arguments, kind), *budget)]
@@ -152,8 +155,7 @@ def train(arguments: argparse.Namespace, kind: str, seed: int) -> None:
 
 
 def attention_of(run: Path) -> dict[str, Any]:
-    """Reads the attention of a run's model, in this process."""
-    start_tensorflow()
+    """Reads the attention of a run's model."""
     from translator import Translator
     from translator.data.batches import length_sorted, pad
     from translator.data.corpora.formats import read_all
@@ -227,14 +229,17 @@ def measure_costs(arguments: argparse.Namespace, kind: str) -> None:
 def row_of(arguments: argparse.Namespace, kind: str) -> Row:
     """Puts together what was measured."""
     read = [json.loads((run_of(arguments, kind, seed) / "attention.json").read_text()) for seed in arguments.seeds]
-    reports = [[report_of(run_of(arguments, name, seed)) for seed in arguments.seeds] for name in ("default", kind)]
+    reports = [
+        [report for seed in arguments.seeds if (report := report_of(run_of(arguments, name, seed)))]
+        for name in ("default", kind)
+    ]
     references, language = [pair.target for pair in reports[0][0].pairs], language_of(arguments)
     default, own = ([report.hypotheses for report in of_kind] for of_kind in reports)
     found = bleu_difference(default, own, references, language)
     time = memory = 1.0
     if kind != "default":
         costs = json.loads((arguments.folder / kind / "costs.json").read_text())
-        time, memory = (statistics.median(ratios(*costs, name)) for name in ("seconds", "gb"))
+        time, memory = (statistics.median(ratios(costs[0], costs[1], name)) for name in ("seconds", "gb"))
     base = json.loads((run_of(arguments, "default", arguments.seeds[0]) / "attention.json").read_text())
     return Row(
         kind,
@@ -250,11 +255,11 @@ def row_of(arguments: argparse.Namespace, kind: str) -> Row:
     )
 
 
-def report_of(run: Path) -> Report:
-    report = Report.read(RunFolder(run).report)
-    if report is None:
-        raise SystemExit(f"{run} has no report; train it again")
-    return report
+def report_of(run: Path) -> "Report | None":
+    """How a run that is complete translates its test set."""
+    from translator.evaluation.test_set import Report
+
+    return Report.read(RunFolder(run).report)
 
 
 def language_of(arguments: argparse.Namespace) -> str:

@@ -323,8 +323,9 @@ def _compare_bleu(
     low = found.difference.low
     if not low > LEAST_BLEU:
         raise ExportError(
-            f"the export's BLEU is {found.second.value:.2f} and the run's {found.first.value:.2f} on "
-            f"{len(pairs):,} sentences; the difference may be as low as {low:.2f} (95% interval), not above {LEAST_BLEU}; nothing was written"
+            f"the export's BLEU is {found.second.value:.2f} and the run's {found.first.value:.2f} on {len(pairs):,} "
+            f"sentences; the difference may be as low as {low:.2f} (95% interval), not above {LEAST_BLEU}; nothing was "
+            "written"
         )
     return {
         "bleu_of_run": found.first.value, "bleu": found.second.value,
