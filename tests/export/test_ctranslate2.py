@@ -2,8 +2,11 @@
 
 import builtins
 import dataclasses
+import re
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -34,6 +37,11 @@ VARIANTS = [
     ("pre", "gelu", "sinusoidal", "target"),
     ("post", "swiglu", "learned", "all"),
 ]
+SHARED = {"encoder": {"key_value_heads": 2}, "decoder": {"key_value_heads": 1}, "cross": {"key_value_heads": 2}}
+UNSCALED = {place: {"score": "dot_product", "chunk": 2} for place in ("encoder", "decoder", "cross")}
+KINDS: list[tuple[str, dict[str, Any]]] = [
+    ("rotary", {}), ("shaw", {}), ("none", {}), ("sinusoidal", SHARED), ("rotary", SHARED), ("learned", UNSCALED),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +52,27 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=VARIANTS, ids="-".join)
+def models() -> Iterator[ModelConfig]:
+    sizes = {"d_model": 24, "d_ff": 40, "encoder_layers": 2, "decoder_layers": 1, "layer_norm_epsilon": 1e-2}
+    names = "norm", "activation", "positions", "tied_embeddings"
+    for choices in VARIANTS:
+        yield ModelConfig.model_validate(sizes | {"num_heads": 3} | dict(zip(names, choices, strict=True)))
+    for positions, attention in KINDS:
+        settings = {"num_heads": 4, "decoder_layers": 2, "positions": positions, "attention": attention}
+        yield ModelConfig.model_validate(sizes | settings)
+
+
+def shown(model: ModelConfig) -> str:
+    changed = ({"place": place} | each.model_dump(exclude_defaults=True) for place, each in model.attention.in_places())
+    parts = "".join(f"-{value}" for each in changed if len(each) > 1 for value in each.values())
+    return f"{model.norm}-{model.activation}-{model.positions}-{model.tied_embeddings}{parts}"
+
+
+@pytest.fixture(scope="module", params=models(), ids=shown)
 def both(request, runs: Path) -> tuple[Translator, CTranslate2Engine]:
     """A random model as the run has it, with ε far from the usual, and as CTranslate2 has it."""
-    norm, activation, positions, tied = request.param
+    model = request.param
     trained = Translator.load(runs / "default")
-    model = ModelConfig(
-        d_model=24, d_ff=40, num_heads=3, encoder_layers=2, decoder_layers=1, norm=norm, activation=activation,
-        positions=positions, tied_embeddings=tied, layer_norm_epsilon=1e-2,
-    )  # fmt: skip
     config = RunFolder(runs / "default").load_config().model_copy(update={"model": model})
     keras.utils.set_random_seed(7)
     built = build_model(config, trained.source, trained.target)
@@ -64,7 +84,7 @@ def both(request, runs: Path) -> tuple[Translator, CTranslate2Engine]:
         Path("random"),
     )
     translator = Translator.of_model(built, trained.source, trained.target, config, OPTIONS)
-    folder = runs / "-".join(request.param)
+    folder = runs / shown(model)
     ctranslate2.write(translator, folder, "float32")
     return translator, CTranslate2Engine.of(folder, translator.source, translator.target)
 
@@ -186,6 +206,24 @@ def test_a_setting_that_it_does_not_know_is_refused():
     assert ctranslate2.refusal(ModelConfig().model_copy(update={"norm": "sandwich"})) == (
         "CTranslate2 has no model.norm sandwich; it has pre, post"
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"positions": "t5"}, "no model.positions t5; it has learned, sinusoidal, rotary, shaw, none"),
+        ({"positions": "alibi"}, "no model.positions alibi; .*"),
+        (
+            {"attention": {"decoder": {"score": "cosine"}}},
+            "no model.attention.decoder.score cosine; it has scaled_dot_product, dot_product",
+        ),
+        ({"attention": {"cross": {"silence": "sink"}}}, "nothing for model.attention.cross.silence sink"),
+        ({"attention": {"encoder": {"window": 4}}}, r"nothing for model.attention.encoder.window \[4\]"),
+        ({"attention": {"decoder": {"forgetting": True}}}, "nothing for model.attention.decoder.forgetting True"),
+    ],
+)
+def test_a_kind_of_attention_that_it_has_not_is_refused_by_name(settings: dict[str, Any], reason: str):
+    assert re.fullmatch(f"CTranslate2 has {reason}", str(ctranslate2.refusal(ModelConfig.model_validate(settings))))
 
 
 def test_every_setting_of_a_model_is_held_or_must_have_its_default(monkeypatch):

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from translator.config.attention import AttentionConfig
 from translator.config.schema import ModelConfig
+from translator.config.section import Section
 from translator.decoding.engines.ctranslate2 import POSITIONS_KEY, import_ctranslate2
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.files import write_file
@@ -36,22 +38,31 @@ HELD: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "layer_norm_epsilon": (), "dropout": (), "attention_dropout": (), "activation_dropout": (),
         "norm": ("pre", "post"),
         "activation": ("relu", "gelu", "swiglu"),
-        "positions": ("learned", "sinusoidal"),
+        # Its T5 bias is that of the first layer in all layers; its ALiBi is for the decoder alone.
+        "positions": ("learned", "sinusoidal", "rotary", "shaw", "none"),
         "tied_embeddings": ("all", "target", "none"),
     }
 )  # fmt: skip
+# The same of the settings in each place of `model.attention`; `chunk` is a way to compute what it computes in its own.
+HELD_ATTENTION: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"score": ("scaled_dot_product", "dot_product"), "key_value_heads": (), "chunk": ()}
+)
 
 Weights = Mapping[str, np.ndarray]
 
 
 def refusal(config: ModelConfig) -> str | None:
     """Why CTranslate2 cannot hold a model of this configuration; None if it can."""
-    for name, field in ModelConfig.model_fields.items():
-        value = getattr(config, name)
-        if name not in HELD and value != field.get_default(call_default_factory=True):
-            return f"CTranslate2 has nothing for model.{name} {value}"
-        if HELD.get(name) and value not in HELD[name]:
-            return f"CTranslate2 has no model.{name} {value}; it has {', '.join(HELD[name])}"
+    sections: list[tuple[str, Section, Mapping[str, tuple[str, ...]]]] = [("model", config, {**HELD, "attention": ()})]
+    sections += [(f"model.attention.{place}", each, HELD_ATTENTION) for place, each in config.attention.in_places()]
+    for key, section, held in sections:
+        for name, field in type(section).model_fields.items():
+            value = getattr(section, name)
+            if name not in held and value != field.get_default(call_default_factory=True):
+                shown = list(value) if isinstance(value, tuple) else value
+                return f"CTranslate2 has nothing for {key}.{name} {shown}"
+            if held.get(name) and value not in held[name]:
+                return f"CTranslate2 has no {key}.{name} {value}; it has {', '.join(held[name])}"
     return None
 
 
@@ -96,9 +107,13 @@ def specification(model: Transformer, source: Sequence[str], target: Sequence[st
     activation = {"relu": kinds.RELU, "gelu": kinds.GELU, "swiglu": kinds.SWISH}[config.activation]
     common: dict[str, Any] = {
         "num_heads": config.num_heads,
+        "num_heads_kv": config.num_heads,  # `_set_parts` sets it for each place
         "pre_norm": config.norm == "pre",
         "activation": activation,
         "ffn_glu": config.activation == "swiglu",
+        "relative_position": config.positions == "shaw",
+        "rotary_dim": 0 if config.positions == "rotary" else None,  # all channels of a head
+        "rotary_interleave": False,
     }
     spec = transformer_spec.TransformerSpec(
         transformer_spec.TransformerEncoderSpec(config.encoder_layers, **common),
@@ -106,9 +121,12 @@ def specification(model: Transformer, source: Sequence[str], target: Sequence[st
     )
     for index, layer in enumerate(spec.encoder.layer):
         _set_layer(layer, weights, f"encoder.layers.{index}")
+        _set_parts(layer.self_attention, config.attention.encoder, config.num_heads)
     for index, layer in enumerate(spec.decoder.layer):
         _set_layer(layer, weights, f"decoder.layers.{index}")
+        _set_parts(layer.self_attention, config.attention.decoder, config.num_heads)
         _set_cross_attention(layer.attention, weights, f"decoder.layers.{index}.cross_attention")
+        _set_parts(layer.attention, config.attention.cross, config.num_heads)
     if config.norm == "pre":
         _set_norm(spec.encoder.layer_norm, weights, "encoder.norm")
         _set_norm(spec.decoder.layer_norm, weights, "decoder.norm")
@@ -118,10 +136,11 @@ def specification(model: Transformer, source: Sequence[str], target: Sequence[st
     spec.decoder.embeddings.weight = tables[id(model.target_embedding)]
     spec.decoder.projection.weight = tables[id(model.output_embedding)]
     for part, positions in ((spec.encoder, model.source_positions), (spec.decoder, model.target_positions)):
-        assert positions is not None  # else it was refused
         part.scale_embeddings = True
-        # Its own table starts at position 1, with another denominator.
-        part.position_encodings.encodings = np.asarray(positions(tf.range(rows)), np.float32)
+        if hasattr(part, "position_encodings"):
+            # Its own table starts at position 1, with another denominator; it has one wherever it knows no other kind.
+            vectors = tf.zeros([rows, config.d_model]) if positions is None else positions(tf.range(rows))
+            part.position_encodings.encodings = np.asarray(vectors, np.float32)
     _set_vocabularies(spec, source, target)
     spec.config.layer_norm_epsilon = config.layer_norm_epsilon
     spec.config.add_attribute(POSITIONS_KEY, rows)
@@ -138,6 +157,10 @@ def _set_layer(layer: Any, weights: Weights, name: str) -> None:
     _set_linear(layer.self_attention.linear[0], weights, f"{name}.self_attention.query_key_value")
     _set_linear(layer.self_attention.linear[1], weights, f"{name}.self_attention.output_projection")
     _set_norm(layer.self_attention.layer_norm, weights, f"{name}.self_attention_residual.norm")
+    if hasattr(layer.self_attention, "relative_position_keys"):
+        table = weights[f"{name}.self_attention.positions.table"]
+        layer.self_attention.relative_position_keys = table
+        layer.self_attention.relative_position_values = np.zeros_like(table)  # which ours has not
     inner = f"{name}.feed_forward.inner"
     if hasattr(layer.ffn, "linear_0_noact"):  # gated: the gate, then what it is multiplied with
         kernels, biases = np.split(weights[f"{inner}.kernel"], 2, 1), np.split(weights[f"{inner}.bias"], 2)
@@ -147,6 +170,13 @@ def _set_layer(layer: Any, weights: Weights, name: str) -> None:
         _set_linear(layer.ffn.linear_0, weights, inner)
     _set_linear(layer.ffn.linear_1, weights, f"{name}.feed_forward.outer")
     _set_norm(layer.ffn.layer_norm, weights, f"{name}.feed_forward_residual.norm")
+
+
+def _set_parts(attention: Any, config: AttentionConfig, num_heads: int) -> None:
+    """Sets what an attention is told beside its weights."""
+    if config.score == "dot_product":
+        attention.queries_scale = np.float32(1.0)
+    attention.num_heads_kv = np.int32(config.key_value_heads or num_heads)
 
 
 def _set_cross_attention(attention: Any, weights: Weights, name: str) -> None:

@@ -165,7 +165,7 @@ class Chunks:
             later = highest, total, running.mean * shrink + taken
             return number + 1, *(tf.ensure_shape(new, old.shape) for new, old in zip(later, state, strict=True))
 
-        _, *state = tf.while_loop(lambda number, *_: number < self.number, take, (tf.constant(0), *self.start()))
+        _, *state = _loop(self.number, take, *self.start())
         return Running(*state)
 
 
@@ -196,7 +196,7 @@ class Backwards:
 
         sums = [tf.zeros_like(each, tf.float32) for each in (*shared.flat(), *weights)]
         arrays = [tf.TensorArray(tf.float32, chunks.number, element_shape=_chunk_shape(each)) for each in own.flat()]
-        _, sums, arrays = tf.while_loop(lambda number, *_: number < chunks.number, take, (tf.constant(0), sums, arrays))
+        _, sums, arrays = _loop(chunks.number, take, sums, arrays)
         count = len(shared.flat())
         of_queries, of_keys = shared.like(sums[:count]), own.like([self._joined(each.stack()) for each in arrays])
         of_scores, of_value = self._of_silence()
@@ -246,3 +246,9 @@ class Backwards:
 
 def _chunk_shape(of_keys: tf.Tensor) -> tf.TensorShape:
     return tf.TensorShape([None, of_keys.shape[1], None, of_keys.shape[3]])
+
+
+def _loop(times: tf.Tensor, take: Callable[..., Any], *state: Any) -> Any:
+    """Takes one chunk after the other: side by side, they would hold as much as all at once."""
+    start = tf.constant(0), *state
+    return tf.while_loop(lambda number, *_: number < times, take, start, parallel_iterations=1)

@@ -72,7 +72,8 @@ def product(of_queries: tf.Tensor, of_keys: tf.Tensor, transpose: bool = False) 
     if heads == key_heads:
         return tf.matmul(of_queries, of_keys, transpose_b=transpose)
     products = tf.matmul(by_key_head(of_queries, key_heads), of_keys, transpose_b=transpose)  # [B, G, H / G · Q, Y]
-    return tf.reshape(products, [*tf.unstack(tf.shape(of_queries)[:3]), tf.shape(products)[3]])
+    shape = tf.shape(of_queries)
+    return tf.reshape(products, [shape[0], heads, shape[2], tf.shape(products)[3]])
 
 
 def by_key_head(of_queries: tf.Tensor, key_heads: int) -> tf.Tensor:

@@ -35,7 +35,8 @@ class PairNorm(keras.layers.Layer):
         shape = tf.shape(mixed)
         pairs = tf.cast(tf.reshape(mixed, [shape[0], shape[1] // 2, 2, shape[2], shape[3]]), tf.float32)
         scale = tf.math.rsqrt(tf.reduce_mean(tf.square(pairs), (2, 4), keepdims=True) + EPSILON) * self.scale
-        return tf.reshape(tf.cast(pairs * scale * self.gamma.value[:, None], mixed.dtype), shape)
+        normalized = tf.cast(pairs * scale * self.gamma.value[:, None], mixed.dtype)
+        return tf.reshape(normalized, [shape[0], self.heads.number, shape[2], shape[3]])
 
 
 class Gate(keras.layers.Layer):
