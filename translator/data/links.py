@@ -4,6 +4,7 @@ They teach a head of the decoder what to look at (`train.guided_alignment`). Wha
 subword of a word is joined with each of the other's.
 """
 
+import array
 import contextlib
 import dataclasses
 import hashlib
@@ -22,7 +23,7 @@ from translator.data.corpora.lines import read_lines
 from translator.data.store import Sequences, TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.data.words import membership, words_of
-from translator.files import read_file, write_file
+from translator.files import read_file, replacing, write_file
 from translator.languages import writes_no_spaces
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunError, RunFolder
@@ -57,14 +58,17 @@ def with_links(
     if kept != fingerprint:
         if kept is not None and run.is_trained:
             raise RunError(f"the word alignments that {run.path} was trained with have changed; restore their files")
-        links = Sequences.of(list(_rows(store, config, tokenizers, show)))
-        write_file(paths[0], links.ids.astype(np.int32).tobytes())
-        write_file(paths[1], links.offsets.tobytes())
+        offsets = array.array("q", [0])
+        with replacing(paths[0]) as partial, partial.open("wb") as file:
+            for row in _rows(store, config, tokenizers, show):
+                file.write(np.array(row, np.int32).tobytes())
+                offsets.append(offsets[-1] + len(row))
+        write_file(paths[1], offsets.tobytes())
         write_file(paths[2], json.dumps(fingerprint).encode())
-    ids, offsets = (
+    ids, starts = (
         np.asarray(np.memmap(path, dtype, mode="r")) for path, dtype in zip(paths, (np.int32, np.int64), strict=False)
     )
-    return dataclasses.replace(store, links=Sequences(ids, offsets))
+    return dataclasses.replace(store, links=Sequences(ids, starts))
 
 
 def _fingerprint(store: TokenStore, config: Config) -> str:
