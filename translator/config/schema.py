@@ -218,6 +218,9 @@ class SearchConfig(Section):
     """Added to the maximum length of a translation, in tokens; see max_length_factor."""
     batch_sentences: int = Field(64, ge=1)
     """Number of sentences translated in one batch."""
+    xla: bool = False
+    """Compile the search with XLA, for each shape of batch that comes: faster where few sentences come at a time, after
+    some seconds for each shape."""
 
 
 class Config(Section):
