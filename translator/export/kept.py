@@ -165,7 +165,7 @@ def _convert(source: Source) -> None:
     with quiet(), new_folder(source.folder) as partial:
         translator = source.load()
         ctranslate2.write(translator, partial, source.quantization)
-        greedy = dataclasses.replace(translator.options, beam_size=1)
+        greedy = dataclasses.replace(translator.options, beam_size=1, xla=False)
         check(partial, "ctranslate2", source.quantization, translator, source.config, greedy)
         engine = CTranslate2Engine.of(partial, *source.tokenizers)
         record = {
@@ -189,7 +189,7 @@ def _seconds(translator: "Translator", engine: CTranslate2Engine, source: Source
         engine.require(source.options, ids)
         options = source.options
     except OptionsError:
-        options = SearchOptions.of(source.config.search)
+        options = dataclasses.replace(SearchOptions.of(source.config.search), xla=False)
     seconds = {}
     for name, each in (("transformer", translator.engine), ("ctranslate2", engine)):
         each.search(ids, options)
