@@ -12,7 +12,8 @@ from translator.decoding.engines.ctranslate2 import import_ctranslate2
 from translator.decoding.options import SearchOptions
 from translator.decoding.translator import Translator
 from translator.export import ctranslate2, saved_model
-from translator.export.gate import ExportError, check, new_folder, quiet
+from translator.export.comparisons import ExportError
+from translator.export.gate import check, new_folder, quiet
 from translator.run_folder import RunFolder
 
 

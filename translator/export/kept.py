@@ -24,7 +24,8 @@ from translator.data.tokenizer import Tokenizer
 from translator.decoding.engines.ctranslate2 import CTranslate2Engine, CTranslate2Error, import_ctranslate2
 from translator.decoding.options import Engine, OptionsError, SearchOptions
 from translator.export import ctranslate2
-from translator.export.gate import ExportError, check, environment, new_folder, quiet, validation_pairs
+from translator.export.comparisons import ExportError
+from translator.export.gate import check, environment, new_folder, quiet, validation_pairs
 from translator.files import read_file, sha256, write_file
 from translator.lock import LockedError, locked
 from translator.run_folder import RunFolder
