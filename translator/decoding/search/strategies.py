@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import tensorflow as tf
 
 from translator.decoding.search.scoring import NEVER, Ended, Scoring, log_softmax_of
-from translator.decoding.search.top_k import top_k
+from translator.decoding.search.top_k import best, top_k
 
 
 class SpecialIds(NamedTuple):
@@ -128,7 +128,7 @@ class Greedy:
         return GreedyState(written, tf.zeros([sentences]), tf.zeros([sentences], tf.int32))
 
     def advance(self, found: GreedyState, logits: tf.Tensor, attention: Any, now: Now) -> Chosen:
-        tokens = tf.argmax(logits, -1, tf.int32)
+        tokens = best(logits)
         ends = tokens == self.special.eos
         log_prob = log_softmax_of(logits, tokens)
         token_log_probs = log_prob if self.with_token_log_probs else ()
