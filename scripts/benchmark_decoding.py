@@ -38,7 +38,7 @@ Translate = Callable[[Sequence[Ids], int], list[Ids]]  # (sentences, how many at
 VOCABULARY, LENGTH = 32_000, 24  # of the random model, and of all its translations
 POSITIONS = 1024  # more than any sentence here has
 WARM_UP = 5  # sentences that are translated alone before those that are measured
-SYSTEMS = "translator", "ctranslate2", "ctranslate2-int8"
+SYSTEMS = "translator", "translator-xla", "translator-bfloat16", "ctranslate2", "ctranslate2-int8"
 
 
 class Task(NamedTuple):
@@ -71,7 +71,9 @@ def main() -> int:
     model.add_argument("run", nargs="?", type=Path, help="a run folder")
     model.add_argument("--random", choices=["base"], help="a model with random weights")
     model.add_argument("--worker", type=json.loads, help=argparse.SUPPRESS)
-    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    parser.add_argument(
+        "--systems", nargs="+", choices=SYSTEMS, default=["translator", "ctranslate2", "ctranslate2-int8"]
+    )
     parser.add_argument("--beams", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--batches", type=int, nargs="+", default=[64, 128, 256], help="sentences in a batch")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="cores to be held to")
@@ -170,7 +172,7 @@ def _in_a_process(task: Task, first_core: int) -> Measured:
 
 def _measure(task: Task) -> Measured:
     sources = _sources(task)
-    translate = _ours(task) if task.system == "translator" else _ctranslate2(task)
+    translate = _ours(task) if task.system.startswith("translator") else _ctranslate2(task)
     first, _ = _timed(translate, sources[:1], 1)
     translations = translate(sources, task.batches[0])
     rates = []
@@ -203,8 +205,9 @@ def _ours(task: Task) -> Translate:
 
     tf.config.threading.set_intra_op_parallelism_threads(task.threads)
     tf.config.threading.set_inter_op_parallelism_threads(task.threads)
-    engine = TransformerEngine(_model(task.run))
-    options = SearchOptions(task.beam, 1.0, max_length_factor=0.0, max_length_margin=_limit(task))
+    model = _model(task.run)
+    engine = TransformerEngine(_in_bfloat16(model) if task.system.endswith("bfloat16") else model)
+    options = SearchOptions(task.beam, 1.0, 0.0, max_length_margin=_limit(task), xla=task.system.endswith("xla"))
 
     def translate(sources: Sequence[Ids], batch: int) -> list[Ids]:
         found: dict[int, Ids] = {}
@@ -265,6 +268,18 @@ def _model(run: Path | str | None) -> Any:
     keras.utils.set_random_seed(1)
     base = ModelConfig(d_model=512, d_ff=2048, num_heads=8, encoder_layers=6, decoder_layers=6, tied_embeddings="all")
     return Transformer(base, VOCABULARY, VOCABULARY, max_positions=256)
+
+
+def _in_bfloat16(model: Any) -> Any:
+    """The model with the same weights, and with products and activations in bfloat16."""
+    from translator.model.transformer import Transformer
+
+    source, target = model.source_embedding.vocabulary_size, model.target_embedding.vocabulary_size
+    narrow = Transformer(model.config, source, target, POSITIONS, "bfloat16")
+    weights = model.named_weights()
+    for name, variable in narrow.named_weights().items():
+        variable.assign(weights[name])
+    return narrow
 
 
 def _convert(model: Any, folder: Path) -> None:

@@ -60,9 +60,10 @@ class Script:
         strategy: Strategy,
         constraints: Sequence[Constraint] = (),
         rows: Sequence[int] | None = None,
+        longest: int | None = None,
     ) -> Hypotheses:
         rows = tf.constant(range(len(max_lengths)) if rows is None else rows)
-        return search(self.decoder(rows, strategy.width), tf.constant(max_lengths), strategy, constraints)
+        return search(self.decoder(rows, strategy.width), tf.constant(max_lengths), strategy, constraints, longest)
 
     def greedy(
         self,

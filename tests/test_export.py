@@ -19,8 +19,8 @@ from translator.config.schema import Config
 from translator.data.prepare import prepare_tokenizers
 from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
+from translator.export.comparisons import ExportError
 from translator.export.formats import export_run
-from translator.export.gate import ExportError
 from translator.model.build import build_model
 from translator.model.weights import get_weights, write_weights
 from translator.run_folder import RunError, RunFolder

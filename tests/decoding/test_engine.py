@@ -78,7 +78,7 @@ class EndlessModel:
     def encode(self, source_ids: tf.Tensor) -> Encoded:
         return Encoded((), source_ids != PAD_ID, ())
 
-    def empty_cache(self, hypotheses: tf.Tensor) -> tuple[()]:
+    def empty_cache(self, hypotheses: tf.Tensor, length: int = 0) -> tuple[()]:
         return ()
 
     def cache_shapes(self) -> tuple[()]:
@@ -88,7 +88,13 @@ class EndlessModel:
         return tf.zeros([0, 7])
 
     def decode_step(
-        self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[()], output_kernel: tf.Tensor
+        self,
+        token_ids: tf.Tensor,
+        position: tf.Tensor,
+        encoded: Encoded,
+        cache: tuple[()],
+        output_kernel: tf.Tensor,
+        cache_length: int = 0,
     ):
         return DecoderStep(tf.tile([[-1e4] * 5 + [2.0, 1.0]], [tf.size(token_ids), 1]), cache, ())
 
@@ -163,7 +169,13 @@ class DivergedModel(EndlessModel):
         return tf.zeros([0, 7])
 
     def decode_step(
-        self, token_ids: tf.Tensor, position: tf.Tensor, encoded: Encoded, cache: tuple[()], output_kernel: tf.Tensor
+        self,
+        token_ids: tf.Tensor,
+        position: tf.Tensor,
+        encoded: Encoded,
+        cache: tuple[()],
+        output_kernel: tf.Tensor,
+        cache_length: int = 0,
     ):
         return DecoderStep(tf.fill([tf.size(token_ids), 7], np.nan), cache, ())
 

@@ -15,7 +15,7 @@ from translator.decoding.search.constraints import never
 from translator.decoding.search.loop import Prefixes, search
 from translator.decoding.search.scoring import NEVER, Scoring
 from translator.decoding.search.strategies import Beam, Greedy, Hypotheses
-from translator.decoding.search.top_k import BLOCK, top_k
+from translator.decoding.search.top_k import BLOCK, best, top_k
 
 # Beam search
 
@@ -243,6 +243,13 @@ def test_top_k_of_ties_gives_different_columns(V: int):
     np.testing.assert_array_equal(values, tf.math.top_k(x, 5).values)
     np.testing.assert_array_equal(np.take_along_axis(x, columns.numpy(), 1), values)
     assert all(len(set(row)) == 5 for row in columns.numpy().tolist())
+
+
+@pytest.mark.parametrize("V", WIDTHS)
+def test_the_best_of_a_row_is_its_first_maximum(V: int):
+    rng = np.random.default_rng(V)
+    for x in (rng.normal(size=(20, V)), rng.integers(-3, 0, (20, V)), np.full((2, V), -np.inf)):
+        np.testing.assert_array_equal(best(tf.constant(x, tf.float32)), x.argmax(1))
 
 
 def test_top_k_of_a_graph_with_an_unknown_number_of_rows():

@@ -20,7 +20,7 @@ from translator.decoding.translator import Translator
 from translator.evaluation.bootstrap import bleu_difference
 from translator.evaluation.scores import corpus_bleu
 from translator.export import ctranslate2
-from translator.export.gate import log_probs
+from translator.export.comparisons import log_probs
 from translator.model.build import build_model
 from translator.model.weights import get_weights, set_weights
 from translator.run_folder import RunFolder

@@ -17,9 +17,10 @@ from translator.decoding.engines.ctranslate2 import CTranslate2Engine
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError, SearchOptions
 from translator.decoding.translator import Translator
-from translator.export import ctranslate2, gate, kept
+from translator.export import comparisons, ctranslate2, kept
+from translator.export.comparisons import ExportError, compare_bleu, compare_texts
 from translator.export.formats import export_run
-from translator.export.gate import PARITY, ExportError
+from translator.export.gate import PARITY
 from translator.model.weights import get_weights, read_weights, write_weights
 from translator.run_folder import RunError, RunFolder
 
@@ -117,18 +118,18 @@ def test_integers_are_judged_by_the_interval_of_bleu():
     pairs = [SentencePair("s", f"the dog number {i} sees a horse") for i in range(50)]
     good = [pair.target for pair in pairs]
     bad = [*good[:40], *["nothing of it"] * 10]
-    assert gate._compare_bleu(good, good, pairs, "en", "int8")["bleu_difference_interval"] == [0, 0]
+    assert compare_bleu(good, good, pairs, "en", "int8")["bleu_difference_interval"] == [0, 0]
     with pytest.raises(ExportError, match=r"BLEU is \d+\.\d+ and the run's 100\.00 on 50 sentences; .* above -0\.5"):
-        gate._compare_bleu(good, bad, pairs, "en", "int8")
+        compare_bleu(good, bad, pairs, "en", "int8")
     with pytest.raises(ExportError, match="int8 is judged by BLEU on the validation set, which is not there"):
-        gate._compare_bleu([], [], [], "en", "int8")
+        compare_bleu([], [], [], "en", "int8")
 
 
 def test_one_of_a_hundred_may_differ_in_floating_point_and_two_may_not():
     ours = [str(i) for i in range(100)]
-    assert gate._compare_texts(ours, ours, ["x", *ours[1:]], floating=True)["equal_translations"] == 0.99
+    assert compare_texts(ours, ours, ["x", *ours[1:]], floating=True)["equal_translations"] == 0.99
     with pytest.raises(ExportError, match="2 of 100 sentences differently, more than 1%"):
-        gate._compare_texts(ours, ours, ["x", "y", *ours[2:]], floating=True)
+        compare_texts(ours, ours, ["x", "y", *ours[2:]], floating=True)
 
 
 def test_the_kept_model_is_used_again_and_gives_the_runs_text(run, conversions):
@@ -208,7 +209,7 @@ def test_options_that_it_lacks_leave_auto_with_the_other_engine(run, monkeypatch
 def test_an_integer_model_is_kept_when_it_is_asked_for(run, tmp_path, monkeypatch, capsys):
     copy = anew(tmp_path / "run", run)
     shutil.rmtree(copy / "engines")
-    monkeypatch.setattr(gate, "LEAST_BLEU", -100)  # the model has learned too little to be judged
+    monkeypatch.setattr(comparisons, "LEAST_BLEU", -100)  # the model has learned too little to be judged
     given, output = run / "report" / "source.txt", tmp_path / "out"
     arguments = ["translate", str(copy), f"--input={given}", f"--output={output}"]
     assert command(monkeypatch, capsys, *arguments, "--engine=ctranslate2", "--quantization=int8")[0] == 0

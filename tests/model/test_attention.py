@@ -227,15 +227,20 @@ def test_dropout_falls_on_the_weights_and_not_on_those_handed_out(self_attention
 # The cache
 
 
+def memory_of(*numbers: int) -> KeysValues:
+    keys = tf.constant(numbers)[None, None, :, None]
+    return KeysValues(keys, -keys, (10 * keys,))
+
+
 def test_append_puts_the_other_memory_behind():
-    first, second = (
-        KeysValues(tf.fill([1, 1, n, 1], n), tf.fill([1, 1, n, 1], -n), (tf.fill([1, 1, n, 1], 10 * n),))
-        for n in (1, 2)
-    )
-    both = first.append(second)
-    np.testing.assert_array_equal(tf.squeeze(both.keys), [1, 2, 2])
-    np.testing.assert_array_equal(tf.squeeze(both.values), [-1, -2, -2])
-    np.testing.assert_array_equal(tf.squeeze(both.notes[0]), [10, 20, 20])
+    for found, part in zip(memory_of(1, 2).append(memory_of(9)), memory_of(1, 2, 9), strict=True):
+        np.testing.assert_array_equal(found, part)
+
+
+def test_put_writes_one_position():
+    here = tf.constant([False, False, True, False])
+    for found, part in zip(memory_of(1, 2, 0, 0).put(memory_of(9), here), memory_of(1, 2, 9, 0), strict=True):
+        np.testing.assert_array_equal(found, part)
 
 
 def test_a_cache_is_declared_with_the_dimension_that_grows(self_attention, dtype_policy: str):

@@ -131,6 +131,19 @@ def test_decoding_step_by_step_equals_decoding_at_once(choices: tuple[str, str, 
         assert {tuple(part.shape) for part in tf.nest.flatten(cache)} == {(B * width, H, t + 1, D // H)}
 
 
+@every_choice
+def test_a_cache_of_a_fixed_length_decodes_as_one_that_grows(choices: tuple[str, str, str]):
+    model, length = model_of(*choices), T + 3
+    encoded = model.encode(SOURCE)
+    growing, fixed = model.empty_cache(tf.constant(B)), model.empty_cache(tf.constant(B), length)
+    for t in range(T):
+        position = tf.constant(t)
+        expected, growing, _ = model.decode_step(TARGET[:, t], position, encoded, growing)
+        logits, fixed, _ = model.decode_step(TARGET[:, t], position, encoded, fixed, cache_length=length)
+        np.testing.assert_allclose(logits, expected, atol=2e-5)
+        assert {tuple(part.shape) for part in tf.nest.flatten(fixed)} == {(B, H, length, D // H)}
+
+
 def test_a_graph_of_unknown_sizes_equals_eager():
     model = model_of()
     ids = tf.TensorSpec([None, None], tf.int32)

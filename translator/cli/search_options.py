@@ -34,6 +34,7 @@ SEARCH_OPTIONS: dict[str, Any] = {
     "repetition_penalty": _option(float | None, "Above 1, makes tokens that are in the translation less likely."),
     "no_repeat_ngram_size": _option(int | None, "No so many tokens in a row come twice."),
     "suppressed": _option(list[str] | None, "A phrase that no translation may hold; may be repeated.", "--suppress"),
+    "xla": _option(bool | None, "Let XLA compile the search: faster for few sentences, after some seconds."),
     "sample": _option(bool | None, "Draw tokens by their probabilities.", "--sample"),
     "temperature": _option(float | None, "Of --sample: below 1 likely tokens become likelier."),
     "top_k": _option(int | None, "Of --sample: from so many likeliest tokens."),

@@ -264,6 +264,9 @@ class SearchConfig(Section):
     """Number of tokens in a row that no translation holds twice; 0 forbids nothing."""
     batch_sentences: int = Field(64, ge=1)
     """Number of sentences translated in one batch."""
+    xla: bool = False
+    """Compile the search with XLA, for each shape of batch that comes: faster where few sentences come at a time, after
+    some seconds for each shape."""
 
     @model_validator(mode="after")
     def _settings_go_together(self) -> "SearchConfig":

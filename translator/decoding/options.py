@@ -63,6 +63,10 @@ class SearchOptions:
     """Whether the hypotheses begin, after the target prefix, with the `beam_size` likeliest tokens, one each, in this
     order, and go on greedily."""
 
+    xla: bool = False
+    """Whether XLA compiles the search, for each shape of batch that comes: the same translations, faster where few
+    sentences come at a time, after some seconds of compiling for each shape."""
+
     def __post_init__(self) -> None:
         """Checks values and combinations.
 

@@ -25,9 +25,8 @@ from translator.vocabulary import BOS_ID, EOS_ID, UNK_ID
 if TYPE_CHECKING:
     from translator.decoding.translator import Translator
 
-QUANTIZATIONS = (
-    "float32", "float16", "bfloat16", "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16",
-)  # fmt: skip
+# Without those in bfloat16, for whose conversion the library needs PyTorch.
+QUANTIZATIONS = ("float32", "float16", "int8", "int8_float32", "int8_float16", "int16")
 LEAST_POSITIONS = 2048  # rows of the position tables, past which a translation cannot grow
 
 # The settings of `model` that a converted model holds, with the values; () for any. A setting that is not here must

@@ -12,7 +12,8 @@ from translator.decoding.engines.ctranslate2 import import_ctranslate2
 from translator.decoding.options import SearchOptions
 from translator.decoding.translator import Translator
 from translator.export import ctranslate2, saved_model
-from translator.export.gate import ExportError, check, new_folder, quiet
+from translator.export.comparisons import ExportError
+from translator.export.gate import check, new_folder, quiet
 from translator.run_folder import RunFolder
 
 
@@ -39,9 +40,14 @@ class Format:
     usage: str
 
 
+def exported(options: SearchOptions) -> SearchOptions:
+    """The search that a graph holds: it has one shape for all batches, which XLA cannot compile."""
+    return dataclasses.replace(options, xla=False)
+
+
 def greedy(options: SearchOptions) -> SearchOptions:
     """Greedy search: the one that engines which end a beam search differently do alike."""
-    return dataclasses.replace(options, beam_size=1)
+    return dataclasses.replace(exported(options), beam_size=1)
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -51,7 +57,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             refusal=lambda _: None,
             quantizations=("float32",),
             require=lambda: None,
-            checked_search=lambda options: options,
+            checked_search=exported,
             holds_search=True,
             usage="Translate with:  echo 'A sentence.' | {command} translate --engine saved_model {folder}",
         ),

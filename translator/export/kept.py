@@ -24,7 +24,8 @@ from translator.data.tokenizer import Tokenizer
 from translator.decoding.engines.ctranslate2 import CTranslate2Engine, CTranslate2Error, import_ctranslate2
 from translator.decoding.options import Engine, OptionsError, SearchOptions
 from translator.export import ctranslate2
-from translator.export.gate import ExportError, check, environment, new_folder, quiet, validation_pairs
+from translator.export.comparisons import ExportError
+from translator.export.gate import check, environment, new_folder, quiet, validation_pairs
 from translator.files import read_file, sha256, write_file
 from translator.lock import LockedError, locked
 from translator.run_folder import RunFolder
@@ -165,7 +166,7 @@ def _convert(source: Source) -> None:
     with quiet(), new_folder(source.folder) as partial:
         translator = source.load()
         ctranslate2.write(translator, partial, source.quantization)
-        greedy = dataclasses.replace(translator.options, beam_size=1)
+        greedy = dataclasses.replace(translator.options, beam_size=1, xla=False)
         check(partial, "ctranslate2", source.quantization, translator, source.config, greedy)
         engine = CTranslate2Engine.of(partial, *source.tokenizers)
         record = {
@@ -189,7 +190,7 @@ def _seconds(translator: "Translator", engine: CTranslate2Engine, source: Source
         engine.require(source.options, ids)
         options = source.options
     except OptionsError:
-        options = SearchOptions.of(source.config.search)
+        options = dataclasses.replace(SearchOptions.of(source.config.search), xla=False)
     seconds = {}
     for name, each in (("transformer", translator.engine), ("ctranslate2", engine)):
         each.search(ids, options)

@@ -13,7 +13,7 @@ from translator.decoding.engines.ctranslate2 import CTranslate2Engine
 from translator.decoding.engines.saved_model import SavedModelEngine, open_graph
 from translator.decoding.options import SearchOptions
 from translator.decoding.translator import Translator
-from translator.export.gate import Answer, Request
+from translator.export.comparisons import Answer, Request
 
 
 def _ctranslate2(request: Request) -> Answer:

@@ -52,7 +52,8 @@ class SavedTranslator(tf.Module):
         super().__init__(name="translator")
         engine = translator.engine
         assert isinstance(engine, TransformerEngine)
-        self.search = engine.graph(translator.options)
+        options = dataclasses.replace(translator.options, xla=False)  # a graph for all shapes of batches
+        self.search = engine.graph(options)
         self.weights = self.search.get_concrete_function().variables
         with tf.device("CPU"):  # GPUs have no strings
             self.source_tokenizer = tf.Variable(translator.source.model, trainable=False)
@@ -60,7 +61,7 @@ class SavedTranslator(tf.Module):
             self.max_source_tokens = tf.Variable(translator.max_source_tokens, trainable=False)
             self.batch_sentences = tf.Variable(translator.batch_sentences, trainable=False)
             self.joiner = tf.Variable(translator.joiner, trainable=False)
-            self.search_options = tf.Variable(json.dumps(dataclasses.asdict(translator.options)), trainable=False)
+            self.search_options = tf.Variable(json.dumps(dataclasses.asdict(options)), trainable=False)
             self._source, self._target = _in_graph(translator.source), _in_graph(translator.target)
         self._most, self._batch = translator.max_source_tokens, translator.batch_sentences
         self._cutter, self._joiner = translator.cutter, translator.joiner

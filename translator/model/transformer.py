@@ -168,6 +168,7 @@ class Transformer(keras.Model):
         encoded: Encoded,
         cache: tuple[KeysValues, ...],
         output_kernel: tf.Tensor | None = None,
+        cache_length: int = 0,
     ) -> DecoderStep:
         """Reads one token more of each hypothesis.
 
@@ -177,15 +178,19 @@ class Transformer(keras.Model):
             encoded: the B sentences.
             cache: of each decoder layer, t positions; `empty_cache` to begin with.
             output_kernel: see `logits`.
+            cache_length: of a cache that has a fixed length, more than t; 0 for one that grows.
         """
-        context = Context(position[None], tf.range(position + 1), keys_ahead=False)
+        if cache_length:
+            context = Context(position[None], tf.range(cache_length))
+        else:
+            context = Context(position[None], tf.range(position + 1), keys_ahead=False)
         states = self._decode(token_ids[:, None], context, encoded, cache)
         pasts, attention = tuple(d.past for d in states.layers), tuple(d.cross_weights for d in states.layers)
         return DecoderStep(self.logits(states.output[:, 0], output_kernel), pasts, attention)
 
-    def empty_cache(self, hypotheses: tf.Tensor) -> tuple[KeysValues, ...]:
-        """What `decode_step` begins with, for so many hypotheses."""
-        return tuple(layer.self_attention.empty_cache(hypotheses) for layer in self.decoder_layers)
+    def empty_cache(self, hypotheses: tf.Tensor, length: int = 0) -> tuple[KeysValues, ...]:
+        """What `decode_step` begins with, for so many hypotheses; of a fixed length if one is given."""
+        return tuple(layer.self_attention.empty_cache(hypotheses, length) for layer in self.decoder_layers)
 
     def cache_shapes(self) -> tuple[KeysValues, ...]:
         """The shapes of a cache at any step: None where it grows, and for the number of hypotheses."""

@@ -5,6 +5,7 @@ Letters: B sentences, S source length, P longest prefix.
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from translator.decoding.options import SearchOptions
@@ -81,6 +82,13 @@ def limits_of(request: Request, options: SearchOptions) -> tf.Tensor:
     """The most tokens that each translation may have, one more than its prefix at least: int32 [B]."""
     limits = length_limits(_real_tokens(request.source_ids), options.max_length_factor, options.max_length_margin)
     return limits if request.prefixes is None else tf.maximum(limits, request.prefix_lengths + 1)
+
+
+def longest_of(request: Request, options: SearchOptions) -> int:
+    """What no limit of a translation is above, as the shapes that are known when tracing tell."""
+    longest = int(np.float32(request.source_ids.shape[1]) * np.float32(options.max_length_factor))
+    longest += options.max_length_margin
+    return longest if request.prefixes is None else max(longest, request.prefixes.shape[1] + 1)
 
 
 def _real_tokens(ids: tf.Tensor) -> tf.Tensor:

@@ -36,9 +36,9 @@ class EnsembleEngine(DecoderEngine):
         super().__init__()
         self._members = [TransformerEngine(model) for model in models]
 
-    def decoder(self, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
+    def decoder(self, source_ids: tf.Tensor, options: SearchOptions, longest: int | None = None) -> Decoder:
         """See `DecoderEngine.decoder`; attention is that of all layers of the first model, then of the next."""
-        decoders = [member.decoder(source_ids, options) for member in self._members]
+        decoders = [member.decoder(source_ids, options, longest) for member in self._members]
 
         def step(token_ids: tf.Tensor, position: tf.Tensor, sentences: Any, hypotheses: Any) -> Step:
             steps = [
@@ -46,8 +46,8 @@ class EnsembleEngine(DecoderEngine):
                 for decoder, *states in zip(decoders, sentences, hypotheses, strict=True)
             ]
             logits = log_mean_probabilities([each.logits for each in steps])
-            bonuses = [each.bonus for each in steps if each.bonus is not None]
-            bonus = tf.add_n(bonuses) / len(bonuses) if bonuses else None
+            bonuses = [bonus for each in steps for bonus in tf.nest.flatten(each.bonus)]
+            bonus = tf.add_n(bonuses) / len(bonuses) if bonuses else ()
             return Step(logits, tuple(each.hypothesis_state for each in steps), _joined(steps, axis=1), bonus)
 
         return Decoder(

@@ -17,6 +17,7 @@ from translator.decoding.search.scoring import NEVER
 from translator.decoding.search.strategies import Hypotheses
 from translator.vocabulary import PAD_ID
 
+MULTIPLE = 16  # of the lengths that `few_shapes` gives
 SearchGraph = Callable[[tf.Tensor], Hypotheses]  # of int32 [B, S], each ending with EOS, padded with PAD
 
 
@@ -24,19 +25,30 @@ def search_with(graph: SearchGraph, sources: Sequence[Sequence[int]]) -> list[li
     """Searches one batch with a graph; see `Engine.search`."""
     if not sources:
         return []
-    return hypotheses_of(graph(tf.constant(pad(sources, eos=True))), sources)
+    return hypotheses_of(graph(pad(sources, eos=True)), sources)
+
+
+def few_shapes(rows: np.ndarray) -> np.ndarray:
+    """Pads rows of ids, int32 [B, S], so that few shapes come: B is a power of two, S a multiple of 16.
+
+    Rows that are added are copies of the last: they take no more steps than that does.
+    """
+    B, S = rows.shape
+    rows = np.pad(rows, [(0, 0), (0, -S % MULTIPLE)], constant_values=PAD_ID)
+    return np.pad(rows, [(0, (1 << (B - 1).bit_length()) - B), (0, 0)], "edge")
 
 
 def hypotheses_of(found: Hypotheses, sources: Sequence[Sequence[int]]) -> list[list[Hypothesis]]:
     """What a graph has found for one batch, as plain lists."""
-    columns = [part.numpy().tolist() for part in (found.ids, found.scores, found.log_probs, found.lengths)]
+    found = tf.nest.map_structure(lambda x: x.numpy()[: len(sources)], found)
+    columns = [part.tolist() for part in (found.ids, found.scores, found.log_probs, found.lengths)]
     token_log_probs = found.token_log_probs
     # float32 [B, W, L], or nothing for each sentence
-    columns.append([None] * len(sources) if isinstance(token_log_probs, tuple) else token_log_probs.numpy().tolist())
+    columns.append([None] * len(sources) if isinstance(token_log_probs, tuple) else token_log_probs.tolist())
     hypotheses = [_hypotheses(*rows) for rows in zip(*columns, strict=True)]
     if not tf.nest.flatten(found.attention):
         return hypotheses
-    attention = found.attention[:, 0].numpy()  # [B, L, layers, S], of the best
+    attention = found.attention[:, 0]  # [B, L, layers, S], of the best
     return [
         [_with_attention(best, weights, len(source)), *others]
         for (best, *others), weights, source in zip(hypotheses, attention, sources, strict=True)

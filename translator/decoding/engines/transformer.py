@@ -13,15 +13,24 @@ import numpy as np
 import tensorflow as tf
 
 from translator.data.batches import pad
-from translator.decoding.engines.assembly import NEVER_WRITTEN, Request, constraints_of, limits_of, strategy_of
+from translator.decoding.engines.assembly import (
+    NEVER_WRITTEN,
+    Request,
+    constraints_of,
+    limits_of,
+    longest_of,
+    strategy_of,
+)
 from translator.decoding.engines.forced import log_probs_of, score_with
-from translator.decoding.engines.graphs import fingerprint_of, hypotheses_of, search_with
+from translator.decoding.engines.graphs import few_shapes, fingerprint_of, hypotheses_of, search_with
 from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.search.loop import Decoder, Step, search
 from translator.decoding.search.scoring import coverage_score
 from translator.decoding.search.strategies import Hypotheses
 from translator.model.transformer import Transformer
 from translator.vocabulary import PAD_ID
+
+_IDS = tf.TensorSpec([None, None], tf.int32)
 
 
 class DecoderEngine(abc.ABC):
@@ -34,18 +43,29 @@ class DecoderEngine(abc.ABC):
         self._score_graphs: dict[tuple[int, ...], Any] = {}
 
     @abc.abstractmethod
-    def decoder(self, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
-        """What the search sees, after the sources, int32 [B, S], have been read."""
+    def decoder(self, source_ids: tf.Tensor, options: SearchOptions, longest: int | None = None) -> Decoder:
+        """What the search sees, after the sources, int32 [B, S], have been read.
+
+        `longest` is given if no shape may change: the most tokens that a translation may have.
+        """
 
     @abc.abstractmethod
     def next_logits(self, source_ids: tf.Tensor, target_in: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
         """Logits of the token after each real position: int32 [B, S] and [B, T], bool [B, T] -> float32 [N, V]."""
 
+    def found(self, request: Request, options: SearchOptions) -> Hypotheses:
+        """The operations of a search, which graphs are made of."""
+        longest = longest_of(request, options) if options.xla else None
+        decoder = self.decoder(request.source_ids, options, longest)
+        strategy, constraints = strategy_of(request, options), constraints_of(request, options)
+        return search(decoder, limits_of(request, options), strategy, constraints, longest)
+
     def search(self, sources: Sequence[Sequence[int]], options: SearchOptions) -> list[list[Hypothesis]]:
         """See `Engine.search`."""
         if options.sample:
             return self.search_after(sources, [()] * len(sources), options)  # the seed is an input there
-        return search_with(self.graph(options), sources)
+        graph = self.graph(options)
+        return search_with((lambda ids: graph(few_shapes(ids))) if options.xla else graph, sources)
 
     def search_after(
         self, sources: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]], options: SearchOptions
@@ -58,7 +78,10 @@ class DecoderEngine(abc.ABC):
         forced = np.full([len(prefixes), longest], PAD_ID, np.int32)
         for row, prefix in zip(forced, prefixes, strict=True):
             row[: len(prefix)] = prefix
-        return hypotheses_of(graph(pad(sources, eos=True), forced, np.int64(options.seed)), sources)
+        inputs = [pad(sources, eos=True), forced]
+        if options.xla:
+            inputs = [few_shapes(rows) for rows in inputs]
+        return hypotheses_of(graph(*inputs, np.int64(options.seed)), sources)
 
     def score(
         self,
@@ -75,19 +98,18 @@ class DecoderEngine(abc.ABC):
         """The search with some options, a `tf.function`: int32 [B, S], ending with EOS and padded -> `Hypotheses`."""
         if options not in self._graphs:
             seed = tf.constant(options.seed, tf.int64)
-            signature = [tf.TensorSpec([None, None], tf.int32)]
-            self._graphs[options] = tf.function(
-                lambda ids: _search(self.decoder, Request(ids, None, seed), options), signature
+            self._graphs[options] = _compiled(
+                lambda ids: self.found(Request(ids, None, seed), options), [_IDS], options.xla
             )
         return self._graphs[options]
 
     def _guided_graph(self, options: SearchOptions) -> Any:
         """`graph` with what differs from call to call: int32 [B, S], int32 [B, P] prefixes, padded, int64 seed."""
         if options not in self._guided:
-            ids = tf.TensorSpec([None, None], tf.int32)
-            self._guided[options] = tf.function(
-                lambda *inputs: _search(self.decoder, Request(*inputs), options),
-                [ids, ids, tf.TensorSpec([], tf.int64)],
+            self._guided[options] = _compiled(
+                lambda *inputs: self.found(Request(*inputs), options),
+                [_IDS, _IDS, tf.TensorSpec([], tf.int64)],
+                options.xla,
             )
         return self._guided[options]
 
@@ -109,9 +131,9 @@ class TransformerEngine(DecoderEngine):
         super().__init__()
         self.model = model
 
-    def decoder(self, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
+    def decoder(self, source_ids: tf.Tensor, options: SearchOptions, longest: int | None = None) -> Decoder:
         """See `DecoderEngine.decoder`."""
-        return _decoder(self.model, source_ids, options)
+        return _decoder(self.model, source_ids, options, longest or 0)
 
     def next_logits(self, source_ids: tf.Tensor, target_in: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
         """See `DecoderEngine.next_logits`."""
@@ -123,21 +145,19 @@ class TransformerEngine(DecoderEngine):
         return {"engine": "transformer", "weights": fingerprint_of(self.model.named_weights())}
 
 
-def _search(
-    decoder_of: Callable[[tf.Tensor, SearchOptions], Decoder], request: Request, options: SearchOptions
-) -> Hypotheses:
-    strategy, constraints = strategy_of(request, options), constraints_of(request, options)
-    return search(decoder_of(request.source_ids, options), limits_of(request, options), strategy, constraints)
+def _compiled(function: Callable[..., Hypotheses], signature: Sequence[tf.TensorSpec], xla: bool) -> Any:
+    """One graph for all shapes of the signature; or under XLA, one for each that comes."""
+    return tf.function(function, jit_compile=True) if xla else tf.function(function, signature)
 
 
-def _decoder(model: Transformer, source_ids: tf.Tensor, options: SearchOptions) -> Decoder:
-    """The model after it has read the sources, int32 [B, S]."""
+def _decoder(model: Transformer, source_ids: tf.Tensor, options: SearchOptions, cache_length: int) -> Decoder:
+    """The model after it has read the sources, int32 [B, S]; a cache of length 0 grows."""
     output_kernel = model.output_kernel()
     covering = options.coverage_penalty > 0
 
     def step(token_ids: tf.Tensor, position: tf.Tensor, encoded: Any, state: Any) -> Step:
         cache, coverage = state
-        stepped = model.decode_step(token_ids, position, encoded, cache, output_kernel)
+        stepped = model.decode_step(token_ids, position, encoded, cache, output_kernel, cache_length)
         attention = _mean_of_heads(stepped.attention) if options.with_attention else ()
         if not covering:
             return Step(stepped.logits, (stepped.cache, coverage), attention)
@@ -151,7 +171,7 @@ def _decoder(model: Transformer, source_ids: tf.Tensor, options: SearchOptions) 
     attention = tf.zeros([B, W, 0, len(model.decoder_layers), S]) if options.with_attention else ()
     coverage = tf.repeat(tf.cast(source_ids == PAD_ID, tf.float32), W, 0) if covering else ()  # [B · W, S]
     shapes = model.cache_shapes(), tf.TensorShape([None, None]) if covering else ()
-    return Decoder(step, encoded, (model.empty_cache(B * W), coverage), shapes, attention)
+    return Decoder(step, encoded, (model.empty_cache(B * W, cache_length), coverage), shapes, attention)
 
 
 def _mean_of_heads(layers: Sequence[tf.Tensor]) -> tf.Tensor:

@@ -2,7 +2,7 @@
 
 What a constraint forbids gets no probability, and the rest shares it: log-probabilities are those of the model so
 constrained. Letters: B sentences, b those still being translated, N = b · W hypotheses, W beam width, V vocabulary,
-t tokens so far.
+t tokens so far, M = t or more columns of prefixes.
 """
 
 from collections.abc import Sequence
@@ -51,10 +51,10 @@ def repetition_penalty(penalty: float) -> Constraint:
     """
 
     def constrain(logits: tf.Tensor, prefixes: Prefixes) -> tf.Tensor:
-        ids = prefixes.ids  # [N, t]
-        own = tf.gather(logits, ids, batch_dims=1)
-        changed = tf.where(own < 0, own * penalty, own / penalty)
-        return tf.tensor_scatter_nd_update(logits, _elements(ids), tf.reshape(changed, [-1]))
+        ids = prefixes.ids  # [N, M]
+        real = tf.broadcast_to(tf.range(tf.shape(ids)[1]) < prefixes.position, tf.shape(ids))
+        held = tf.scatter_nd(*_elements(ids, real), tf.shape(logits)) > 0
+        return tf.where(held, tf.where(logits < 0, logits * penalty, logits / penalty), logits)
 
     return constrain
 
@@ -64,9 +64,10 @@ def no_repeated_ngram(n: int) -> Constraint:
 
     def constrain(logits: tf.Tensor, prefixes: Prefixes) -> tf.Tensor:
         ids = prefixes.ids
-        count = tf.maximum(prefixes.position - n + 1, 0)  # n-grams so far
+        count = tf.maximum(tf.shape(ids)[1] - n + 1, 0)
         ngrams = tf.stack([ids[:, i : count + i] for i in range(n)], 2)  # [N, count, n]
-        seen = tf.reduce_all(ngrams[:, :, :-1] == _last(ids, n - 1)[:, None], 2)  # [N, count]
+        real = tf.range(count) + n <= prefixes.position
+        seen = tf.reduce_all(ngrams[:, :, :-1] == _last(prefixes, n - 1)[:, None], 2) & real  # [N, count]
         return _forbidding(logits, ngrams[:, :, -1], seen)
 
     return constrain
@@ -82,7 +83,7 @@ def no_phrase(phrases: Sequence[Sequence[int]]) -> Constraint:
         N = tf.shape(logits)[0]
         for length, alike in by_length.items():
             table = tf.constant([list(phrase) for phrase in alike])  # [phrases, length]
-            tail = _last(prefixes.ids, length - 1) if length > 1 else tf.zeros([N, 0], tf.int32)
+            tail = _last(prefixes, length - 1) if length > 1 else tf.zeros([N, 0], tf.int32)
             begun = tf.reduce_all(tail[:, None] == table[:, :-1], 2)  # [N, phrases]
             logits = _forbidding(logits, tf.tile(table[None, :, -1], [N, 1]), begun)
         return logits
@@ -103,7 +104,7 @@ def begins_with(forced: tf.Tensor, lengths: tf.Tensor) -> Constraint:
         longest = tf.shape(forced)[1]
 
         def force() -> tf.Tensor:
-            token = prefixes.of_hypotheses(forced[:, position])  # [N]
+            token = prefixes.of_hypotheses(tf.gather(forced, position, axis=1))  # [N]
             only = tf.where(tf.range(logits.shape[-1]) == token[:, None], 0.0, NEVER)
             return tf.where((position < prefixes.of_hypotheses(lengths))[:, None], only, logits)
 
@@ -112,19 +113,23 @@ def begins_with(forced: tf.Tensor, lengths: tf.Tensor) -> Constraint:
     return constrain
 
 
-def _last(ids: tf.Tensor, count: int) -> tf.Tensor:
-    """The last tokens of each hypothesis, with NO_TOKEN before the first: int32 [N, t] -> int32 [N, count]."""
-    padded = tf.pad(ids, [[0, 0], [count, 0]], constant_values=NO_TOKEN)
-    return padded[:, tf.shape(ids)[1] :]
+def _last(prefixes: Prefixes, count: int) -> tf.Tensor:
+    """The last tokens of each hypothesis, with NO_TOKEN before the first: int32 [N, count]."""
+    padded = tf.pad(prefixes.ids, [[0, 0], [count, 0]], constant_values=NO_TOKEN)
+    return tf.slice(padded, [0, prefixes.position], [tf.shape(padded)[0], count])
 
 
-def _elements(columns: tf.Tensor) -> tf.Tensor:
-    """Row and column of each element of a list of columns for each row: int32 [N, k] -> int32 [N · k, 2]."""
+def _elements(columns: tf.Tensor, which: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Row and column of some elements of each row, and whether each is meant: int32 and bool [N, k] -> [N · k, …].
+
+    What is not meant may be no column at all; column 0 stands for it.
+    """
     N, k = tf.unstack(tf.shape(columns))
-    return tf.stack([tf.repeat(tf.range(N), k), tf.reshape(columns, [-1])], 1)
+    places = tf.stack([tf.repeat(tf.range(N), k), tf.reshape(tf.where(which, columns, 0), [-1])], 1)
+    return places, tf.cast(tf.reshape(which, [-1]), tf.int32)
 
 
 def _forbidding(logits: tf.Tensor, columns: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
     """Logits without some of the tokens int32 [N, k]: those for which bool [N, k] is True."""
-    most = tf.where(which, NEVER, logits.dtype.max)
-    return tf.tensor_scatter_nd_min(logits, _elements(columns), tf.reshape(most, [-1]))
+    places, meant = _elements(columns, which)
+    return tf.tensor_scatter_nd_min(logits, places, tf.where(meant > 0, NEVER, logits.dtype.max))

@@ -1,7 +1,7 @@
 """Hypotheses that do not compete: W samples of a sentence, or W continuations of one prefix.
 
-Letters: B sentences, b those still being translated, b' those that go on, W hypotheses of a sentence, N = b · W,
-V vocabulary, t tokens so far, L longest length.
+Letters: B sentences, b those still being translated, W hypotheses of a sentence, N = b · W, V vocabulary, L longest
+length.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from translator.decoding.search.random_numbers import mixed, unit_interval
 from translator.decoding.search.scoring import NEVER, Scoring, log_softmax_of
-from translator.decoding.search.strategies import Chosen, Hypotheses, Now, SpecialIds, Written, padded
+from translator.decoding.search.strategies import Chosen, Hypotheses, Now, SpecialIds, Written, blank, by_sentence
 from translator.decoding.search.top_k import top_k
 
 # The next token of each hypothesis: (logits float32 [N, V], now) -> int32 [N]
@@ -22,9 +22,9 @@ Pick = Callable[[tf.Tensor, Now], tf.Tensor]
 class IndependentState(NamedTuple):
     """All of the strategy's own state."""
 
-    written: Written  # [B, W, L]
-    log_probs: tf.Tensor  # float32 [B, W]
-    lengths: tf.Tensor  # int32 [B, W], EOS included
+    written: Written  # [b, W, L]
+    log_probs: tf.Tensor  # float32 [b, W]
+    lengths: tf.Tensor  # int32 [b, W], EOS included
     ended: tf.Tensor  # bool [b, W]
 
 
@@ -41,49 +41,35 @@ class Independent:
     scoring: Scoring
     with_token_log_probs: bool = False
 
-    def start(self, max_lengths: tf.Tensor, attention: Any) -> IndependentState:
-        B, W, L = tf.size(max_lengths), self.width, tf.reduce_max(max_lengths)
-        log_probs = tf.zeros([B, W, 0]) if self.with_token_log_probs else ()
-        nothing = Written(tf.zeros([B, W, 0], tf.int32), attention, log_probs)
-        written = padded(nothing, 2, L, self.special.pad)
-        return IndependentState(written, tf.zeros([B, W]), tf.zeros([B, W], tf.int32), tf.zeros([B, W], tf.bool))
-
-    def shapes(self, start: IndependentState) -> IndependentState:
-        shapes: IndependentState = tf.nest.map_structure(lambda x: x.shape, start)
-        return shapes._replace(ended=tf.TensorShape([None, self.width]))
+    def start(self, sentences: tf.Tensor, longest: tf.Tensor | int, attention: Any) -> IndependentState:
+        shape = [sentences, self.width]
+        written = blank(shape, longest, attention, self.with_token_log_probs, self.special.pad)
+        return IndependentState(written, tf.zeros(shape), tf.zeros(shape, tf.int32), tf.zeros(shape, tf.bool))
 
     def advance(self, found: IndependentState, logits: tf.Tensor, attention: Any, now: Now) -> Chosen:
-        b, W = tf.size(now.rows), self.width
-        picked = self.pick(logits, now)
-        log_probs = tf.reshape(log_softmax_of(logits, picked), [b, W])
-        tokens, live = tf.reshape(picked, [b, W]), ~found.ended
+        picked, live = self.pick(logits, now), ~found.ended
+        log_probs = tf.where(live, by_sentence(log_softmax_of(logits, picked), self.width), 0.0)
+        tokens = by_sentence(picked, self.width)
         ended = found.ended | (tokens == self.special.eos)
-        log_probs = tf.where(live, log_probs, 0.0)
 
         def of_live(x: tf.Tensor) -> tf.Tensor:
-            x = tf.reshape(x, tf.concat([[b, W], tf.shape(x)[1:]], 0))
-            return tf.where(tf.reshape(live, [b, W, *[1] * (x.shape.rank - 2)]), x, 0.0)
+            x = by_sentence(x, self.width)
+            return tf.where(tf.reshape(live, [-1, self.width, *[1] * (x.shape.rank - 2)]), x, 0.0)
 
         steps = tf.nest.map_structure(of_live, attention)
         new = Written(tf.where(ended, self.special.pad, tokens), steps, log_probs if self.with_token_log_probs else ())
-        hypotheses = tf.stack([tf.repeat(now.rows, W), tf.tile(tf.range(W), [b])], 1)
-        here = tf.reshape(tf.concat([hypotheses, tf.fill([b * W, 1], now.length - 1)], 1), [b, W, 3])
-        written = tf.nest.map_structure(
-            lambda memory, x: tf.tensor_scatter_nd_update(memory, here, x), found.written, new
+        state = IndependentState(
+            found.written.put(new, now.position),
+            found.log_probs + log_probs,
+            found.lengths + tf.cast(live, tf.int32),
+            ended,
         )
-        at = now.rows[:, None]
-        total = tf.tensor_scatter_nd_add(found.log_probs, at, log_probs)
-        lengths = tf.tensor_scatter_nd_add(found.lengths, at, tf.cast(live, tf.int32))
-        going = tf.cast(tf.where(~tf.reduce_all(ended, 1) & ~now.at_limit)[:, 0], tf.int32)
-        origin = tf.reshape(going[:, None] * W + tf.range(W), [-1])
         # What has ended is read on, to no effect, until the others of its sentence have.
-        following = tf.reshape(tf.gather(tf.where(ended, self.special.eos, tokens), going), [-1])
-        return Chosen(IndependentState(written, total, lengths, tf.gather(ended, going)), going, following, origin)
+        following = tf.where(ended, self.special.eos, tokens)
+        return Chosen(state, tf.reduce_all(ended, 1) | now.at_limit, following, None)
 
-    def prefixes(self, found: IndependentState, rows: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
-        ids = tf.gather(found.written.ids[:, :, :position], rows)
-        ids = tf.where(ids == self.special.pad, self.special.eos, ids)  # of those that have ended
-        return tf.reshape(ids, [-1, position])
+    def prefixes(self, found: IndependentState) -> tf.Tensor:
+        return found.written.ids
 
     def finish(self, found: IndependentState, max_lengths: tf.Tensor) -> Hypotheses:
         ids, attention, token_log_probs = found.written
@@ -147,7 +133,7 @@ def alternatives(width: int, position: tf.Tensor) -> Pick:
     def pick(logits: tf.Tensor, now: Now) -> tf.Tensor:
         best = tf.argmax(logits, -1, tf.int32)
         ranks = tf.tile(tf.range(width), [tf.size(now.rows)])
-        there = tf.repeat(tf.gather(position, now.rows) == now.length - 1, width)
+        there = tf.repeat(tf.gather(position, now.rows) == now.position, width)
 
         def branched() -> tf.Tensor:
             return tf.where(there, tf.gather(top_k(logits, width)[1], ranks, batch_dims=1), best)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from translator.model.attention.heads import Heads
 
-POSITIONS_AXIS = 2  # of every tensor in a cache: the dimension that grows
+POSITIONS_AXIS = 2  # of every tensor in a cache
 
 
 class KeysValues(NamedTuple):
@@ -20,6 +20,10 @@ class KeysValues(NamedTuple):
         """Puts another memory behind this one."""
         return tf.nest.map_structure(lambda past, new: tf.concat([past, new], POSITIONS_AXIS), self, other)
 
+    def put(self, other: "KeysValues", here: tf.Tensor) -> "KeysValues":
+        """Writes a memory of one position where bool [M] is True."""
+        return tf.nest.map_structure(lambda past, new: tf.where(here[:, None], new, past), self, other)
+
 
 def cache_shapes(heads: Heads, note_sizes: tuple[int, ...]) -> KeysValues:
     """The shapes of a cache at any step: None where it grows, and for the number of hypotheses."""
@@ -27,10 +31,10 @@ def cache_shapes(heads: Heads, note_sizes: tuple[int, ...]) -> KeysValues:
     return KeysValues(shape, shape, tuple(tf.TensorShape([None, heads.number, None, size]) for size in note_sizes))
 
 
-def empty_cache(shapes: KeysValues, hypotheses: tf.Tensor, dtype: str) -> KeysValues:
-    """A cache of these shapes that holds no position yet."""
+def empty_cache(shapes: KeysValues, hypotheses: tf.Tensor, dtype: str, length: int = 0) -> KeysValues:
+    """A cache of these shapes that holds no position yet, with room for so many."""
 
     def nothing(shape: tf.TensorShape) -> tf.Tensor:
-        return tf.zeros([hypotheses, shape[1], 0, *shape[POSITIONS_AXIS + 1 :]], dtype)
+        return tf.zeros([hypotheses, shape[1], length, *shape[POSITIONS_AXIS + 1 :]], dtype)
 
     return tf.nest.map_structure(nothing, shapes)

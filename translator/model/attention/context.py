@@ -18,7 +18,7 @@ class Context:
     query_positions: tf.Tensor  # int32 [Q], the same for every row of the batch
     key_positions: tf.Tensor  # int32 [M]
     real_keys: tf.Tensor | None = None  # bool [B, M], False at padding; None if no key needs to be hidden
-    keys_ahead: bool = True  # False in a step of the search, where no key stands after a query
+    keys_ahead: bool = True  # False in a step of the search whose cache grows: no key stands after a query
     dropout: Dropout | None = None  # None in inference
 
     def with_hypotheses(self, number: tf.Tensor) -> "Context":

@@ -162,7 +162,9 @@ class SelfAttention(MultiHeadAttention):
         queries, keys, values = self.heads.split(self.query_key_value(x), self.heads.number, of_keys, of_keys)
         queries, keys = (self.positions.place(heads, context.query_positions) for heads in (queries, keys))
         memory = KeysValues(keys, values, self.forgetting.notes(x) if self.forgetting else ())
-        if past is not None:
+        if past is not None and context.keys_ahead:  # a cache of a fixed length
+            memory = past.put(memory, context.key_positions == context.query_positions)
+        elif past is not None:
             memory = past.append(memory)
         return self.attend(x, queries, memory, context), memory
 
@@ -170,9 +172,9 @@ class SelfAttention(MultiHeadAttention):
         """The shapes of this layer's cache, None where it grows."""
         return cache_shapes(self.heads, self.forgetting.note_sizes if self.forgetting else ())
 
-    def empty_cache(self, hypotheses: tf.Tensor) -> KeysValues:
-        """The cache of this layer before the first position."""
-        return empty_cache(self.cache_shapes(), hypotheses, self.compute_dtype)
+    def empty_cache(self, hypotheses: tf.Tensor, length: int = 0) -> KeysValues:
+        """The cache of this layer before the first position, of a fixed length if one is given."""
+        return empty_cache(self.cache_shapes(), hypotheses, self.compute_dtype, length)
 
 
 class CrossAttention(MultiHeadAttention):
