@@ -245,6 +245,11 @@ def test_a_language_is_text_whatever_it_looks_like(minimal: Path, language: str)
 @pytest.mark.parametrize(
     ("override", "key", "message"),
     [
+        (
+            "data.source=1e3",
+            "data.source",
+            "YAML reads 1e3 as a number; put it in quotes, as in --set \"data.source='1e3'\"",
+        ),
         ("data.source=5", "data.source", "YAML reads 5 as a number; put it in quotes, as in --set \"data.source='5'\""),
         (
             "data.root=2024",

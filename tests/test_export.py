@@ -213,6 +213,17 @@ def test_another_beam_size_is_exported_when_asked_for(exported, tmp_path):
     assert [len(found) for found in graph.engine.search([[5]], graph.options)] == [1]
 
 
+def test_an_exported_graph_holds_the_options_that_are_given_to_the_export(exported, tmp_path):
+    given = {"stopping": "exact", "no_repeat_ngram_size": 1, "length_penalty_form": "gnmt", "suppressed": ["Ein"]}
+    export_run(exported.run, tmp_path / "exact", search=given)
+    run, graph = Translator.load(exported.run), Translator.load_exported(tmp_path / "exact")
+    assert graph.options == run.options_with(given)
+    pieces = [piece for translation in graph.translate(exported.sentences) for piece in translation.pieces]
+    found = [hypothesis.ids for piece in pieces for hypothesis in piece.hypotheses]
+    assert any(found)
+    assert all(len(ids) == len(set(ids)) for ids in found)
+
+
 def test_pieces_of_a_language_without_spaces_are_joined_without_in_the_export_too(
     exported, of_the_run, tmp_path, monkeypatch
 ):

@@ -68,6 +68,11 @@ def train(
     return run(config, RunFolder(Path(folder)), console or Console(stderr=True, highlight=False, emoji=False))
 
 
+def __dir__() -> list[str]:
+    """Names `Translator` too, without importing it."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Imports `Translator`, and TensorFlow with it, when it is first asked for (PEP 562)."""
     if name == "Translator":

@@ -8,6 +8,7 @@ import platform
 import re
 import shlex
 import socket
+import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -19,6 +20,7 @@ from translator.files import read_file, room_for, write_file
 
 log = logging.getLogger(__name__)
 
+GIT_SECONDS = 10.0
 CPU_INFO = Path("/proc/cpuinfo")
 # The instruction sets by which the kernels of TensorFlow, oneDNN and BLAS are chosen, and so the last bits of a result.
 FLAGS_THAT_MATTER = re.compile(r"sse4_2|avx\w*|fma|f16c|amx\w*|asimd\w*|sve\w*|bf16|i8mm|fphp")
@@ -60,6 +62,7 @@ def environment(gpus: Sequence[str] | None) -> dict[str, Any]:
         "folder": os.getcwd(),  # noqa: PTH109 - as text
         "host": socket.gethostname(),
         "translator": translator.__version__,
+        "commit": commit(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "system": platform.platform(),
         "processor": processor(),
@@ -71,6 +74,20 @@ def environment(gpus: Sequence[str] | None) -> dict[str, Any]:
 def command_line() -> str:
     """The command that started this process, as a shell would take it."""
     return shlex.join(sys.orig_argv)
+
+
+def commit() -> str | None:
+    """The git commit of the checkout that this package lies in, `-dirty` if files differ; None outside of one."""
+    root = Path(translator.__file__).parents[1]
+    if not (root / ".git").exists():
+        return None
+    # No tag: the hash alone.
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=GIT_SECONDS)
+    except (OSError, subprocess.SubprocessError):  # no git, or a checkout that it does not read
+        return None
+    return done.stdout.strip() or None
 
 
 def processor() -> dict[str, Any]:

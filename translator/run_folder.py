@@ -111,6 +111,11 @@ class RunFolder:
                 "files. If you trust it, add --engine saved_model to `translator translate`, or use "
                 "Translator.load_exported in Python"
             )
+        if not self.config.is_file() and (self.path / "model.bin").is_file():
+            raise RunError(
+                f"{self.path} is not a run but has the model.bin of CTranslate2, whose programs it is for. Translate "
+                "with the run itself: --engine ctranslate2 [--quantization int8] converts it and keeps what it converts"
+            )
         if not self.config.is_file():
             raise RunError(f"{self.path} is not a run: it has no config.yaml. `translator train` makes one")
         return load_resolved_config(self.config)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from translator.cli import evaluate as evaluate_module
 from translator.cli import main
 from translator.config.load import save_config
 from translator.config.schema import Config
 from translator.decoding.translator import Translator
+from translator.evaluation import test_set
 from translator.run_folder import RunFolder
 
 
@@ -54,7 +54,7 @@ def test_translate_loads_the_checkpoint_that_is_asked_for(
         called(monkeypatch, "translate", "run", f"--input={tmp_path / 'in.txt'}", f"--output={tmp_path / 'o'}", *given)
         == 0
     )
-    assert loaded == [(Path("run"), None, checkpoint, "transformer")]
+    assert loaded == [(Path("run"), None, checkpoint, "transformer", None)]
 
 
 def test_another_word_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
@@ -62,14 +62,30 @@ def test_another_word_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert "'newest' is not one of 'best', 'last'" in " ".join(capsys.readouterr().err.replace("│", "").split())
 
 
+def test_only_a_converted_model_has_a_quantization(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    assert called(monkeypatch, "translate", "run", "--quantization=int8") == 2
+    assert capsys.readouterr().err == "--quantization goes with --engine ctranslate2; leave it out\n"
+
+
 def test_an_exported_model_has_no_checkpoints(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     assert called(monkeypatch, "translate", "folder", "--engine=saved_model", "--checkpoint=best") == 2
     assert capsys.readouterr().err == "folder is an exported model, which has no checkpoints; leave --checkpoint out\n"
 
 
-@pytest.mark.parametrize(("given", "kept"), [([], True), (["--checkpoint=last"], False)])
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ([], ()),
+        (["--checkpoint=last"], (None, "last", "transformer", None)),
+        (["--engine=ctranslate2", "--quantization=int8"], (None, None, "ctranslate2", "int8")),
+    ],
+)
 def test_the_report_of_the_run_is_that_of_its_model(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: list[str], kept: bool
+    loaded: list[tuple[Any, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    given: list[str],
+    asked: tuple[Any, ...],
 ):
     corpus = {"grammar": "test", "pairs": 3}
     config = Config.model_validate(
@@ -77,13 +93,8 @@ def test_the_report_of_the_run_is_that_of_its_model(
     )
     save_config(config, RunFolder(tmp_path).config)
     written: list[Path] = []
-    asked: list[Any] = []
-
-    def scored(folder: RunFolder, pairs: Any, config: Config, beam: Any, checkpoint: Any, *_: Any) -> SimpleNamespace:
-        asked.append(checkpoint)
-        return SimpleNamespace(write=written.append, figures={})
-
-    monkeypatch.setattr(evaluate_module, "_evaluate", scored)
+    report = SimpleNamespace(write=written.append, figures={})
+    monkeypatch.setattr(test_set, "evaluate", lambda *_: report)
     assert called(monkeypatch, "eval", str(tmp_path), "--json", *given) == 0
-    assert asked == [None if kept else "last"]
-    assert written == [tmp_path / "report"] * kept
+    assert loaded == [(tmp_path, *asked)]
+    assert written == [tmp_path / "report"] * (not asked)

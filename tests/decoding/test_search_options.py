@@ -12,8 +12,10 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import tensorflow as tf
+from pydantic import ValidationError
 
 from tests.scripted_search import EOS, IMPOSSIBLE, SPECIAL, IsOver, Script, assert_finds, texts_of
+from translator.config.schema import SearchConfig
 from translator.data import random_numbers as numpy_random_numbers
 from translator.decoding.options import OptionsError, SearchOptions
 from translator.decoding.search.constraints import (
@@ -429,3 +431,35 @@ def test_scores_of_options_are_those_of_the_search(form: Literal["power", "gnmt"
     options = dataclasses.replace(PLAIN, length_penalty=0.5, length_penalty_form=form)
     assert options.score(-6.0, 4) == pytest.approx(expected)
     assert float(Scoring(0.5, form == "gnmt").score(tf.constant(-6.0), tf.constant(4))) == pytest.approx(expected)
+
+
+def test_a_configuration_fixes_what_decides_the_score_of_a_run():
+    settings = {
+        "length_penalty": 0.6, "length_penalty_form": "gnmt", "coverage_penalty": 0.2, "stopping": "finished",
+        "patience": 2.0, "min_length_factor": 0.1, "repetition_penalty": 1.1, "no_repeat_ngram_size": 3,
+    }  # fmt: skip
+    options = SearchOptions.of(SearchConfig(**settings))
+    assert {name: getattr(options, name) for name in settings} == settings
+
+
+def test_an_option_without_meaning_beside_a_change_is_left_out_unless_it_is_asked_for():
+    config = SearchConfig(coverage_penalty=0.2, stopping="finished", patience=2.0, no_repeat_ngram_size=3)
+    options = SearchOptions.of(config)
+    greedy = SearchOptions.of(SearchConfig(beam_size=1, no_repeat_ngram_size=3))
+    assert SearchOptions.of(config, 1) == greedy
+    assert options.with_changes({"sample": True}).coverage_penalty == 0
+    assert options.with_changes({"stopping": "exact"}).patience == 1
+    with pytest.raises(OptionsError, match="coverage_penalty needs beam search"):
+        options.with_changes({"beam_size": 1, "coverage_penalty": 0.2})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"patience": 2.0}, "patience 2.0 needs stopping finished, not ahead"),
+        ({"min_length_factor": 3.0}, "min_length_factor 3.0 is above max_length_factor 2.0"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(settings, message):
+    with pytest.raises(ValidationError, match=message):
+        SearchConfig(**settings)

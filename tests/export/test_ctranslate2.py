@@ -138,10 +138,39 @@ def test_the_library_is_told_our_limit_of_length(trained, monkeypatch):
     assert (told["max_input_length"], told["max_decoding_length"], told["min_decoding_length"]) == (0, 366, 0)
 
 
-@pytest.mark.parametrize("change", [{"with_attention": True}])
-def test_what_it_cannot_do_is_refused(trained, change):
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"repetition_penalty": 1.5},
+        {"no_repeat_ngram_size": 2},
+        {"suppressed": ((4,), (6, 109))},
+        {"beam_size": 3, "stopping": "finished"},
+        {"beam_size": 3, "stopping": "finished", "patience": 2.0, "repetition_penalty": 1.5},
+    ],
+    ids=str,
+)
+def test_an_option_that_it_has_means_the_same(trained, change):
+    translator, engine = trained
+    sources = random_ids(12, 20, translator.source.vocabulary_size)
+    options = dataclasses.replace(OPTIONS, **change)
+    ours, theirs = (each.search(sources, options) for each in (translator.engine, engine))
+    assert sum(a[0].ids == b[0].ids for a, b in zip(ours, theirs, strict=True)) >= 11
+    plain = translator.engine.search(sources, OPTIONS)
+    assert any(a[0].ids != b[0].ids for a, b in zip(ours, plain, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"with_attention": True}, "with_attention"),
+        ({"min_length_factor": 0.5}, "min_length_factor"),
+        ({"beam_size": 2, "coverage_penalty": 0.2}, "coverage_penalty"),
+        ({"beam_size": 2, "stopping": "exact"}, "stopping exact"),
+    ],
+    ids=str,
+)
+def test_what_it_cannot_do_is_refused(trained, change, name):
     _, engine = trained
-    name = next(iter(change))
     with pytest.raises(OptionsError, match=f"the engine ctranslate2 has no {name}; the engine transformer has it"):
         engine.search([[5]], dataclasses.replace(OPTIONS, **change))
 

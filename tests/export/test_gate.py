@@ -15,13 +15,13 @@ from tests.hostile import anew
 from translator.data.corpora.base import SentencePair
 from translator.decoding.engines.ctranslate2 import CTranslate2Engine
 from translator.decoding.engines.transformer import TransformerEngine
-from translator.decoding.options import SearchOptions
+from translator.decoding.options import OptionsError, SearchOptions
 from translator.decoding.translator import Translator
 from translator.export import ctranslate2, gate, kept
 from translator.export.formats import export_run
 from translator.export.gate import PARITY, ExportError
 from translator.model.weights import get_weights, read_weights, write_weights
-from translator.run_folder import RunFolder
+from translator.run_folder import RunError, RunFolder
 
 pytest.importorskip("ctranslate2", reason="ctranslate2 is not installed: pip install '.[ctranslate2]'")
 
@@ -92,6 +92,10 @@ def test_the_command_exports_in_integers_and_keeps_the_figures(run, tmp_path, mo
         (["--format=ctranslate2", "--quantization=int3"], "--format ctranslate2 has no --quantization 'int3'; it has"),
         (["--quantization=int8"], "--format saved_model has no --quantization 'int8'; it has float32"),
         (["--format=ctranslate2", "--beam=2"], "--format ctranslate2 holds no search, so no beam size either"),
+        (
+            ["--format=ctranslate2", "--top-k=2"],
+            "--format ctranslate2 holds no search, so no options of it either: top_k",
+        ),
     ],
 )
 def test_what_a_run_cannot_have_is_one_line(run, tmp_path, monkeypatch, capsys, arguments, message):
@@ -199,6 +203,38 @@ def test_options_that_it_lacks_leave_auto_with_the_other_engine(run, monkeypatch
     of = SearchOptions.of
     monkeypatch.setattr(SearchOptions, "of", lambda *given: dataclasses.replace(of(*given), with_attention=True))
     assert isinstance(Translator.load(run, engine="auto").engine, TransformerEngine)
+
+
+def test_an_integer_model_is_kept_when_it_is_asked_for(run, tmp_path, monkeypatch, capsys):
+    copy = anew(tmp_path / "run", run)
+    shutil.rmtree(copy / "engines")
+    monkeypatch.setattr(gate, "LEAST_BLEU", -100)  # the model has learned too little to be judged
+    given, output = run / "report" / "source.txt", tmp_path / "out"
+    arguments = ["translate", str(copy), f"--input={given}", f"--output={output}"]
+    assert command(monkeypatch, capsys, *arguments, "--engine=ctranslate2", "--quantization=int8")[0] == 0
+    lines = [path.read_text(encoding="utf-8").count("\n") for path in (output, given)]
+    assert lines[0] == lines[1]
+    kept_one = converted_of(copy)
+    assert json.loads((kept_one / PARITY).read_text())["quantization"] == "int8"
+    assert (kept_one / "model.bin").stat().st_size < (converted_of(run) / "model.bin").stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("engine", "quantization", "message"),
+    [
+        ("ctranslate2", "int4", "the engine ctranslate2 has no quantization 'int4'; it has float32, float16"),
+        ("auto", "int8", "the engine auto has no quantization; leave 'int8' out, or name the engine ctranslate2"),
+        ("transformer", "int8", "the engine transformer has no quantization; leave 'int8' out"),
+    ],
+)
+def test_a_quantization_that_an_engine_lacks_is_refused(run, conversions, engine, quantization, message):
+    with pytest.raises(OptionsError, match=re.escape(message)):
+        Translator.load(run, engine=engine, quantization=quantization)
+
+
+def test_an_exported_one_opened_as_a_run_says_what_it_is_for(run):
+    with pytest.raises(RunError, match=r"is not a run but has the model.bin of CTranslate2.*--engine ctranslate2"):
+        Translator.load(converted_of(run))
 
 
 def test_the_command_translates_with_it(run, tmp_path, monkeypatch, capsys, conversions):

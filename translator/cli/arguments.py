@@ -23,6 +23,12 @@ CheckpointOption = Annotated[
         "works while training is under way.",
     ),
 ]
+Quantization = Annotated[
+    str | None,
+    typer.Option(
+        help="Of ctranslate2, how weights are stored: float32 (default), float16, bfloat16, int8, int8_float32, …"
+    ),
+]
 Ensemble = Annotated[
     list[Path] | None,
     typer.Option(

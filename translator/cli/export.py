@@ -1,17 +1,19 @@
 """`translator export`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from translator.cli.arguments import Beam, Run
+from translator.cli.arguments import Beam, Quantization, Run
 from translator.cli.console import console, own_command, say
+from translator.cli.search_options import takes_search_options
 from translator.errors import shell_quoted
 from translator.runtime import start_tensorflow
 
 
+@takes_search_options
 def export(
     run: Run,
     output: Annotated[Path, typer.Option(help="Folder to write.")],
@@ -21,17 +23,17 @@ def export(
             "--format", help="saved_model or ctranslate2; a name that does not fit lists what this run can have."
         ),
     ] = "saved_model",
-    quantization: Annotated[
-        str | None, typer.Option(help="Of ctranslate2: float32 (default), float16, bfloat16, int8, int8_float32, …")
-    ] = None,
+    quantization: Quantization = None,
     beam: Beam = None,
+    *,
+    search: dict[str, Any],
 ) -> None:
     """Write the model in another format, compared with the run before it exists."""
     start_tensorflow()
     from translator.export.formats import FORMATS, export_run
 
     with console.status(Text(f"exporting {run} …")):
-        figures = export_run(run, output, format_name, quantization, beam)
+        figures = export_run(run, output, format_name, quantization, beam, search)
     say(
         f"Wrote {output}. Equal translations: {figures['equal_translations']:.1%} of {figures['sentences']:,}. "
         + FORMATS[format_name].usage.format(command=own_command(), folder=shell_quoted(output))

@@ -70,9 +70,5 @@ def apply(translator: "Translator", search: dict[str, Any]) -> None:
     Raises:
         OptionsError: they do not go together.
     """
-    import dataclasses
-
-    if "suppressed" in search:
-        search = search | {"suppressed": translator.phrases(search["suppressed"])}
     if search:
-        translator.options = dataclasses.replace(translator.options, **search)
+        translator.options = translator.options_with(search)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Ensemble
+from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Ensemble, Quantization
 from translator.cli.console import console
 from translator.cli.search_options import apply, takes_search_options
 from translator.progress import progress
@@ -90,6 +90,7 @@ class Asked:
     mbr: bool
     keep: list[str] | None
     engine: Engine
+    quantization: str | None
     n_best: int
     form: "Format"
     token_scores: bool
@@ -129,7 +130,7 @@ class Asked:
             return Translator.load_exported(self.model)
         if self.ensemble:
             return Translator.load_ensemble([self.model, *self.ensemble], beam, self.checkpoint)
-        return Translator.load(self.model, beam, self.checkpoint, self.engine.value)
+        return Translator.load(self.model, beam, self.checkpoint, self.engine.value, self.quantization)
 
     def _require_nothing_fixed(self, beam: int | None) -> None:
         """Raises a RunError for options that an exported model cannot follow."""
@@ -155,6 +156,7 @@ def translate(
     mbr: Mbr = False,
     keep: Keep = None,
     engine: EngineOption = Engine.TRANSFORMER,
+    quantization: Quantization = None,
     n_best: NBest = 1,
     form: Form = "text",
     token_scores: TokenScores = False,
@@ -171,11 +173,15 @@ def translate(
 
     if form == "text" and (n_best > 1 or token_scores):
         raise RunError("text has no room for scores or several translations of a line; add --format moses or json")
+    if quantization and engine is not Engine.CTRANSLATE2:
+        raise RunError("--quantization goes with --engine ctranslate2; leave it out")
     if keep and (form != "text" or target_prefixes):
         raise RunError("--keep goes with plain text alone: leave out --format and --target-prefixes")
     if ensemble and engine in (Engine.CTRANSLATE2, Engine.AUTO):
         raise RunError(f"--ensemble searches with the engine transformer; leave --engine {engine.value} out")
-    asked = Asked(model, beam, checkpoint, ensemble, mbr, keep, engine, n_best, form, token_scores, search)
+    asked = Asked(
+        model, beam, checkpoint, ensemble, mbr, keep, engine, quantization, n_best, form, token_scores, search
+    )
     lines = Lines(input, target_prefixes, Shard.parse(shard) if shard else None)
     ending = _exiting_when_terminated() if output else contextlib.nullcontext()
     with ending, progress(console, "translating", visible=bool(output)) as show:

@@ -40,7 +40,8 @@ def _said(details: Any, location: Sequence[Any], where: str) -> str:
     if kind in ("string_type", "path_type"):
         by_override = where.startswith(f"--set {key}=") and not isinstance(value, dict)
         how = f'--set "{key}={{}}"' if by_override else f"{location[-1]}: {{}}"
-        return not_text(value, how if isinstance(location[-1], str) else "{}")
+        written = where.partition("=")[2].strip() if by_override and not isinstance(value, list) else None
+        return not_text(value, how if isinstance(location[-1], str) else "{}", written)
     if kind in ("model_type", "model_attributes_type"):
         message = "expected keys and values, with a space after each colon"
     return f"{message}; found {shown(value):.80}{_how_to_leave_out(location, value)}"

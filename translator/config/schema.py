@@ -212,12 +212,37 @@ class SearchConfig(Section):
     """Number of hypotheses kept at each step; 1 is greedy search."""
     length_penalty: float = Field(1.0, ge=0.0)
     """The α of length normalization: the score of a hypothesis is its log-probability divided by lengthᵅ; 0 is none."""
+    length_penalty_form: Literal["power", "gnmt"] = "power"
+    """What α is the exponent of: the length, or GNMT's (5 + length) / 6 (Wu et al., 2016, §7)."""
+    coverage_penalty: float = Field(0.0, ge=0.0)
+    """The β of GNMT's coverage penalty (Wu et al., 2016, §7); 0 is none. Beam search only."""
+    stopping: Literal["ahead", "finished", "exact"] = "ahead"
+    """When beam search ends: when no prefix is ahead of the best finished hypothesis, when patience × beam_size have
+    finished, or when none can become better than the worst of the beam_size best."""
+    patience: float = Field(1.0, gt=0.0)
+    """With stopping finished: the search ends with patience × beam_size finished hypotheses."""
+    min_length_factor: float = Field(0.0, ge=0.0)
+    """The minimum length of a translation in tokens is min_length_factor × source tokens; EOS counts in both."""
     max_length_factor: float = Field(2.0, ge=0.0, le=1000.0)
     """The maximum length of a translation in tokens is max_length_factor × source tokens + max_length_margin."""
     max_length_margin: int = Field(20, ge=1, le=2**20)
     """Added to the maximum length of a translation, in tokens; see max_length_factor."""
+    repetition_penalty: float = Field(1.0, gt=0.0)
+    """Above 1, tokens that a hypothesis holds already become less likely (Keskar et al., 2019); 1 changes nothing."""
+    no_repeat_ngram_size: int = Field(0, ge=0)
+    """Number of tokens in a row that no translation holds twice; 0 forbids nothing."""
     batch_sentences: int = Field(64, ge=1)
     """Number of sentences translated in one batch."""
+
+    @model_validator(mode="after")
+    def _settings_go_together(self) -> "SearchConfig":
+        if self.patience != 1 and self.stopping != "finished":
+            raise ValueError(f"patience {self.patience} needs stopping finished, not {self.stopping}")
+        if self.min_length_factor > self.max_length_factor:
+            raise ValueError(
+                f"min_length_factor {self.min_length_factor} is above max_length_factor {self.max_length_factor}"
+            )
+        return self
 
 
 class Config(Section):

@@ -135,19 +135,20 @@ def shown(value: Any) -> str:
     return written.removesuffix("...\n").strip().replace(": null", "")
 
 
-def not_text(value: Any, how: str) -> str:
+def not_text(value: Any, how: str, written: str | None = None) -> str:
     """Says what YAML reads in place of text, and how to write it as text.
 
     Args:
         value: What was read.
         how: How the value would be written, with {} for the value.
+        written: The value as it stands there, where that is known: 1e3 is read as 1000.0.
     """
     if value is None:
         return "expected text, found nothing (null)"
     if isinstance(value, list):
         return f"expected one text, found the list {shown(value):.80}"
     kind = "a boolean" if isinstance(value, bool) else "a mapping" if isinstance(value, dict) else "a number"
-    text = f"{shown(value):.80}"
+    text = f"{written or shown(value):.80}"
     return f"expected text, and YAML reads {text} as {kind}; put it in quotes, as in {how.replace('{}', repr(text))}"
 
 

@@ -1,8 +1,9 @@
 """The seam between a translator and its engines: what an engine is asked for, and what it gives. No TensorFlow here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Literal, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -81,12 +82,34 @@ class SearchOptions:
     @classmethod
     def of(cls, config: SearchConfig, beam_size: int | None = None) -> "SearchOptions":
         """The options of a configuration, with another beam size if one is given."""
-        return cls(
-            beam_size=config.beam_size if beam_size is None else beam_size,
-            length_penalty=config.length_penalty,
-            max_length_factor=config.max_length_factor,
-            max_length_margin=config.max_length_margin,
-        )
+        settings = {name: value for name, value in config.model_dump().items() if name in OPTIONS}
+        return _searched({**settings, "beam_size": config.beam_size if beam_size is None else beam_size}, set())
+
+    def with_changes(self, changes: Mapping[str, Any]) -> "SearchOptions":
+        """These options with some changed, by name.
+
+        Options that have no meaning with the changes, and are not among them, go back to their defaults: those of
+        beam search where no beam is searched, and the patience where the end of search knows none.
+
+        Raises:
+            OptionsError: names each problem.
+        """
+        return _searched({**{name: getattr(self, name) for name in OPTIONS}, **changes}, set(changes))
+
+
+# The defaults of the options by name; MISSING where there is none.
+OPTIONS: Mapping[str, Any] = MappingProxyType({each.name: each.default for each in fields(SearchOptions)})
+OF_BEAM_SEARCH = frozenset(
+    {"coverage_penalty", "stopping", "patience"}
+)  # the options that greedy search and samples lack
+
+
+def _searched(options: Mapping[str, Any], asked_for: Set[str]) -> SearchOptions:
+    """Options by name; those that have no meaning beside the others get their defaults, unless they are asked for."""
+    beam = options["beam_size"] > 1 and not options.get("sample") and not options.get("alternatives")
+    idle: Set[str] = OF_BEAM_SEARCH if not beam else {"patience"} if options["stopping"] != "finished" else frozenset()
+    without = idle - asked_for
+    return SearchOptions(**{name: OPTIONS[name] if name in without else value for name, value in options.items()})
 
 
 @dataclass(frozen=True)
@@ -177,7 +200,6 @@ class Identified(Protocol):
 
 def _problems(options: SearchOptions) -> list[str]:
     """What is wrong with options, a line each."""
-    default = {each.name: each.default for each in fields(options)}
     ranges = [
         ("beam_size", options.beam_size >= 1, "1 or more"),
         ("coverage_penalty", options.coverage_penalty >= 0, "0 or more"),
@@ -193,8 +215,8 @@ def _problems(options: SearchOptions) -> list[str]:
         ("top_p", 0 < options.top_p <= 1, "above 0 and at most 1"),
     ]
     problems = [f"{name} must be {wanted}, not {getattr(options, name)}" for name, holds, wanted in ranges if not holds]
-    given = {name for name, value in default.items() if value is not MISSING and getattr(options, name) != value}
-    competing = {"coverage_penalty", "stopping", "patience"} & given
+    given = {name for name, value in OPTIONS.items() if value is not MISSING and getattr(options, name) != value}
+    competing = OF_BEAM_SEARCH & given
     one = options.beam_size == 1
     needs = [
         ({"temperature", "top_k", "top_p", "seed"} & given, options.sample, "sample"),

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,6 +74,7 @@ class Translator:
         beam_size: int | None = None,
         checkpoint: Checkpoint | None = None,
         engine: EngineName = "transformer",
+        quantization: str | None = None,
     ) -> "Translator":
         """Opens a run folder, of which nothing is executed.
 
@@ -84,12 +85,15 @@ class Translator:
                 works while training is under way.
             engine: what searches; `ctranslate2` converts the model when it is first asked for, and keeps it in the
                 run's folder; `auto` is the faster of those that are installed and give the run's text.
+            quantization: of `ctranslate2`, how its weights are stored: `int8` is small and fast, and may translate a
+                little differently; float32 by default.
 
         Raises:
             RunError: the folder is not a run, or the run has no model, or no such checkpoint, yet.
             WeightsError: the model is not one of the run's configuration.
             CTranslate2Error: CTranslate2 is asked for and not installed.
-            ExportError: the run cannot have that engine.
+            ExportError: the run cannot have that engine, or its model differs too much from the run.
+            OptionsError: the engine has no such quantization, or no search with the run's options.
         """
         member = open_member(path, checkpoint)
         run, config, weights, source, target = member
@@ -98,7 +102,7 @@ class Translator:
         def load() -> Translator:
             return cls.of_model(member.build(), source, target, config, options)
 
-        opened = ENGINES[engine](Source(run, config, weights, (source, target), options, load))
+        opened = ENGINES[engine](Source(run, config, weights, (source, target), options, load, quantization))
         return cls._of_engine(opened, source, target, config, options)
 
     @classmethod
@@ -217,6 +221,16 @@ class Translator:
     def phrases(self, texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
         """Texts as `SearchOptions.suppressed` has them: the tokens of each by itself, from the start of a word on."""
         return tuple(tuple(ids) for ids in self.target.encode(texts) if ids)
+
+    def options_with(self, changes: Mapping[str, Any]) -> SearchOptions:
+        """Its options with some changed, by name, as `SearchOptions.with_changes`; `suppressed` is a list of texts.
+
+        Raises:
+            OptionsError: they do not go together.
+        """
+        if "suppressed" in changes:
+            changes = {**changes, "suppressed": self.phrases(changes["suppressed"])}
+        return self.options.with_changes(changes)
 
     def score(
         self,

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from translator.config.changes import changes
+from translator.config.load import load_config
+from translator.config.schema import Config
 from translator.data.corpora.base import CorpusError, SentencePair
+from translator.data.corpora.formats import read_all
 from translator.data.corpora.lines import read_lines
 from translator.decoding.translator import Translator
 from translator.evaluation.scores import Scores, require_tokenizer, score
 from translator.files import write_file
+from translator.run_folder import RunError, RunFolder
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,11 @@ class Report:
         write_file(folder / "scores.json", f"{json.dumps(self.figures, indent=1)}\n".encode())
 
 
-def read_test_files(source: Path, references: Sequence[Path]) -> tuple[list[SentencePair], list[list[str]]]:
+# Sources, each with its first reference; and lists of further references of all.
+TestSet = tuple[list[SentencePair], list[list[str]]]
+
+
+def read_test_files(source: Path, references: Sequence[Path]) -> TestSet:
     """Reads sentences with their references, line by line; further references are returned separately.
 
     Raises:
@@ -81,6 +90,56 @@ def read_test_files(source: Path, references: Sequence[Path]) -> tuple[list[Sent
     if not sources:
         raise CorpusError(f"--source: {source} has no line")
     return list(map(SentencePair, sources, targets[0])), targets[1:]
+
+
+def evaluate_run(
+    run: Path | str,
+    translator: Translator | None = None,
+    settings: Sequence[str] = (),
+    test_set: TestSet | None = None,
+    tokenize: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Translates and scores a test set with a run: what `translator eval` does, and training at its end.
+
+    If nothing but the run is given, the report is its own and stays in its folder.
+
+    Args:
+        run: the run folder.
+        translator: the run with another beam size, checkpoint or engine; by default with its own.
+        settings: as `--set` takes them, for the run's own test set: `"data.root=…"` or `"data.test=…"`.
+        test_set: in place of the run's own, as `read_test_files` gives it.
+        tokenize: see `score`.
+        on_progress: see `Translator.translate`.
+
+    Raises:
+        RunError: the folder is no run, or has no model yet; or its configuration names no test set.
+        CorpusError: the test set cannot be read.
+    """
+    folder = RunFolder(Path(run))
+    config = folder.load_config()
+    is_own = translator is None and test_set is None and tokenize is None and not settings
+    if settings:
+        config = _with_other_test_set(folder, config, settings)
+    if test_set is None and not config.data.test:
+        raise RunError(f"{folder.config} names no data.test; give --source and --reference")
+    if is_own:
+        folder.require_own_files()
+    pairs, more_references = test_set or (read_all(config.data.test or (), config.data), [])
+    translator = translator or Translator.load(folder.path)
+    report = evaluate(translator, pairs, config.data.target, on_progress, tokenize, more_references)
+    if is_own:
+        report.write(folder.report)
+    return report
+
+
+def _with_other_test_set(folder: RunFolder, config: Config, settings: Sequence[str]) -> Config:
+    """The run's configuration with settings that say where its test set is; others would change nothing here."""
+    changed = load_config(folder.config, settings)
+    for change in changes(config, changed):
+        if not change.key.startswith(("data.root", "data.test")):
+            raise RunError(f"--set {change.key}: eval takes data.root and data.test; the rest is the run's own")
+    return changed
 
 
 def _lines_of(path: Path, option: str) -> list[str]:

@@ -70,7 +70,12 @@ DEFAULT = "saved_model"
 
 
 def export_run(
-    run: Path, output: Path, name: str = DEFAULT, quantization: str | None = None, beam_size: int | None = None
+    run: Path,
+    output: Path,
+    name: str = DEFAULT,
+    quantization: str | None = None,
+    beam_size: int | None = None,
+    search: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Writes a run's model in a format, complete and compared with the run, or not at all.
 
@@ -80,6 +85,7 @@ def export_run(
         name: of the format.
         quantization: one of the format's; its first by default.
         beam_size: in place of the run's own `search.beam_size`, where the export holds the search.
+        search: other options in place of the run's own, likewise; see `Translator.options_with`.
 
     Returns:
         The figures of the comparison, which are in the export's `parity.json`.
@@ -89,6 +95,7 @@ def export_run(
             cannot be written; or the export differs from the run. Nothing is left behind then.
         RunError: the folder is no run, or has no model yet.
         CTranslate2Error: CTranslate2 is asked for and not installed.
+        OptionsError: the options do not go together.
     """
     config = RunFolder(run).load_config()
     format = _format(name, config.model)
@@ -99,9 +106,12 @@ def export_run(
         )
     if beam_size is not None and not format.holds_search:
         raise ExportError(f"--format {name} holds no search, so no beam size either; leave --beam out")
+    if search and not format.holds_search:
+        raise ExportError(f"--format {name} holds no search, so no options of it either: {', '.join(search)}")
     format.require()
     with quiet(), new_folder(output) as partial:
         translator = Translator.load(run, beam_size)
+        translator.options = translator.options_with(search)
         format.write(translator, partial, quantization)
         return check(partial, name, quantization, translator, config, format.checked_search(translator.options))
 

@@ -35,7 +35,7 @@ from translator.data.batches import length_sorted
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.decoding.engines.transformer import TransformerEngine
-from translator.decoding.options import SearchOptions
+from translator.decoding.options import OPTIONS, SearchOptions
 from translator.environment import processor
 from translator.errors import TranslatorError
 from translator.files import write_file
@@ -55,6 +55,8 @@ TOLERANCES: Mapping[str, float] = MappingProxyType({"float32": 1e-4, "bfloat16":
 # Blank; what hardly any vocabulary has; and characters that the tokenizer's normalisation drops or changes.
 ODD_SENTENCES = ("", " \t", "ꙮ ᚠᛇᚻ 𝔉𝔯𝔞𝔨𝔱𝔲𝔯 👩\u200d🚀", "ﬁ\u200b\u00a0</s> \x07e\u0301 <unk> \ufffd")
 PARITY = "parity.json"
+# Options of a search with which its log-probabilities are those of a constrained model.
+CHANGE_LOGITS = ("min_length_factor", "repetition_penalty", "no_repeat_ngram_size", "suppressed")
 VERSIONS = ("ctranslate2", "keras", "numpy", "sentencepiece", "tensorflow", "tensorflow-text")
 FRESH_PROCESS = (
     "from translator.runtime import start_tensorflow; start_tensorflow(); "
@@ -148,7 +150,7 @@ def check(
         "compute_type": answer.compute_type,
         "search": request.options,
         "sentences": len(sentences),
-        **_compare_log_probs(answer, translator, TOLERANCES.get(quantization)),
+        **_compare_log_probs(_comparable(answer, translator, options), translator, TOLERANCES.get(quantization)),
         **_compare_texts(sentences, ours, answer.texts, quantization in TOLERANCES),
     }
     if quantization not in TOLERANCES:
@@ -227,6 +229,28 @@ def _ask(request: Request) -> Answer:
         reason = (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
         raise ExportError(f"the export cannot be loaded again, so nothing was written: {reason}")
     return Answer(**json.loads(ran.stdout))
+
+
+def _comparable(answer: Answer, translator: "Translator", options: SearchOptions) -> Answer:
+    """What of an answer has the model's own log-probabilities.
+
+    Where options change logits, a search gives those of the model so constrained: then what counts is by how much they
+    differ from what the run's search gives to the same translations, which goes on top of the model's own.
+    """
+    defaults = {name: OPTIONS[name] for name in CHANGE_LOGITS}
+    if not answer.never or all(getattr(options, name) == value for name, value in defaults.items()):
+        return answer
+    engine = translator.engine
+    assert isinstance(engine, TransformerEngine)
+    scored = []
+    for start in range(0, len(answer.scored), translator.batch_sentences):
+        batch = answer.scored[start : start + translator.batch_sentences]
+        found = engine.search([source for source, *_ in batch], options)
+        own = log_probs(engine, [each[:3] for each in batch], answer.never)
+        for (source, target, ended, theirs), (best, *_), model in zip(batch, found, own, strict=True):
+            if list(best.ids) == list(target):
+                scored.append((source, target, ended, float(model) + theirs - best.log_prob))
+    return dataclasses.replace(answer, scored=scored)
 
 
 def _compare_log_probs(answer: Answer, translator: "Translator", tolerance: float | None) -> dict[str, Any]:

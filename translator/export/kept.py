@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-QUANTIZATION = "float32"  # the text must be the run's
+QUANTIZATION = "float32"  # unless another one is asked for: the text must be the run's
 RECORD = "record.json"
 MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 TIMED_SENTENCES = 64
@@ -48,6 +48,7 @@ class Source:
 
     Attributes:
         load: reads the weights; a translator with the engine `transformer`.
+        asked_quantization: how the weights of a converted model are stored; None if nothing was said of it.
     """
 
     run: RunFolder
@@ -56,6 +57,12 @@ class Source:
     tokenizers: tuple[Tokenizer, Tokenizer]
     options: SearchOptions
     load: "Callable[[], Translator]"
+    asked_quantization: str | None = None
+
+    @property
+    def quantization(self) -> str:
+        """How the weights of a converted model are stored."""
+        return self.asked_quantization or QUANTIZATION
 
     @cached_property
     def made_of(self) -> dict[str, Any]:
@@ -65,18 +72,23 @@ class Source:
             "tokenizers": [hashlib.sha256(each.model).hexdigest() for each in self.tokenizers],
             "model": self.config.model.model_dump(mode="json"),
             "max_tokens": self.config.data.max_tokens,
-            "quantization": QUANTIZATION,
+            "quantization": self.quantization,
         }
 
     @property
     def folder(self) -> Path:
         """Where the converted model is, if it is there: named by what it is made of."""
         digest = hashlib.sha256(json.dumps(self.made_of, sort_keys=True).encode()).hexdigest()
-        return self.run.engines / f"ctranslate2-{QUANTIZATION}-{digest[:12]}"
+        return self.run.engines / f"ctranslate2-{self.quantization}-{digest[:12]}"
 
 
 def transformer(source: Source) -> Engine:
-    """The run's weights in this package's own model."""
+    """The run's weights in this package's own model.
+
+    Raises:
+        OptionsError: a quantization is asked for.
+    """
+    _require_no_quantization(source, "transformer")
     return source.load().engine
 
 
@@ -86,8 +98,13 @@ def converted(source: Source) -> CTranslate2Engine:
     Raises:
         CTranslate2Error: it is not installed.
         ExportError: the run cannot have it, or it did not pass the gate.
-        OptionsError: it has no search with these options.
+        OptionsError: it has no search with these options, or no such quantization.
     """
+    if source.quantization not in ctranslate2.QUANTIZATIONS:
+        raise OptionsError(
+            f"the engine ctranslate2 has no quantization {source.quantization!r:.60}; "
+            f"it has {', '.join(ctranslate2.QUANTIZATIONS)}"
+        )
     import_ctranslate2()
     if reason := ctranslate2.refusal(source.config.model):
         raise ExportError(f"{source.run.path} cannot have the engine ctranslate2: {reason}")
@@ -101,7 +118,12 @@ def converted(source: Source) -> CTranslate2Engine:
 
 
 def faster(source: Source) -> Engine:
-    """The faster, when both were timed on this machine, of the engines that give the run's text."""
+    """The faster, when both were timed on this machine, of the engines that give the run's text.
+
+    Raises:
+        OptionsError: a quantization is asked for.
+    """
+    _require_no_quantization(source, "auto")
     refused = source.folder.with_name(f"{source.folder.name}.refused.json")
     if _read(refused) == _refused(source):
         return transformer(source)
@@ -127,6 +149,14 @@ ENGINES: Mapping[str, Callable[[Source], Engine]] = MappingProxyType(
 )
 
 
+def _require_no_quantization(source: Source, engine: str) -> None:
+    if source.asked_quantization is not None:
+        raise OptionsError(
+            f"the engine {engine} has no quantization; leave {source.quantization!r:.60} out, "
+            "or name the engine ctranslate2"
+        )
+
+
 def _convert(source: Source) -> None:
     """Makes the converted model, compares it with the run, times both, and deletes those of other weights."""
     log.info("%s: converting the model for CTranslate2, which is done once", source.run.path)
@@ -134,9 +164,9 @@ def _convert(source: Source) -> None:
     shutil.rmtree(source.folder, ignore_errors=True)
     with quiet(), new_folder(source.folder) as partial:
         translator = source.load()
-        ctranslate2.write(translator, partial, QUANTIZATION)
+        ctranslate2.write(translator, partial, source.quantization)
         greedy = dataclasses.replace(translator.options, beam_size=1)
-        check(partial, "ctranslate2", QUANTIZATION, translator, source.config, greedy)
+        check(partial, "ctranslate2", source.quantization, translator, source.config, greedy)
         engine = CTranslate2Engine.of(partial, *source.tokenizers)
         record = {
             "made_of": source.made_of,
@@ -145,7 +175,7 @@ def _convert(source: Source) -> None:
             "seconds": _seconds(translator, engine, source),
         }
         write_file(partial / RECORD, f"{json.dumps(record, indent=1)}\n".encode())
-    for other in source.run.engines.glob(f"ctranslate2-{QUANTIZATION}-*"):
+    for other in source.run.engines.glob(f"ctranslate2-{source.quantization}-*"):
         if other.is_dir() and other != source.folder:
             shutil.rmtree(other, ignore_errors=True)
 

@@ -10,14 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from translator.config.schema import Config
-from translator.data.corpora.formats import read_all
 from translator.data.preflight import require_evaluation_corpora
 from translator.data.prepare import open_prepared, prepare
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
-from translator.decoding.translator import Translator
 from translator.errors import shell_quoted
-from translator.evaluation.test_set import Report, evaluate
+from translator.evaluation.test_set import Report, evaluate_run
 from translator.progress import progress
 from translator.run_folder import RunFolder
 from translator.run_log import start_recorded
@@ -166,13 +164,15 @@ def _score(config: Config, folder: RunFolder, shown: Console) -> Report | None:
     """Scores the run's model on the test set, if there is one; the report stays in the run folder."""
     if not config.data.test:
         return None
-    folder.require_own_files()
-    pairs = read_all(config.data.test, config.data)
-    translator = Translator.load(folder.path)
     with progress(shown, "translating the test set") as show:
-        report = evaluate(translator, pairs, config.data.target, show)
-    report.write(folder.report)
+        report = evaluate_run(folder.path, on_progress=show)
+    scores = report.scores
+    _say(f"test set: BLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f}, TER {_figure(scores.ter)}", shown)
     return report
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _say(message: str, console: Console) -> None:

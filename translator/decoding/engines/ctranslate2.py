@@ -4,7 +4,6 @@ Its search ends when beam size × patience hypotheses have finished. What it ret
 this package returns: the same scores, never PAD, BOS or UNK, and a limit of length for each sentence.
 """
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from translator.data.tokenizer import Tokenizer
-from translator.decoding.options import Hypothesis, OptionsError, SearchOptions
+from translator.decoding.options import OPTIONS, Hypothesis, OptionsError, SearchOptions
 from translator.errors import TranslatorError
 from translator.files import read_file, sha256
 from translator.runtime import own_threads
@@ -24,7 +23,12 @@ from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID
 POSITIONS_KEY = "translator_positions"  # in the model's config.json: the rows of its position tables
 MODEL_FILES = ("config.json", "model.bin")
 # The fields of SearchOptions that it can search with; others must have the value that changes nothing.
-SEARCHED_WITH = frozenset({"beam_size", "length_penalty", "max_length_factor", "max_length_margin"})
+SEARCHED_WITH = frozenset(
+    {
+        "beam_size", "length_penalty", "patience", "max_length_factor", "max_length_margin",
+        "repetition_penalty", "no_repeat_ngram_size", "suppressed",
+    }
+)  # fmt: skip
 
 
 class CTranslate2Error(TranslatorError):
@@ -104,9 +108,12 @@ class CTranslate2Engine:
         Raises:
             OptionsError: it cannot search with these options.
         """
-        for field in dataclasses.fields(options):
-            if field.name not in SEARCHED_WITH and getattr(options, field.name) != field.default:
-                raise OptionsError(f"the engine ctranslate2 has no {field.name}; the engine transformer has it")
+        for name, default in OPTIONS.items():
+            value = getattr(options, name)
+            # Its own end of search is "finished", which stands in for the default one.
+            if name not in SEARCHED_WITH and value != default and (name, value) != ("stopping", "finished"):
+                what = f"{name} {value}" if isinstance(value, str) else name
+                raise OptionsError(f"the engine ctranslate2 has no {what}; the engine transformer has it")
         factor = np.float32(options.max_length_factor)
         limits = [int(np.float32(len(ids) + 1) * factor) + options.max_length_margin for ids in sources]
         if max(limits, default=0) > self._positions:
@@ -138,10 +145,14 @@ class CTranslate2Engine:
         results = self._model.translate_batch(
             self._tokens(sources),
             beam_size=options.beam_size,
-            num_hypotheses=options.beam_size,
+            # It refuses to return more than it waits for.
+            num_hypotheses=max(1, min(options.beam_size, int(options.beam_size * options.patience))),
+            patience=options.patience,
             length_penalty=options.length_penalty,
+            repetition_penalty=options.repetition_penalty,
+            no_repeat_ngram_size=options.no_repeat_ngram_size,
             disable_unk=True,
-            suppress_sequences=[[self._target[PAD_ID]], [self._target[BOS_ID]]],
+            suppress_sequences=[[self._target[i] for i in ids] for ids in ((PAD_ID,), (BOS_ID,), *options.suppressed)],
             return_scores=True,
             return_end_token=True,
             min_decoding_length=0,
