@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from translator.data.words import Word, words_of
 from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
 from translator.inspect.links import (
@@ -31,7 +32,6 @@ from translator.inspect.links import (
     talp,
 )
 from translator.inspect.word_weights import Direction, Reading
-from translator.inspect.words import Word, words_of
 from translator.languages import primary, writes_no_spaces
 from translator.progress import show_nothing
 from translator.run_folder import RunError, RunFolder

@@ -14,11 +14,11 @@ import tensorflow as tf
 
 from translator.data.batches import pad
 from translator.data.tokenizer import Tokenizer
+from translator.data.words import membership, words_of
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
 from translator.inspect.attention import KINDS, Attention, Maps, Where
-from translator.inspect.words import membership, words_of
 from translator.languages import writes_no_spaces
 from translator.model.transformer import Transformer
 from translator.run_folder import RunFolder

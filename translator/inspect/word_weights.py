@@ -10,12 +10,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from translator.data.tokenizer import Tokenizer
+from translator.data.words import Word, membership
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError
 from translator.decoding.scored import Pair, batches_of
 from translator.decoding.translator import Translator
 from translator.inspect.readings import Method, Reader
-from translator.inspect.words import Word, membership
 
 
 @dataclass(frozen=True)
