@@ -103,6 +103,13 @@ class AttentionReader:
         by_word = {kind: merged(w, q, m) for kind, w, (q, m) in zip(KINDS, weights, axes, strict=True)}
         return Attention(source, target, self.languages, where, {"tokens": by_token, "words": by_word})
 
+    def can_read(self, source: str, target: str) -> bool:
+        """Whether `read` takes the pair: the sentence is not blank, and neither is too long."""
+        cutter = self.translator.pair_cutter
+        (source_ids,), (target_ids,) = self.translator.source.encode([source]), self.translator.target.encode([target])
+        is_short = len(source_ids) <= cutter.most_source and len(target_ids) <= cutter.most_target
+        return bool(source.strip()) and is_short
+
     def _require_lengths(self, source: int, target: int) -> None:
         cutter = self.translator.pair_cutter
         for side, length, most in (
