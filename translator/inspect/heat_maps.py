@@ -137,7 +137,7 @@ def _label(axes: "Axes", maps: Maps, attention: Attention, kind: Kind, *, with_r
         axes.invert_xaxis()
     axes.set_xticks(range(len(maps.columns)), _shown(maps.columns) if with_columns else [], rotation=90)
     for label in axes.get_xticklabels():
-        if width_of(label.get_text()) <= 2:  # as a Chinese character is
+        if len(label.get_text()) == 1:  # as Chinese characters are
             label.set_rotation(0)
     axes.set_yticks(range(len(maps.rows)), _shown(maps.rows) if with_rows else [])
     axes.tick_params(length=0, pad=2)

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text, so that a browser writes Arabic and finds fonts for every script
+    "font.sans-serif": ["DejaVu Sans"],
     "svg.hashsalt": "translator",  # with no date in the file, the same figures give the same bytes
 }
 MOST_PIXELS = 8000  # of a side
@@ -64,7 +65,7 @@ def _families(characters: frozenset[str]) -> tuple[str, ...]:
             "no installed font has %s: a PNG shows boxes in their place; .html and .svg leave fonts to the browser",
             " ".join(map(chr, sorted(missing)[:20])),
         )
-    return tuple(families)
+    return (*families, "sans-serif")  # the last is for a browser that has none of them
 
 
 def rendered(figure: "Figure", form: str) -> bytes:
