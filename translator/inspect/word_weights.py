@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from translator.config.schema import TrainConfig
 from translator.data.tokenizer import Tokenizer
 from translator.data.words import Word, membership
 from translator.decoding.engines.transformer import TransformerEngine
@@ -34,6 +35,13 @@ class Reading:
     head: int | None = None
     where: Literal["written", "read"] = "written"
 
+    @classmethod
+    def best_of(cls, config: TrainConfig) -> "Reading":
+        """Of a run with guided alignment, the head that was taught, where it was taught; of others the default."""
+        if not config.guided_alignment:
+            return cls()
+        return cls("weights", config.guided_layer, config.guided_head, "read")
+
     def of(self, weights: np.ndarray) -> np.ndarray:
         """Takes what is wanted of what `Direction.weights` has: -> [target words, source words + 1]."""
         heads = weights[int(self.where == "read"), :, -1 if self.head is None else self.head - 1]
@@ -54,8 +62,8 @@ class Side(NamedTuple):
 class Direction:
     """A model that reads sentences of one language and translations into another."""
 
-    def __init__(self, translator: Translator) -> None:
-        """Takes what opens a model.
+    def __init__(self, translator: Translator, reading: Reading) -> None:
+        """Takes what opens a model, and what is read off it unless something else is asked for.
 
         Raises:
             OptionsError: it has none.
@@ -65,7 +73,7 @@ class Direction:
             raise OptionsError(
                 f"{type(engine).__name__} has no model to look into; align with one run, as Translator.load opens it"
             )
-        self.translator, self.reader = translator, Reader(engine.model)
+        self.translator, self.reading, self.reader = translator, reading, Reader(engine.model)
 
     def require(self, reading: Reading) -> None:
         """Raises an OptionsError unless the model has the layer and the head."""
