@@ -1,5 +1,7 @@
 """A test set from files, translated by a scripted translator and scored."""
 
+import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,9 +10,11 @@ from typing import Any
 import pytest
 
 from tests.toy_language import written
+from translator.cli.report import print_report
 from translator.data.corpora.base import CorpusError, SentencePair
+from translator.decoding.scored import Scored
 from translator.evaluation.scores import EvaluationError
-from translator.evaluation.test_set import evaluate, read_test_files
+from translator.evaluation.test_set import Report, evaluate, read_test_files
 
 
 class Scripted:
@@ -18,6 +22,7 @@ class Scripted:
 
     def __init__(self, texts: list[str]) -> None:
         self.texts, self.asked = texts, 0
+        self.engine: object = None  # it only searches
         self.target = SimpleNamespace(encode=lambda texts: [[4, 5]] * len(texts))
 
     def translate_text(
@@ -61,6 +66,47 @@ def test_all_references_are_scored_against():
     pairs, more = [SentencePair("x", "something else entirely here now")], [["the cat sat on the mat"]]
     assert evaluate(translator, pairs, "en", more_references=more).figures["bleu"] == pytest.approx(100)
     assert evaluate(translator, pairs, "en").figures["bleu"] < 10
+
+
+class Scoring(Scripted):
+    """Gives the two references, of 1 and 3 tokens with EOS, e^-1 and e^-5."""
+
+    def __init__(self) -> None:
+        super().__init__(["a", "b c"])
+        self.engine = SimpleNamespace(score=self.score)
+
+    def score(self, sources: Sequence[str], targets: Sequence[str], first_line: int | None) -> list[Scored]:
+        assert (sources, targets, first_line) == (["x", "y"], ["", "b c"], None)
+        return [Scored(-1.0, ("</s>",), (-1.0,), 1), Scored(-5.0, ("b", "c", "</s>"), (-1.0, -1.0, -3.0), 1)]
+
+
+def test_the_loss_of_the_references_is_a_mean_over_tokens(tmp_path: Path):
+    translator: Any = Scoring()
+    report = evaluate(translator, [SentencePair("x", ""), SentencePair("y", "b c")], "en")
+    assert report.figures["nll"] == pytest.approx(6 / 4)
+    assert report.figures["perplexity"] == pytest.approx(math.exp(1.5))
+    report.write(tmp_path)
+    kept = Report.read(tmp_path)
+    assert kept is not None
+    assert kept.nll == report.nll
+
+
+def test_an_engine_that_only_searches_has_no_loss(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    translator: Any = Scripted(["a b"])
+    report = evaluate(translator, [SentencePair("x", "a b")], "en")
+    assert (report.nll, report.perplexity) == (None, None)
+    print_report(report)
+    assert "nll" not in capsys.readouterr().out
+
+
+def test_a_report_from_before_there_was_a_loss_is_read(tmp_path: Path):
+    translator: Any = Scripted(["a b"])
+    evaluate(translator, [SentencePair("x", "a b")], "en").write(tmp_path)
+    path = tmp_path / "scores.json"
+    figures = json.loads(path.read_text())
+    del figures["nll"], figures["perplexity"]
+    path.write_text(json.dumps(figures))
+    assert Report.read(tmp_path) is not None
 
 
 def test_the_tokenizer_is_looked_at_before_anything_is_translated():

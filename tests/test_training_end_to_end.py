@@ -40,7 +40,7 @@ from translator.run_folder import RunFolder
 
 JSON_KEYS = [
     "bleu", "bleu_signature", "chrf", "chrf_signature", "ter", "ter_signature",
-    "bleu_lowercase_tokenized", "sentences", "seconds", "hypothesis_tokens",
+    "bleu_lowercase_tokenized", "sentences", "seconds", "hypothesis_tokens", "nll", "perplexity",
 ]  # fmt: skip
 
 

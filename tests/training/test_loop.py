@@ -28,7 +28,7 @@ from translator.run_folder import RunFolder
 from translator.training import averaging, loop, room
 from translator.training.display import TrainingProgress
 from translator.training.errors import Interrupted, TrainingError
-from translator.training.log import MetricsFile, Row
+from translator.training.log import MetricsFile
 from translator.training.loop import Training
 from translator.training.recovery import MAX_RATE_HALVINGS
 from translator.training.state import Validation
@@ -348,7 +348,7 @@ def test_training_waits_for_room_for_a_row_says_so_once_and_loses_none(script: S
 
 
 def test_a_signal_ends_the_wait_for_room(script: Script, monkeypatch: pytest.MonkeyPatch):
-    def full(_: MetricsFile, row: Row) -> None:
+    def full(*_: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         raise NoRoomError("no space left on the disk for it")
 

@@ -181,6 +181,8 @@ class Translator:
         on_progress: Callable[[int, int], None] | None = None,
         options: SearchOptions | None = None,
         target_prefixes: Sequence[str] | None = None,
+        *,
+        attention: bool = False,
     ) -> list[Translation]:
         """Translates sentences; as many come back, in the same order. A blank one stays blank.
 
@@ -191,11 +193,15 @@ class Translator:
             options: in place of the translator's own.
             target_prefixes: how each translation begins, empty where that is free; of a sentence in several pieces the
                 first one begins so.
+            attention: whether translations come with what the decoder looked at in the source as it wrote them
+                (`Translation.attention`); `translator.inspect.attention_reader` gives that of each head.
 
         Raises:
             OptionsError: the engine cannot search with these options, or takes no target prefixes.
         """
         options = options or self.options
+        if attention:
+            options = dataclasses.replace(options, with_attention=True)
         searched = self._search(sentences, first_line, on_progress, options, target_prefixes)
         return [
             self._translation(pieces, text, options)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from translator.config.schema import Config
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import read_all
 from translator.data.corpora.lines import read_lines
+from translator.decoding.options import ScoringEngine
 from translator.decoding.translator import Translator
 from translator.evaluation.scores import Scores, require_tokenizer, score
 from translator.files import write_file
@@ -29,6 +31,13 @@ class Report:
     scores: Scores
     seconds: float  # of translating, without loading the model
     hypothesis_tokens: int  # subwords
+    nll: float | None = None  # of the first references, in nats a token; None if the engine only searches
+    nll_seconds: float = 0.0  # that it took to find that out
+
+    @property
+    def perplexity(self) -> float | None:
+        """The exponential of `nll`."""
+        return None if self.nll is None else math.exp(min(self.nll, 700.0))
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -37,6 +46,8 @@ class Report:
             "sentences": len(self.hypotheses),
             "seconds": self.seconds,
             "hypothesis_tokens": self.hypothesis_tokens,
+            "nll": self.nll,
+            "perplexity": self.perplexity,
         }
 
     @classmethod
@@ -51,7 +62,8 @@ class Report:
             sources, references, hypotheses = columns
             pairs = list(map(SentencePair, sources, references))
             scores = Scores(**{field.name: figures[field.name] for field in dataclasses.fields(Scores)})
-            return cls(pairs, hypotheses, scores, figures["seconds"], figures["hypothesis_tokens"])
+            numbers = figures["seconds"], figures["hypothesis_tokens"], figures.get("nll")
+            return cls(pairs, hypotheses, scores, *numbers)
         except (OSError, ValueError, LookupError, TypeError):
             return None
 
@@ -159,6 +171,8 @@ def evaluate(
 ) -> Report:
     """Translates every source and scores all against the references; none is dropped or reordered.
 
+    The references are also read, for the loss that a validation has too.
+
     Args:
         translator: what is evaluated.
         pairs: sources, each with its first reference.
@@ -173,4 +187,16 @@ def evaluate(
     hypotheses = translator.translate_text([pair.source for pair in pairs], on_progress=on_progress)
     seconds = time.monotonic() - began
     scores = score(hypotheses, [pair.target for pair in pairs], target_language, tokenize, more_references)
-    return Report(pairs, hypotheses, scores, seconds, sum(map(len, translator.target.encode(hypotheses))))
+    tokens = sum(map(len, translator.target.encode(hypotheses)))
+    began = time.monotonic()
+    nll = _nll(translator, pairs)
+    return Report(pairs, hypotheses, scores, seconds, tokens, nll, time.monotonic() - began)
+
+
+def _nll(translator: Translator, pairs: Sequence[SentencePair]) -> float | None:
+    """Negative log-likelihood of the references, whose positions are read all at once; no search."""
+    if not isinstance(translator.engine, ScoringEngine):
+        return None
+    scored = translator.score([pair.source for pair in pairs], [pair.target for pair in pairs], first_line=None)
+    tokens = sum(len(each.tokens) for each in scored)
+    return -math.fsum(each.log_prob for each in scored) / tokens if tokens else None

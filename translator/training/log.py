@@ -5,8 +5,10 @@ import json
 import logging
 import math
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import tensorflow as tf
@@ -18,13 +20,17 @@ from translator.training.state import TrainingState, Validation
 
 log = logging.getLogger(__name__)
 
+Pictures = Mapping[str, bytes]  # PNG files by name
 Row = dict[str, Any]  # `step` and figures; those that depend on time have `seconds` or `per_second` in their names
+
+
+NO_PICTURES: Pictures = MappingProxyType({})
 
 
 class Log(Protocol):
     """Takes rows; one that found no room has not been taken, and can be written again."""
 
-    def write(self, row: Row) -> None: ...
+    def write(self, row: Row, pictures: Pictures = NO_PICTURES) -> None: ...
 
     def close(self) -> None: ...
 
@@ -44,8 +50,8 @@ class MetricsFile:
         with room_for("the rows of metrics", path):
             write_file(path, "".join(f"{row}\n" for row in kept).encode())
 
-    def write(self, row: Row) -> None:
-        """Adds a row, whole or not at all.
+    def write(self, row: Row, pictures: Pictures = NO_PICTURES) -> None:
+        """Adds a row, whole or not at all, and no picture.
 
         Raises:
             NoRoomError: there is no room for it.
@@ -77,8 +83,8 @@ class TensorBoard:
         self._whole = 0  # bytes of the file that hold whole rows
         self._given_up = False
 
-    def write(self, row: Row) -> None:
-        """Adds a row, whole or not at all.
+    def write(self, row: Row, pictures: Pictures = NO_PICTURES) -> None:
+        """Adds a row with its pictures, whole or not at all.
 
         Raises:
             NoRoomError: there is no room for it.
@@ -92,6 +98,8 @@ class TensorBoard:
                 for name, value in row.items():
                     if name != "step":
                         tf.summary.scalar(name, value)
+                for name, content in pictures.items():
+                    tf.summary.image(name, tf.io.decode_png(content, 3)[None])
             self._writer.flush()
             self._whole = self._file.stat().st_size if self._file else 0
         except (tf.errors.OpError, OSError) as error:
@@ -142,12 +150,12 @@ class Logs:
         file = self._room.wait_for(lambda: MetricsFile(self._run.metrics, step))
         self._logs = [file, TensorBoard(self._run.tensorboard)]
 
-    def write(self, row: Row) -> None:
-        """Adds a row to each."""
+    def write(self, row: Row, pictures: Pictures = NO_PICTURES) -> None:
+        """Adds a row to each, with its pictures where those can be shown."""
         # JSON has no NaN and no infinity, and TensorBoard draws none.
         finite = {name: figure for name, figure in row.items() if math.isfinite(figure)}
         for log in self._logs:
-            self._room.wait_for(partial(log.write, finite))
+            self._room.wait_for(partial(log.write, finite, pictures))
 
     def close(self) -> None:
         """Closes them; they can be opened again."""
@@ -160,7 +168,7 @@ class NoLogs:
 
     def open(self, step: int) -> None: ...
 
-    def write(self, row: Row) -> None: ...
+    def write(self, row: Row, pictures: Pictures = NO_PICTURES) -> None: ...
 
     def close(self) -> None: ...
 

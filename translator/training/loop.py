@@ -31,12 +31,13 @@ from translator.training.recovery import MOST_TOGETHER, Pending, Taken, gone_bac
 from translator.training.restore import restore, take_up_corpus
 from translator.training.room import Room
 from translator.training.schedule import learning_rate
-from translator.training.setup import make_batches, make_validator
+from translator.training.setup import make_batches, make_validator, make_watch
 from translator.training.signals import collected_signals
 from translator.training.splitting import SplittingUpdate
 from translator.training.state import TrainingState, Validation
 from translator.training.step import Update, make_update
 from translator.training.stopping import Ending, best, figure_that_matters, limits_of
+from translator.training.watching import Seen
 from translator.training.workers import Workers
 
 
@@ -79,6 +80,7 @@ class Training:
         self.state = restored or TrainingState(corpus=store.fingerprint)
         self.limits = limits_of(config, self.state, self.steps_per_epoch)
         self.validator = make_validator(config, self.model, tokenizers)
+        self.watch = make_watch(config, self.validator) if workers.chief else None
         self.logs = Logs(run, self.room) if workers.chief else NoLogs()
         self.pending, self.speed = Pending(), Speed()
 
@@ -115,6 +117,8 @@ class Training:
             if self.workers.chief:
                 data = self.config.data
                 self.validator.warn_of_pieces(places(open_corpora(data.validation, data)))
+            if self.watch:
+                self.watch.say_what_is_missing()
             if self.endings and not self.state.is_validated:
                 self._end_where_it_stopped()
             if not self.endings:
@@ -209,7 +213,7 @@ class Training:
         if due.row:
             self.logs.write(self._training_row())
         if due.validation:
-            self.logs.write(self._validate())
+            self._validate()
             if self.endings and not due.row:  # by the time that it took, or by what it found
                 self.logs.write(self._training_row())
         if due.checkpoint:
@@ -223,7 +227,7 @@ class Training:
         """Ends a run that was stopped between two validations, and resumed with a limit that it is past already."""
         if any(self.state.window):
             self.logs.write(self._training_row())
-        self.logs.write(self._validate())
+        self._validate()
         self._save()
 
     def _start(self) -> tuple[Feed, SplittingUpdate]:
@@ -290,13 +294,14 @@ class Training:
         self.progress.trained(row, fraction, max(0.0, state.training_seconds * (1 / fraction - 1)))
         return row
 
-    def _validate(self) -> Row:
-        """Validates on the chief, sends the figures to all workers, and returns the row."""
+    def _validate(self) -> None:
+        """Validates on the chief, sends the figures to all workers, and writes the row."""
         began = time.monotonic()
         self.model.repeat_last_positions(*self.batches.positions)
-        figures = [0.0] * 4
+        figures, seen = [0.0] * 4, Seen({}, {})
         if self.workers.chief:
             validation = self.validator.validate(self.state.step)
+            seen = self.watch.look() if self.watch else seen
             figures = [validation.loss, validation.nll, validation.bleu, time.monotonic() - began]
         *figures, seconds = self.workers.of_chief(figures)
         validation = Validation(self.state.step, *figures)
@@ -307,4 +312,4 @@ class Training:
         is_best = math.isfinite(validation.loss) and best(validations, by) == len(validations) - 1
         self.progress.validated(validation, best_bleu, by if is_best else None)
         self.state.training_seconds += seconds
-        return validation_row(validation, best_bleu, seconds)
+        self.logs.write(validation_row(validation, best_bleu, seconds) | seen.figures, seen.pictures)

@@ -8,8 +8,10 @@ from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.options import SearchOptions
 from translator.decoding.translator import Translator
+from translator.inspect.attention_reader import AttentionReader
 from translator.model.transformer import Transformer
 from translator.training.validation import Validator
+from translator.training.watching import AttentionWatch
 
 
 def make_batches(
@@ -39,3 +41,11 @@ def make_validator(config: Config, model: Transformer, tokenizers: tuple[Tokeniz
         config.data.target,
         config.train.label_smoothing,
     )
+
+
+def make_watch(config: Config, validator: Validator) -> AttentionWatch | None:
+    """What looks at the attention of validation sentences; None if the run doesn't ask for that."""
+    if not config.train.attention_images:
+        return None
+    reader = AttentionReader(validator.translator, (config.data.source, config.data.target))
+    return AttentionWatch(reader, validator.pairs, config.train.attention_images)
