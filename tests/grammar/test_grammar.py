@@ -12,6 +12,7 @@ import pytest
 
 from translator import grammar
 from translator.grammar import adverbials, english, frames, german, lexicon, nominals, phrases, sentences, splits
+from translator.grammar.alignment import labelled, written
 from translator.grammar.clauses import (
     MODALS,
     Clause,
@@ -20,7 +21,7 @@ from translator.grammar.clauses import (
     german_main,
     german_subordinate,
 )
-from translator.grammar.phrases import THIS, A, Nominal, Phrase, noun_phrase, pronoun, pronoun_for
+from translator.grammar.phrases import THIS, A, Nominal, noun_phrase, phrase, pronoun, pronoun_for
 
 VERBS = {
     verb.english: verb
@@ -80,7 +81,8 @@ def train():
 )
 def test_adjective_endings_follow_case_gender_and_article(determiner, name, plural, nominative, accusative, dative):
     declined = [
-        noun_phrase(noun(name), determiner, case, plural, [ADJECTIVES["old"]]).german for case in ("nom", "acc", "dat")
+        written(noun_phrase(noun(name), determiner, case, plural, [ADJECTIVES["old"]]).german)
+        for case in ("nom", "acc", "dat")
     ]
     assert declined == [nominative, accusative, dative]
 
@@ -103,21 +105,21 @@ def test_weak_nouns_and_dative_plurals_have_their_ending(name, plural, case, exp
 
 def test_an_adjective_may_lose_its_e():
     expensive, dark, tired = (ADJECTIVES[name] for name in ("expensive", "dark", "tired"))
-    assert noun_phrase(noun("hat"), A, "nom", adjectives=[expensive]).german == "ein teurer Hut"
-    assert noun_phrase(noun("forest"), phrases.THE, "dat", adjectives=[dark]).german == "dem dunklen Wald"
-    assert noun_phrase(noun("child"), A, "nom", adjectives=[tired]).german == "ein müdes Kind"
+    assert written(noun_phrase(noun("hat"), A, "nom", adjectives=[expensive]).german) == "ein teurer Hut"
+    assert written(noun_phrase(noun("forest"), phrases.THE, "dat", adjectives=[dark]).german) == "dem dunklen Wald"
+    assert written(noun_phrase(noun("child"), A, "nom", adjectives=[tired]).german) == "ein müdes Kind"
 
 
 def test_a_preposition_contracts_with_the_definite_article_alone():
-    assert german.contract("in", "dem alten Garten") == "im alten Garten"
-    assert german.contract("zu", "der Brücke") == "zur Brücke"
-    assert german.contract("in", "diesem Garten") == "in diesem Garten"
+    assert written(german.contract("in", labelled("dem alten Garten"))) == "im alten Garten"
+    assert written(german.contract("zu", labelled("der Brücke"))) == "zur Brücke"
+    assert written(german.contract("in", labelled("diesem Garten"))) == "in diesem Garten"
 
 
 def test_the_english_indefinite_article_follows_the_sound_of_the_next_word():
-    assert noun_phrase(noun("apple"), A, "nom").english == "an apple"
-    assert noun_phrase(noun("apple"), A, "nom", adjectives=[ADJECTIVES["red"]]).english == "a red apple"
-    assert noun_phrase(noun("dog"), A, "nom", adjectives=[ADJECTIVES["old"]]).english == "an old dog"
+    assert written(noun_phrase(noun("apple"), A, "nom").english) == "an apple"
+    assert written(noun_phrase(noun("apple"), A, "nom", adjectives=[ADJECTIVES["red"]]).english) == "a red apple"
+    assert written(noun_phrase(noun("dog"), A, "nom", adjectives=[ADJECTIVES["old"]]).english) == "an old dog"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def test_the_english_indefinite_article_follows_the_sound_of_the_next_word():
 def test_it_becomes_a_pronoun_of_the_gender_of_its_noun(name, english_pronoun, german_pronoun):
     back = pronoun_for(noun_phrase(noun(name), phrases.THE, "nom"), "nom")
     assert back is not None
-    assert (back.english, back.german) == (english_pronoun, german_pronoun)
+    assert (written(back.english), written(back.german)) == (english_pronoun, german_pronoun)
 
 
 def test_nothing_refers_back_to_a_child_since_english_would_have_to_choose():
@@ -251,20 +253,20 @@ def test_a_minute_without_a_name_is_an_error_that_says_which(language):
 
 WOMAN = noun_phrase(noun("woman"), phrases.THE, "nom", adjectives=[ADJECTIVES["old"]])
 BOOK = noun_phrase(noun("book"), phrases.THE, "acc")
-YESTERDAY = Phrase("yesterday", "gestern")
-GARDEN = Phrase("in the garden", "im Garten")
+YESTERDAY = phrase("yesterday", "gestern")
+GARDEN = phrase("in the garden", "im Garten", "0-0 1-0 2-1")
 
 
 def test_the_verb_is_second_after_a_fronted_adverbial():
     clause = Clause(WOMAN, VERBS["read"], "past", objects=(BOOK,), fronted=YESTERDAY)
-    assert english_statement(clause) == "yesterday, the old woman read the book"
-    assert german_main(clause) == "gestern hat die alte Frau das Buch gelesen"
+    assert written(english_statement(clause)) == "yesterday, the old woman read the book"
+    assert written(german_main(clause)) == "gestern hat die alte Frau das Buch gelesen"
 
 
 def test_the_verb_is_last_in_a_subordinate_clause():
     clause = Clause(WOMAN, VERBS["read"], "past", objects=(BOOK,), place=GARDEN, time=YESTERDAY)
-    assert english_statement(clause) == "the old woman read the book in the garden yesterday"
-    assert german_subordinate(clause) == "die alte Frau gestern im Garten das Buch gelesen hat"
+    assert written(english_statement(clause)) == "the old woman read the book in the garden yesterday"
+    assert written(german_subordinate(clause)) == "die alte Frau gestern im Garten das Buch gelesen hat"
 
 
 @pytest.mark.parametrize(
@@ -278,56 +280,59 @@ def test_the_verb_is_last_in_a_subordinate_clause():
 )
 def test_a_separable_prefix_parts_from_a_second_verb_alone(tense, in_english, main, subordinate):
     clause = Clause(WOMAN, VERBS["get up"], tense)
-    assert english_statement(clause) == in_english
-    assert (german_main(clause), german_subordinate(clause)) == (main, subordinate)
+    assert written(english_statement(clause)) == in_english
+    assert (written(german_main(clause)), written(german_subordinate(clause))) == (main, subordinate)
 
 
 def test_a_modal_verb_sends_the_infinitive_to_the_end():
     have_to = next(modal for modal in MODALS if modal.german == "musste")
     clause = Clause(WOMAN, VERBS["read"], "past", have_to, objects=(BOOK,))
-    assert english_statement(clause) == "the old woman had to read the book"
-    assert german_main(clause) == "die alte Frau musste das Buch lesen"
-    assert german_subordinate(clause) == "die alte Frau das Buch lesen musste"
+    assert written(english_statement(clause)) == "the old woman had to read the book"
+    assert written(german_main(clause)) == "die alte Frau musste das Buch lesen"
+    assert written(german_subordinate(clause)) == "die alte Frau das Buch lesen musste"
 
 
 def test_questions_have_no_vorfeld_but_what_they_ask_for():
     clause = Clause(WOMAN, VERBS["read"], "past", objects=(BOOK,))
-    assert english_question(clause) == "did the old woman read the book"
-    assert german_main(clause, vorfeld="") == "hat die alte Frau das Buch gelesen"
-    assert english_question(clause, "when") == "when did the old woman read the book"
-    assert german_main(clause, vorfeld="wann") == "wann hat die alte Frau das Buch gelesen"
+    assert written(english_question(clause)) == "did the old woman read the book"
+    assert written(german_main(clause, vorfeld=())) == "hat die alte Frau das Buch gelesen"
+    assert written(english_question(clause, labelled("when"))) == "when did the old woman read the book"
+    assert written(german_main(clause, vorfeld=labelled("wann"))) == "wann hat die alte Frau das Buch gelesen"
 
 
 def test_nicht_stands_behind_the_object_and_before_goal_and_predicate():
     read = Clause(WOMAN, VERBS["read"], "future", negated=True, negator="nicht", objects=(BOOK,))
-    assert english_statement(read) == "the old woman will not read the book"
-    assert german_main(read) == "die alte Frau wird das Buch nicht lesen"
+    assert written(english_statement(read)) == "the old woman will not read the book"
+    assert written(german_main(read)) == "die alte Frau wird das Buch nicht lesen"
     go = Clause(
-        WOMAN, VERBS["go"], "past", negated=True, negator="nicht", complement=Phrase("to the lake", "an den See")
+        WOMAN, VERBS["go"], "past", negated=True, negator="nicht", complement=phrase("to the lake", "an den See")
     )
-    assert english_statement(go) == "the old woman did not go to the lake"
-    assert german_main(go) == "die alte Frau ist nicht an den See gegangen"
+    assert written(english_statement(go)) == "the old woman did not go to the lake"
+    assert written(german_main(go)) == "die alte Frau ist nicht an den See gegangen"
 
 
 def test_can_and_not_are_one_word():
     can = next(modal for modal in MODALS if modal.german == "können")
     clause = Clause(WOMAN, VERBS["swim"], "future", can, negated=True, negator="nicht")
-    assert english_statement(clause) == "the old woman cannot swim"
-    assert german_main(clause) == "die alte Frau kann nicht schwimmen"
+    assert written(english_statement(clause)) == "the old woman cannot swim"
+    assert written(german_main(clause)) == "die alte Frau kann nicht schwimmen"
 
 
 def test_pronouns_stand_before_the_time_and_nouns_behind_it():
     give = Clause(WOMAN, VERBS["give"], "past", objects=(pronoun(0, "dat"), BOOK), time=YESTERDAY)
-    assert english_statement(give) == "the old woman gave me the book yesterday"
-    assert german_main(give) == "die alte Frau hat mir gestern das Buch gegeben"
+    assert written(english_statement(give)) == "the old woman gave me the book yesterday"
+    assert written(german_main(give)) == "die alte Frau hat mir gestern das Buch gegeben"
 
 
 def test_the_relative_clause_of_a_subject_is_inside_and_that_of_an_object_behind_the_verb():
-    relative = Phrase("that I bought", "das ich gekauft habe")
+    relative = phrase("that I bought", "das ich gekauft habe", "0-0 1-1 2-2")
     clause = Clause(WOMAN, VERBS["read"], "past", objects=(BOOK._replace(relative=relative),))
-    assert german_main(clause) == "die alte Frau hat das Buch gelesen, das ich gekauft habe"
-    who = WOMAN._replace(relative=Phrase("whom I helped", "der ich geholfen habe"))
-    assert german_main(clause._replace(subject=who, objects=())) == "die alte Frau, der ich geholfen habe, hat gelesen"
+    assert written(german_main(clause)) == "die alte Frau hat das Buch gelesen, das ich gekauft habe"
+    who = WOMAN._replace(relative=phrase("whom I helped", "der ich geholfen habe", "0-0 1-1 2-2"))
+    assert (
+        written(german_main(clause._replace(subject=who, objects=())))
+        == "die alte Frau, der ich geholfen habe, hat gelesen"
+    )
 
 
 # The text as a whole
@@ -471,8 +476,8 @@ def test_no_sentence_has_two_translations_in_a_world_so_small_that_many_are_said
     monkeypatch.setattr(nominals, "PEOPLE", nominals.PEOPLE[:2])
     for module in (nominals, adverbials, sentences):
         monkeypatch.setattr(module, "attribute", lambda *_: ())
-    times = {"past": YESTERDAY, "future": Phrase("tomorrow", "morgen"), "progressive": Phrase("now", "jetzt")}
-    every_day = Phrase("every day", "jeden Tag")
+    times = {"past": YESTERDAY, "future": phrase("tomorrow", "morgen"), "progressive": phrase("now", "jetzt")}
+    every_day = phrase("every day", "jeden Tag")
     monkeypatch.setattr(adverbials, "time", lambda chooser, tense, spans=True: times.get(tense, every_day))
     monkeypatch.setattr(adverbials, "FREQUENCY", adverbials.FREQUENCY[:1])
     few = lambda chooser, low, high: chooser.pick(range(low, min(high, low + 3) + 1))  # noqa: E731
@@ -513,7 +518,7 @@ def test_dass_and_weil_always_follow_a_comma(train):
 
 def test_nothing_is_denied_of_every():
     chooser = splits.Chooser("train", 0)
-    clauses = [frames.transitive(chooser, "train", Nominal("every man", "jeder Mann", 2)) for _ in range(500)]
+    clauses = [frames.transitive(chooser, "train", Nominal(*phrase("every man", "jeder Mann"), 2)) for _ in range(500)]
     assert not any(clause.negated for clause in clauses)
 
 

@@ -11,6 +11,7 @@ import typer
 from rich.logging import RichHandler
 
 import translator
+from translator.cli.align import align
 from translator.cli.config import show_config
 from translator.cli.console import console, say
 from translator.cli.evaluate import evaluate
@@ -32,6 +33,7 @@ app.command("prepare")(prepare)
 app.command("eval")(evaluate)
 app.command("translate")(translate)
 app.command("score")(score)
+app.command("align")(align)
 app.command("export")(export)
 app.command("config")(show_config)
 

@@ -1,10 +1,7 @@
 """`translator score`."""
 
-import contextlib
-import itertools
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +9,7 @@ import typer
 
 from translator.cli.arguments import CheckpointOption, Ensemble, Run
 from translator.cli.console import console
-from translator.data.corpora.base import CorpusError
-from translator.data.corpora.lines import read_lines
+from translator.data.paired import paired_lines
 from translator.progress import progress
 from translator.run_folder import RunError
 from translator.runtime import start_tensorflow
@@ -47,7 +43,7 @@ def score(
     written = _json if as_json else _columns
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     number = 1
-    for pairs in _pairs(source, target):
+    for pairs in paired_lines(source, target, LINES_TOGETHER, "scoring"):
         with progress(console, "scoring", visible=not sys.stdout.isatty()) as show:
             sources, targets = zip(*pairs, strict=True)
             for scored in translator.score(sources, targets, number, show):
@@ -69,28 +65,3 @@ def _json(scored: "Scored") -> str:
         "pieces": scored.pieces,
     }
     return json.dumps(figures, ensure_ascii=False)
-
-
-def _pairs(source: Path, target: Path) -> Iterator[list[tuple[str, str]]]:
-    """Streams pairs of lines in groups.
-
-    Raises:
-        CorpusError: a file cannot be read, or one has more lines than the other; the pairs before have been given.
-    """
-    with (
-        contextlib.closing(read_lines(source)) as source_lines,
-        contextlib.closing(read_lines(target)) as target_lines,
-    ):
-        for start in itertools.count(0, LINES_TOGETHER):
-            groups = [list(itertools.islice(lines, LINES_TOGETHER)) for lines in (source_lines, target_lines)]
-            sources, targets = groups
-            if both := list(zip(sources, targets, strict=False)):
-                yield both
-            if len(sources) != len(targets):
-                ended, longer = (source, target) if len(sources) < len(targets) else (target, source)
-                raise CorpusError(
-                    f"{ended} ends after line {start + len(both):,} and {longer} goes on; "
-                    "scoring needs one target line for each source line"
-                )
-            if len(both) < LINES_TOGETHER:
-                return

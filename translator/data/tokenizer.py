@@ -145,6 +145,20 @@ class Tokenizer:
         """The ids of each sentence's best segmentation, without BOS and EOS; uses all cores by default."""
         return self._processor.encode([_writable(sentence) for sentence in sentences], num_threads=threads)
 
+    def encode_in_place(self, sentences: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """What `encode` gives, and for each id where in the sentence its subword begins and ends, in characters.
+
+        A subword that normalization put in, or that is one byte of several, may have no character of its own.
+        """
+        found = []
+        for sentence in map(_writable, sentences):
+            subwords = self._processor.encode(sentence, return_type="proto").pieces
+            # SentencePiece counts bytes.
+            character = [i for i, each in enumerate(sentence) for _ in each.encode()] + [len(sentence)]
+            spans = [(character[subword.begin], character[subword.end]) for subword in subwords]
+            found.append(([subword.id for subword in subwords], spans))
+        return found
+
     def likeliest(self, words: Sequence[list[int]], most: int) -> Iterator[list[tuple[float, list[int]]]]:
         """The most probable segmentations of parts of sentences under a unigram model.
 

@@ -250,11 +250,14 @@ class Translator:
 
     @functools.cached_property
     def _scorer(self) -> Scorer:
+        return Scorer(self.engine, (self.source, self.target), self.pair_cutter)
+
+    @functools.cached_property
+    def pair_cutter(self) -> PairCutter:
         """Cuts at the length where translation does, and where the target is longer than any translation could be."""
         most = int((self.max_source_tokens + 1) * self.options.max_length_factor) + self.options.max_length_margin
         target = Cutter(self.target.pieces(range(self.target.vocabulary_size)))
-        cutter = PairCutter(self.cutter, target, self.max_source_tokens, max(most, self.max_source_tokens))
-        return Scorer(self.engine, (self.source, self.target), cutter)
+        return PairCutter(self.cutter, target, self.max_source_tokens, max(most, self.max_source_tokens))
 
     def fingerprint(self) -> dict[str, Any]:
         """What the text of translations depends on: equal fingerprints are equal translators.

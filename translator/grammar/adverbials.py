@@ -1,8 +1,9 @@
 """Adverbials of time and place, in both languages."""
 
 from translator.grammar import english, german, lexicon
+from translator.grammar.alignment import labelled
 from translator.grammar.lexicon import PLACES, Case, Place
-from translator.grammar.phrases import THE, Phrase, attribute, noun_phrase
+from translator.grammar.phrases import THE, Phrase, attribute, noun_phrase, phrase
 from translator.grammar.splits import Chooser
 
 PLACE_OF = {place.noun: place for place in PLACES}
@@ -11,7 +12,7 @@ LAST_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def _phrases(*tables: dict[str, str]) -> tuple[Phrase, ...]:
-    return tuple(Phrase(*item) for table in tables for item in table.items())
+    return tuple(phrase(*item, lexicon.LINKS.get(item[0], "")) for table in tables for item in table.items())
 
 
 # For each tense: days, which a clock time may follow, and longer spans, which it may not.
@@ -27,31 +28,32 @@ SPANS = {
 }
 NOW = _phrases(lexicon.NOW)
 FREQUENCY = _phrases(lexicon.FREQUENCY)
-UNITS = _phrases(lexicon.UNITS)
+UNITS = tuple(lexicon.UNITS.items())
 
 
 def clock_time(chooser: Chooser, day: Phrase) -> Phrase:
     """Says a clock time, *at half past three*, that suits the part of the day."""
-    earliest, latest = (6, 11) if day.english.endswith(("morning", "evening")) else (1, 12)
+    earliest, latest = (6, 11) if day.english[-1].text in ("morning", "evening") else (1, 12)
     hour, minute = chooser.number(earliest, latest), chooser.pick(MINUTES)
-    return Phrase(english.clock(hour, minute), german.clock(hour, minute))
+    links = ("0-0 1-1 3-2", "2-1 2-2") if minute == 30 else ()
+    return phrase(english.clock(hour, minute), german.clock(hour, minute), *links)
 
 
 def date(chooser: Chooser) -> Phrase:
     """Says a day of the year: *on the third of May*, *am dritten Mai*."""
     month = chooser.number(1, 12)
     day = chooser.number(1, LAST_DAYS[month - 1])
-    return Phrase(english.date(day, month), german.date(day, month))
+    return phrase(english.date(day, month), german.date(day, month), "0-0 1-0 2-1 4-2", "3-1")
 
 
 def distance(chooser: Chooser, tense: str) -> Phrase:
     """Says how long ago or how soon: *three days ago*, *vor drei Tagen*; *in three days*, *in drei Tagen*."""
     number, unit = chooser.number(2, 20), chooser.pick(UNITS)
-    english_words = f"{english.cardinal(number)} {unit.english}"
-    german_words = f"{german.cardinal(number)} {unit.german}"
+    english_words = f"{english.cardinal(number)} {unit[0]}"
+    german_words = f"{german.cardinal(number)} {unit[1]}"
     if tense == "past":
-        return Phrase(f"{english_words} ago", f"vor {german_words}")
-    return Phrase(f"in {english_words}", f"in {german_words}")
+        return phrase(f"{english_words} ago", f"vor {german_words}", "0-1 1-2 2-0")
+    return phrase(f"in {english_words}", f"in {german_words}")
 
 
 def time(chooser: Chooser, tense: str, spans: bool = True) -> Phrase:
@@ -66,8 +68,8 @@ def time(chooser: Chooser, tense: str, spans: bool = True) -> Phrase:
     day = chooser.pick(DAYS[tense])
     if kind <= 7:
         return day
-    clock = clock_time(chooser, day)
-    return Phrase(f"{day.english} {clock.english}", f"{day.german} {clock.german}")
+    clock = clock_time(chooser, day).under("clock")
+    return Phrase(day.english + clock.english, day.german + clock.german)
 
 
 def location(chooser: Chooser, place: Place) -> Phrase:
@@ -82,4 +84,5 @@ def goal(chooser: Chooser, place: Place) -> Phrase:
 
 def _prepositional(chooser: Chooser, place: Place, english_preposition: str, preposition: str, case: Case) -> Phrase:
     nominal = noun_phrase(place.noun, THE, case, adjectives=attribute(chooser, place.noun, 0.25))
-    return Phrase(f"{english_preposition} {nominal.english}", german.contract(preposition, nominal.german))
+    before = labelled(english_preposition, german.PREPOSITION)
+    return Phrase(before + nominal.english, german.contract(preposition, nominal.german))

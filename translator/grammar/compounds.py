@@ -4,6 +4,7 @@ The main clause is built around the split's own kernel, the other clause around 
 """
 
 from translator.grammar import frames, lexicon
+from translator.grammar.alignment import labelled, mark, under
 from translator.grammar.clauses import (
     Clause,
     Tense,
@@ -14,40 +15,65 @@ from translator.grammar.clauses import (
 )
 from translator.grammar.lexicon import Verb
 from translator.grammar.nominals import PERSONAL_PRONOUNS, is_person, subject
-from translator.grammar.phrases import NOTHING, Nominal, Phrase, pronoun_for
+from translator.grammar.phrases import NOTHING, Nominal, Phrase, phrase, pronoun_for
 from translator.grammar.splits import Chooser
 
-BECAUSE = Phrase("because", "weil")
-ALTHOUGH = Phrase("although", "obwohl")
-WHEN = Phrase("when", "als")
-WHILE = Phrase("while", "während")
-BEFORE = Phrase("before", "bevor")
-IF = Phrase("if", "wenn")
+BECAUSE = phrase("because", "weil")
+ALTHOUGH = phrase("although", "obwohl")
+WHEN = phrase("when", "als")
+WHILE = phrase("while", "während")
+BEFORE = phrase("before", "bevor")
+IF = phrase("if", "wenn")
+# English sets a comma before both, German before *aber* alone.
+BUT = phrase(", but", ", aber")
+AND = Phrase(mark(",", possible=("and",)) + labelled("and", "and"), labelled("und", "and"))
 
 NEED = next(verb for verb in lexicon.TRANSITIVE if verb.english == "need")
 LIKE = next(verb for verb in lexicon.TRANSITIVE if verb.english == "like")
 TRUST = next(verb for verb in lexicon.DATIVE if verb.english == "trust")
 MOODS = tuple(adjective for adjective in lexicon.ADJECTIVES if adjective.english in lexicon.MOODS)
 WEATHER = {
-    "past": tuple(Phrase(*item) for item in lexicon.WEATHER_PAST.items()),
-    "present": tuple(Phrase(*item) for item in lexicon.WEATHER_PRESENT.items()),
+    "past": tuple(phrase(*row) for row in lexicon.WEATHER_PAST),
+    "present": tuple(phrase(*row) for row in lexicon.WEATHER_PRESENT),
 }
 
 
 def subordinate(conjunction: Phrase, clause: Clause) -> Phrase:
     """Puts a conjunction before a clause, with the German verb at its end."""
-    return Phrase(
-        f"{conjunction.english} {english_statement(clause)}", f"{conjunction.german} {german_subordinate(clause)}"
+    return _introduced(conjunction, Phrase(english_statement(clause), german_subordinate(clause)))
+
+
+def _introduced(conjunction: Phrase, clause: Phrase) -> Phrase:
+    """A subordinate clause, which no label shares with a main clause."""
+    english, german = (
+        under("conjunction", first) + under("second", second) for first, second in zip(conjunction, clause, strict=True)
+    )
+    return Phrase(english, german)
+
+
+def coordinated(one: Clause, conjunction: Phrase, two: Clause) -> Phrase:
+    """A sentence of two main clauses."""
+    join = conjunction.under("conjunction")
+    return finish(
+        english_statement(one) + join.english + under("second", english_statement(two)),
+        german_main(one) + join.german + under("second", german_main(two)),
+        ".",
     )
 
 
-def _behind_or_before(chooser: Chooser, main: Clause, second: Phrase, before: float) -> tuple[str, str]:
+def _behind(main: Clause, second: Phrase) -> Phrase:
+    """A sentence with a subordinate clause at its end, before which German sets a comma."""
+    comma = mark(",", possible=second.english[0].sure)
+    return finish(english_statement(main) + second.english, german_main(main) + comma + second.german, ".")
+
+
+def _behind_or_before(chooser: Chooser, main: Clause, second: Phrase, before: float) -> Phrase:
     """Puts a subordinate clause after the main clause, or into its Vorfeld: *Weil es kalt war, hat er geschlafen*."""
     main = main._replace(fronted=NOTHING)
-    if chooser.chance(before):
-        english_words = f"{second.english}, {english_statement(main)}"
-        return finish(english_words, german_main(main, vorfeld=second.german + ","), ".")
-    return finish(f"{english_statement(main)} {second.english}", f"{german_main(main)}, {second.german}", ".")
+    if not chooser.chance(before):
+        return _behind(main, second)
+    comma = labelled(",", "comma")
+    return finish(second.english + comma + english_statement(main), german_main(main, second.german + comma), ".")
 
 
 def _again(main: Clause) -> Nominal | None:
@@ -55,11 +81,11 @@ def _again(main: Clause) -> Nominal | None:
     return main.subject if main.subject.noun is None else pronoun_for(main.subject, "nom")
 
 
-def reason(chooser: Chooser) -> tuple[str, str]:
+def reason(chooser: Chooser) -> Phrase:
     """*The man bought the car because he needed it* -- *Der Mann hat das Auto gekauft, weil er es gebraucht hat*."""
     main = chooser.pick(frames.ALL)(chooser, chooser.split, None, "past", True)
     second = _liking(chooser, main) or (_mood(chooser, main) if chooser.chance(0.4) else _circumstance(chooser))
-    return _behind_or_before(chooser, main, second, 0.0 if "it" in second.english.split() else 0.25)
+    return _behind_or_before(chooser, main, second, 0.0 if any(word.text == "it" for word in second.english) else 0.25)
 
 
 def _liking(chooser: Chooser, main: Clause) -> Phrase | None:
@@ -88,12 +114,12 @@ def _circumstance(chooser: Chooser) -> Phrase:
     """What the weather was, or what somebody else did."""
     if chooser.chance(0.35):
         conjunction, weather = chooser.pick((BECAUSE, ALTHOUGH, WHEN)), chooser.pick(WEATHER["past"])
-        return Phrase(f"{conjunction.english} {weather.english}", f"{conjunction.german} {weather.german}")
+        return _introduced(conjunction, weather)
     conjunction = chooser.pick((BECAUSE, WHEN, WHILE, BEFORE))
     return subordinate(conjunction, chooser.pick(frames.ALL)(chooser, "train", None, "past", True))
 
 
-def condition(chooser: Chooser) -> tuple[str, str]:
+def condition(chooser: Chooser) -> Phrase:
     """*If it rains, we will go to the cinema* -- *Wenn es regnet, werden wir ins Kino gehen*."""
     main = chooser.pick(frames.ALL)(chooser, chooser.split, None, "future", True)
     kind = chooser.number(1, 4)
@@ -105,7 +131,7 @@ def condition(chooser: Chooser) -> tuple[str, str]:
         second = subordinate(IF, frames.copular(chooser, "train", None, "present", True))
     else:
         weather = chooser.pick(WEATHER["present"])
-        second = Phrase(f"if {weather.english}", f"wenn {weather.german}")
+        second = _introduced(IF, weather)
     return _behind_or_before(chooser, main, second, 0.6)
 
 
@@ -113,16 +139,16 @@ def _speaker(chooser: Chooser, verb: Verb) -> Nominal:
     return subject(chooser, verb.subjects) if chooser.chance(0.5) else chooser.pick(PERSONAL_PRONOUNS)
 
 
-def report(chooser: Chooser) -> tuple[str, str]:
+def report(chooser: Chooser) -> Phrase:
     """*I think that the boy is sleeping* -- *Ich glaube, dass der Junge schläft*."""
     verb = chooser.pick(lexicon.DECLARATIVE)
     matrix = Clause(_speaker(chooser, verb), verb, "past" if verb.aspect == "event" else "present")
     frame = frames.copular if chooser.chance(0.15) else chooser.pick(frames.ALL)
     clause = frame(chooser, chooser.split, None, "past" if verb.aspect == "event" else None, verb.aspect == "event")
-    return _embed(matrix, Phrase("that", "dass"), clause)
+    return _embed(matrix, phrase("that", "dass"), clause)
 
 
-def doubt(chooser: Chooser) -> tuple[str, str]:
+def doubt(chooser: Chooser) -> Phrase:
     """*She does not know whether the shop is closed* -- *Sie weiß nicht, ob der Laden geschlossen ist*."""
     if chooser.chance(0.4):
         matrix = Clause(_speaker(chooser, lexicon.INQUIRE), lexicon.INQUIRE, "past")
@@ -130,25 +156,19 @@ def doubt(chooser: Chooser) -> tuple[str, str]:
         matrix = Clause(_speaker(chooser, lexicon.KNOW), lexicon.KNOW, "present", negated=True, negator="nicht")
     frame = frames.copular if chooser.chance(0.2) else chooser.pick(frames.ALL)
     clause = frame(chooser, chooser.split, None, "past", True)
-    return _embed(matrix, Phrase("whether", "ob"), clause)
+    return _embed(matrix, phrase("whether", "ob"), clause)
 
 
-def _embed(matrix: Clause, conjunction: Phrase, clause: Clause) -> tuple[str, str]:
+def _embed(matrix: Clause, conjunction: Phrase, clause: Clause) -> Phrase:
     """Makes a clause the object of another: after it, in German with a comma."""
     if clause.fronted is not NOTHING:
         clause = clause._replace(fronted=NOTHING, time=NOTHING if clause.negated else clause.fronted)
-    second = subordinate(conjunction, clause)
-    return finish(f"{english_statement(matrix)} {second.english}", f"{german_main(matrix)}, {second.german}", ".")
+    return _behind(matrix, subordinate(conjunction, clause))
 
 
-def contrast(chooser: Chooser) -> tuple[str, str]:
+def contrast(chooser: Chooser) -> Phrase:
     """*The man cooked, and the woman read a book* -- *Der Mann hat gekocht und die Frau hat ein Buch gelesen*."""
     tense: Tense = "past" if chooser.chance(0.7) else "future"
     one = chooser.pick(frames.ALL)(chooser, chooser.split, None, tense, True)
     two = chooser.pick(frames.ALL)(chooser, "train", None, tense, True)
-    conjunction = chooser.pick((Phrase(", but ", ", aber "), Phrase(", and ", " und ")))
-    return finish(
-        english_statement(one) + conjunction.english + english_statement(two),
-        german_main(one) + conjunction.german + german_main(two),
-        ".",
-    )
+    return coordinated(one, chooser.pick((BUT, AND)), two)

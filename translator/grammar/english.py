@@ -26,9 +26,9 @@ IRREGULAR_ORDINALS = {
 MONTHS = words("January February March April May June July August September October November December")
 
 
-def with_indefinite_article(words: str) -> str:
-    """Puts *a* or *an* before a noun phrase; no word of the lexicon sounds other than it is spelled (*hour*)."""
-    return ("an " if words[0] in VOWELS else "a ") + words
+def indefinite_article(next_word: str) -> str:
+    """Finds *a* or *an*; no word of the lexicon sounds other than it is spelled (*hour*)."""
+    return "an" if next_word[0] in VOWELS else "a"
 
 
 def _inflect(verb: str, inflect_word: str) -> str:

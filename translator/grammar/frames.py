@@ -4,6 +4,7 @@ from functools import cache
 from typing import NamedTuple, Protocol
 
 from translator.grammar import adverbials, english, german, lexicon
+from translator.grammar.alignment import written
 from translator.grammar.clauses import MODALS, Clause, Modal, Tense
 from translator.grammar.lexicon import Adjective, Verb
 from translator.grammar.nominals import (
@@ -15,7 +16,7 @@ from translator.grammar.nominals import (
     takes_kein,
     verbal_object,
 )
-from translator.grammar.phrases import NOTHING, Nominal, Phrase
+from translator.grammar.phrases import NOTHING, Nominal, Phrase, phrase
 from translator.grammar.splits import Chooser
 
 TENSES: dict[str, tuple[Tense | None, ...]] = {
@@ -26,7 +27,7 @@ TENSES: dict[str, tuple[Tense | None, ...]] = {
 }
 """The tenses that an aspect allows, each repeated by its weight; None stands for a modal verb."""
 
-NEVER = Phrase("never", "nie")
+NEVER = phrase("never", "nie")
 
 
 class Setting(NamedTuple):
@@ -103,7 +104,7 @@ def _clause(
 ) -> Clause:
     """Puts a clause together; it is negated with *nicht* unless an object has *kein*."""
     if chosen.adverb is NEVER:
-        negator = NEVER.german
+        negator = written(NEVER.german)
     elif chosen.negated and not any(takes_kein(nominal) for nominal in objects):
         negator = "nicht"
     else:
@@ -158,6 +159,7 @@ def prepositional(
     chosen = setting(chooser, verb, agent, tense, bare)
     # *nicht auf einen Brief*: the preposition keeps *nicht* and the article apart.
     nominal = verbal_object(chooser, noun, agent, verb, negated=False)
+    # The English preposition stands with the verb; see `clauses.english_verb`.
     complement = Phrase(nominal.english, german.contract(verb.preposition, nominal.german))
     return _clause(agent, verb, chosen, complement=complement, place=_place(chooser, verb, chosen, bare))
 
@@ -219,8 +221,8 @@ def copular(
 def predicative(chooser: Chooser, adjective: Adjective) -> Phrase:
     """Makes a predicate of an adjective, sometimes with its degree."""
     if adjective.english in lexicon.UNGRADED or chooser.chance(0.7):
-        return Phrase(adjective.english, adjective.german)
-    return Phrase(f"very {adjective.english}", f"sehr {adjective.german}")
+        return phrase(adjective.english, adjective.german)
+    return phrase(f"very {adjective.english}", f"sehr {adjective.german}")
 
 
 def measure(
@@ -230,10 +232,10 @@ def measure(
     head, noun = chooser.kernel((lexicon.COST, lexicon.YEARS_OLD), split)
     if head is lexicon.COST:
         verb, number = lexicon.COST, chooser.number(2, 99)
-        complement = Phrase(f"{english.cardinal(number)} euros", f"{german.cardinal(number)} Euro")
+        complement = phrase(f"{english.cardinal(number)} euros", f"{german.cardinal(number)} Euro")
     else:
         verb, number = lexicon.BE, chooser.number(*lexicon.AGE_OF[noun])
-        complement = Phrase(f"{english.cardinal(number)} years old", f"{german.cardinal(number)} Jahre alt")
+        complement = phrase(f"{english.cardinal(number)} years old", f"{german.cardinal(number)} Jahre alt")
     return _clause(singular(chooser, noun), verb, Setting("present"), complement=complement)
 
 

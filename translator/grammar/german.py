@@ -6,6 +6,7 @@ Paradigms are laid out as in a school grammar. Irregular forms stand in `lexicon
 from functools import cache
 from typing import Literal
 
+from translator.grammar.alignment import Word, Words
 from translator.grammar.lexicon import Adjective, Case, Noun, Verb, words
 
 Form = Literal["m", "f", "n", "p"]
@@ -51,6 +52,9 @@ PERSONAL = {
     "acc": ("mich", "dich", {"m": "ihn", "f": "sie", "n": "es"}, "uns", "sie"),
     "dat": ("mir", "dir", {"m": "ihm", "f": "ihr", "n": "ihm"}, "uns", "ihnen"),
 }
+
+PREPOSITION = "preposition"
+"""The label of a preposition."""
 
 CONTRACTIONS = {
     "in dem": "im",
@@ -115,11 +119,12 @@ def decline_adjective(adjective: Adjective, endings: str, form: Form, case: Case
     return (adjective.stem.removesuffix("e") if ending else adjective.stem) + ending
 
 
-def contract(preposition: str, noun_phrase: str) -> str:
+def contract(preposition: str, noun_phrase: Words) -> Words:
     """Joins a preposition to what it governs: *im* Garten for *in dem* Garten."""
-    article, space, rest = noun_phrase.partition(" ")
-    both = f"{preposition} {article}"
-    return CONTRACTIONS.get(both, both) + space + rest
+    article, *rest = noun_phrase
+    if contracted := CONTRACTIONS.get(f"{preposition} {article.text}"):
+        return (Word(contracted, (PREPOSITION, *article.sure), article.possible), *rest)
+    return (Word(preposition, (PREPOSITION,)), *noun_phrase)
 
 
 def _verb_stem(infinitive: str) -> str:

@@ -553,25 +553,25 @@ MOTION_TABLE = """
     hurry        eilen (ist geeilt)            once      people  place
     """
 MOODS = words("tired hungry thirsty sick happy sad nervous")
-# What weather it is, with the German verb at the end.
-WEATHER_PAST = {
-    "it was raining": "es geregnet hat",
-    "it was snowing": "es geschneit hat",
-    "the sun was shining": "die Sonne geschienen hat",
-    "it was cold": "es kalt war",
-    "it was dark": "es dunkel war",
-    "the weather was good": "das Wetter gut war",
-    "the weather was bad": "das Wetter schlecht war",
-}
-WEATHER_PRESENT = {
-    "it rains": "es regnet",
-    "it snows": "es schneit",
-    "the sun shines": "die Sonne scheint",
-    "it is cold": "es kalt ist",
-    "it is warm": "es warm ist",
-    "the weather is good": "das Wetter gut ist",
-    "the weather is bad": "das Wetter schlecht ist",
-}
+# What weather it is, with the German verb at the end; which words correspond.
+WEATHER_PAST_TABLE = """
+    it was raining         es geregnet hat            0-0 1-2 2-1
+    it was snowing         es geschneit hat           0-0 1-2 2-1
+    the sun was shining    die Sonne geschienen hat   0-0 1-1 2-3 3-2
+    it was cold            es kalt war                0-0 1-2 2-1
+    it was dark            es dunkel war              0-0 1-2 2-1
+    the weather was good   das Wetter gut war         0-0 1-1 2-3 3-2
+    the weather was bad    das Wetter schlecht war    0-0 1-1 2-3 3-2
+    """
+WEATHER_PRESENT_TABLE = """
+    it rains               es regnet                  0-0 1-1
+    it snows               es schneit                 0-0 1-1
+    the sun shines         die Sonne scheint          0-0 1-1 2-2
+    it is cold             es kalt ist                0-0 1-2 2-1
+    it is warm             es warm ist                0-0 1-2 2-1
+    the weather is good    das Wetter gut ist         0-0 1-1 2-3 3-2
+    the weather is bad     das Wetter schlecht ist    0-0 1-1 2-3 3-2
+    """
 # What is done to something because one needs it; to something or somebody because one likes it.
 WANTED = (
     ("buy rent repair steal|look for|read|eat|drink|order|watch|visit|draw|photograph|invite|call|meet|hide|greet")
@@ -668,6 +668,8 @@ HABITUAL_SPANS = {
     "in winter": "im Winter",
 }
 NOW = {"now": "jetzt", "at the moment": "im Moment", "today": "heute"}
+# Which words of an adverbial correspond, where they don't one by one in order.
+LINKS = {"at the moment": "0-0 1-0 2-1"}
 # Counted from the present; German has the dative in both directions: *vor zwei Tagen*, *in zwei Tagen*.
 UNITS = {"days": "Tagen", "weeks": "Wochen", "months": "Monaten", "years": "Jahren"}
 
@@ -820,6 +822,8 @@ COST = _verb(["cost/cost", "kosten", "state", "clothing thing device crockery fu
 EXIST = _verb(["there is", "geben (gibt, gegeben)", "state", "people", " ".join(CONTAINERS)])
 YEARS_OLD = _adjective("years old", "Jahre alt", " ".join(AGES))
 DECLARATIVE = tuple(_verb(row) for row in _rows(DECLARATIVE_TABLE))
+WEATHER_PAST = tuple(_rows(WEATHER_PAST_TABLE))
+WEATHER_PRESENT = tuple(_rows(WEATHER_PRESENT_TABLE))
 INQUIRE = _verb(["ask", "fragen", "event", "people"])
 KNOW = _verb(["know/knew", "wissen (weiß, gewusst)", "state", "people"])
 

@@ -1,5 +1,6 @@
 """Which noun phrases serve as subjects and objects: determiner, number and adjectives chosen to suit the noun."""
 
+from translator.grammar.alignment import labelled, under
 from translator.grammar.german import Person
 from translator.grammar.lexicon import WITH_OWNER, Case, Gender, Noun, Verb, nouns
 from translator.grammar.phrases import (
@@ -145,9 +146,11 @@ def _two_relatives(chooser: Chooser) -> Nominal:
     """Coordinates two subjects into a plural: *my aunt and my uncle*."""
     owner, names = chooser.pick(OWNERS), chooser.pick(COUPLES)
     first, second = (noun_phrase(noun, owner, "nom") for noun in names)
-    return Nominal(
-        f"{first.english} and {second.english}", f"{first.german} und {second.german}", 4, names[0], plural=True
+    english, german = (
+        (*under("first", one), *labelled(conjunction, "and"), *under("second", two))
+        for one, conjunction, two in ((first.english, "and", second.english), (first.german, "und", second.german))
     )
+    return Nominal(english, german, 4, names[0], plural=True)
 
 
 def verbal_object(
@@ -220,14 +223,14 @@ def existing(chooser: Chooser, noun: Noun) -> Nominal:
 
 def takes_kein(nominal: Nominal) -> bool:
     """Whether the negation of the clause is merged into the article of its object."""
-    return nominal.german.startswith("kein")
+    return nominal.german[0].text.startswith("kein")
 
 
 def is_quantified(nominal: Nominal) -> bool:
     """Whether *not* would be ambiguous after it: *every student has not slept*."""
-    return nominal.english.startswith(("every ", "many "))
+    return nominal.english[0].text in ("every", "many")
 
 
 def is_owned(nominal: Nominal) -> bool:
     """Whether a possessive has said already which one is meant."""
-    return nominal.english.startswith(("my ", "your ", "his ", "her ", "our ", "their "))
+    return nominal.english[0].text in ("my", "your", "his", "her", "our", "their")

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 from translator.grammar import english, german
+from translator.grammar.alignment import Word, Words, labelled, under
 from translator.grammar.german import Form, Person
 from translator.grammar.lexicon import ADJECTIVES, PREDICATIVE, Adjective, Case, Gender, Noun
 from translator.grammar.splits import Chooser, split_of
@@ -14,11 +15,47 @@ from translator.grammar.splits import Chooser, split_of
 class Phrase(NamedTuple):
     """Words that mean the same; both empty where the phrase is absent."""
 
-    english: str
-    german: str
+    english: Words
+    german: Words
+
+    def under(self, role: str) -> "Phrase":
+        """The same as what plays a role in a larger whole."""
+        return Phrase(under(role, self.english), under(role, self.german))
 
 
-NOTHING = Phrase("", "")
+NOTHING = Phrase((), ())
+
+
+@cache
+def phrase(english: str, german: str, links: str = "", possible: str = "") -> Phrase:
+    """A fixed phrase.
+
+    Args:
+        english: its words.
+        german: its words.
+        links: which correspond, as in "0-1 1-0", the English word first; one by one in order by default.
+        possible: links that are no fault.
+
+    Raises:
+        ValueError: there are no links, and not as many words in the one language as in the other.
+    """
+    sides = english.split(), german.split()
+    if not links and len(sides[0]) != len(sides[1]):
+        raise ValueError(f"{english!r} and {german!r} need links: they have {len(sides[0])} and {len(sides[1])} words")
+    sure = links.split() or [f"{i}-{i}" for i in range(len(sides[0]))]
+    # The label of a link is the link; a possible one is in `sure` of the German word alone.
+    first, second = (
+        tuple(
+            Word(
+                text,
+                tuple(link for link in kinds if link.split("-")[side] == str(i)),
+                tuple(link for link in possible.split() if link.split("-")[side] == str(i)) if side == 0 else (),
+            )
+            for i, text in enumerate(sides[side])
+        )
+        for side, kinds in ((0, sure), (1, [*sure, *possible.split()]))
+    )
+    return Phrase(first, second)
 
 
 class Nominal(NamedTuple):
@@ -30,8 +67,8 @@ class Nominal(NamedTuple):
         relative: The relative clause, kept apart because German puts that of an object after the verb.
     """
 
-    english: str
-    german: str
+    english: Words
+    german: Words
     person: Person
     noun: Noun | None = None
     plural: bool = False
@@ -73,6 +110,9 @@ HIS = Determiner("his", "his", "sein", "ein", "mixed")
 HER = Determiner("her", "her", "ihr", "ein", "mixed")
 THEIR = Determiner("their", "their", "ihr", "ein", "mixed")
 
+NEGATED = "negated"
+"""The label of *kein*, which English *not* has too."""
+
 OBJECT_PRONOUNS = ("me", "you", {"m": "him", "f": "her", "n": "it"}, "us", "them")
 SUBJECT_PRONOUNS = ("I", "you", {"m": "he", "f": "she", "n": "it"}, "we", "they")
 
@@ -102,23 +142,24 @@ def noun_phrase(
     endings: str = determiner.adjective
     if plural:
         endings = "weak" if article and determiner.adjective != "strong" else "strong"
-    german_words = [article] if article else []
+    german_words = [Word(word, (f"determiner{i}",)) for i, word in enumerate(article.split())]
     english_words = []
+    if determiner.german == "kein":
+        german_words = [Word(article, (NEGATED,), ("determiner0",))]
     if numeral:
-        german_words.append(german.cardinal(numeral))
-        english_words.append(english.cardinal(numeral))
-    for adjective in adjectives:
-        german_words.append(german.decline_adjective(adjective, endings, form, case))
-        english_words.append(adjective.english)
-    german_words.append(german.decline_noun(noun, plural, case))
-    english_words.append(noun.english_plural if plural else noun.english)
-    words = " ".join(english_words)
+        german_words.append(Word(german.cardinal(numeral), ("numeral",)))
+        english_words.append(Word(english.cardinal(numeral), ("numeral",)))
+    for i, adjective in enumerate(adjectives):
+        label = (f"adjective{i}",)
+        german_words.append(Word(german.decline_adjective(adjective, endings, form, case), label))
+        english_words.append(Word(adjective.english, label))
+    german_words.append(Word(german.decline_noun(noun, plural, case), ("noun",)))
+    english_words.append(Word(noun.english_plural if plural else noun.english, ("noun",)))
     english_determiner = determiner.english_plural if plural else determiner.english_singular
     if english_determiner == "a":
-        words = english.with_indefinite_article(words)
-    elif english_determiner:
-        words = f"{english_determiner} {words}"
-    return Nominal(words, " ".join(german_words), 4 if plural else 2, noun, plural)
+        english_determiner = english.indefinite_article(english_words[0].text)
+    before = [Word(word, (f"determiner{i}",)) for i, word in enumerate(english_determiner.split())]
+    return Nominal((*before, *english_words), tuple(german_words), 4 if plural else 2, noun, plural)
 
 
 @cache
@@ -127,8 +168,8 @@ def pronoun(person: Person, case: Case, gender: Gender = "m", sex: Gender = "m")
     english_pronoun = (SUBJECT_PRONOUNS if case == "nom" else OBJECT_PRONOUNS)[person]
     german_pronoun = german.PERSONAL[case][person]
     return Nominal(
-        english_pronoun[sex] if isinstance(english_pronoun, dict) else english_pronoun,
-        german_pronoun[gender] if isinstance(german_pronoun, dict) else german_pronoun,
+        labelled(english_pronoun[sex] if isinstance(english_pronoun, dict) else english_pronoun, "pronoun"),
+        labelled(german_pronoun[gender] if isinstance(german_pronoun, dict) else german_pronoun, "pronoun"),
         person,
     )
 
@@ -152,7 +193,7 @@ def possessive_of(subject: Nominal) -> Determiner | None:
         return {0: MY, 1: YOUR, 3: OUR}[subject.person]
     if subject.person == 4:
         return THEIR
-    sex = {"he": "m", "she": "f"}.get(subject.english) if subject.noun is None else subject.noun.sex
+    sex = {"he": "m", "she": "f"}.get(subject.english[0].text) if subject.noun is None else subject.noun.sex
     return {"m": HIS, "f": HER}.get(sex or "")
 
 

@@ -3,6 +3,7 @@
 from functools import cache
 
 from translator.grammar import german, lexicon
+from translator.grammar.alignment import labelled
 from translator.grammar.clauses import Clause, Tense, english_statement, german_subordinate
 from translator.grammar.frames import motion, predicative, transitive
 from translator.grammar.lexicon import Case, Noun, Verb
@@ -38,7 +39,8 @@ def with_relative_clause(chooser: Chooser, antecedent: Nominal, main_verb: Verb)
 def _pronoun(antecedent: Nominal, noun: Noun, case: Case) -> Nominal:
     """Builds the relative pronoun; English has *who* and *whom* for persons and *that* for the rest."""
     words = ("who" if case == "nom" else "whom") if noun.noun_class == "person" else "that"
-    return Nominal(words, german.RELATIVE[case][german.form_of(noun, antecedent.plural)], antecedent.person)
+    relative = german.RELATIVE[case][german.form_of(noun, antecedent.plural)]
+    return Nominal(labelled(words, "relative"), labelled(relative, "relative"), antecedent.person)
 
 
 def _as_agent(chooser: Chooser, antecedent: Nominal) -> Phrase:
@@ -69,4 +71,4 @@ def _as_object(
     agent = subject(chooser, verb.subjects, other=noun, described=True)
     clause = Clause(agent, verb, "present" if verb.aspect == "state" else "past")
     relative = _pronoun(antecedent, noun, verb.case)
-    return Phrase(f"{relative.english} {english_statement(clause)}", f"{relative.german} {german_subordinate(clause)}")
+    return Phrase(relative.english + english_statement(clause), relative.german + german_subordinate(clause))

@@ -1,12 +1,17 @@
 """The synchronous rules: each function writes one type of sentence in both languages from one chain of choices."""
 
+import itertools
 from collections.abc import Callable, Iterator
 
 from translator.grammar import adverbials, frames, lexicon
-from translator.grammar.clauses import Clause, Tense, english_question, english_statement, finish, german_main
+from translator.grammar.alignment import AlignedPair, aligned, under, written
+from translator.grammar.clauses import ASKED, Clause, Tense, english_question, english_statement, finish, german_main
 from translator.grammar.compounds import (
+    AND,
+    BUT,
     condition,
     contrast,
+    coordinated,
     doubt,
     reason,
     report,
@@ -21,17 +26,19 @@ from translator.grammar.phrases import (
     adjectives_seen,
     attribute,
     noun_phrase,
+    phrase,
     pronoun_for,
 )
 from translator.grammar.relatives import with_relative_clause
 from translator.grammar.splits import SPLITS, Chooser
 
-WHO = Nominal("who", "wer", 2)
-WHEN, WHERE, WHY = Phrase("when", "wann"), Phrase("where", "wo"), Phrase("why", "warum")
-HOW_OFTEN = Phrase("how often", "wie oft")
+WHO = Nominal(*phrase("who", "wer"), 2)
+WHEN, WHERE, WHY = phrase("when", "wann"), phrase("where", "wo"), phrase("why", "warum")
+HOW_OFTEN = phrase("how often", "wie oft")
+THERE_IS, THERE_ARE = phrase("there is", "gibt es", "0-1 1-0"), phrase("there are", "gibt es", "0-1 1-0")
 
 
-def statement(chooser: Chooser) -> tuple[str, str]:
+def statement(chooser: Chooser) -> Phrase:
     """*Yesterday, the old man bought a house* -- *Gestern hat der alte Mann ein Haus gekauft*."""
     clause = chooser.pick(frames.ALL)(chooser, chooser.split)
     if chooser.chance(0.12):
@@ -42,7 +49,7 @@ def statement(chooser: Chooser) -> tuple[str, str]:
     return finish(english_statement(clause), german_main(clause), ".")
 
 
-def description(chooser: Chooser) -> tuple[str, str]:
+def description(chooser: Chooser) -> Phrase:
     """*The table is old* -- *Der Tisch ist alt*, sometimes with a relative clause."""
     frame = frames.measure if chooser.chance(0.4) else frames.copular
     clause = frame(chooser, chooser.split)
@@ -51,7 +58,7 @@ def description(chooser: Chooser) -> tuple[str, str]:
     return finish(english_statement(clause), german_main(clause), ".")
 
 
-def anaphora(chooser: Chooser) -> tuple[str, str]:
+def anaphora(chooser: Chooser) -> Phrase:
     """*The table is old, but it is beautiful* -- *Der Tisch ist alt, aber er ist schön*.
 
     English *it* does not determine whether German has er, sie or es; the antecedent does.
@@ -68,32 +75,30 @@ def anaphora(chooser: Chooser) -> tuple[str, str]:
     complement = frames.predicative(chooser, first)
     one = Clause(agent, lexicon.BE, tense, negated=but, negator="nicht" if but else "", complement=complement)
     two = Clause(back, lexicon.BE, tense, complement=second)
-    conjunction = Phrase(", but ", ", aber ") if but else Phrase(", and ", " und ")
-    return finish(
-        english_statement(one) + conjunction.english + english_statement(two),
-        german_main(one) + conjunction.german + german_main(two),
-        ".",
-    )
+    return coordinated(one, BUT if but else AND, two)
 
 
-def existence(chooser: Chooser) -> tuple[str, str]:
+def existence(chooser: Chooser) -> Phrase:
     """*There are three cats in the garden* -- *Im Garten gibt es drei Katzen.*, also as a question."""
     _, noun = chooser.kernel((lexicon.EXIST,), chooser.split)
     place = adverbials.PLACE_OF[chooser.pick(lexicon.PLACES_WITH[noun])]
     where = adverbials.location(chooser, place)
     what = existing(chooser, noun)
+    there = THERE_ARE if what.plural else THERE_IS
+    thing = Phrase(what.english, what.german).under("thing")
+    where = where.under("place")
     if chooser.chance(0.25):
-        verb = "are there" if what.plural else "is there"
-        return finish(f"{verb} {what.english} {where.english}", f"gibt es {where.german} {what.german}", "?")
-    verb = "there are" if what.plural else "there is"
-    return finish(f"{verb} {what.english} {where.english}", f"{where.german} gibt es {what.german}", ".")
+        return finish(
+            there.english[::-1] + thing.english + where.english, there.german + where.german + thing.german, "?"
+        )
+    return finish(there.english + thing.english + where.english, where.german + there.german + thing.german, ".")
 
 
-def yes_no_question(chooser: Chooser) -> tuple[str, str]:
+def yes_no_question(chooser: Chooser) -> Phrase:
     """*Did the woman read the book* -- *Hat die Frau das Buch gelesen*?"""
     frame = frames.copular if chooser.chance(0.15) else chooser.pick(frames.ALL)
     clause = _unfronted(frame(chooser, chooser.split))
-    return finish(english_question(clause), german_main(clause, vorfeld=""), "?")
+    return finish(english_question(clause), german_main(clause, vorfeld=()), "?")
 
 
 def _unfronted(clause: Clause) -> Clause:
@@ -103,7 +108,7 @@ def _unfronted(clause: Clause) -> Clause:
     return clause._replace(fronted=NOTHING, time=NOTHING if clause.negated else clause.fronted)
 
 
-def adverbial_question(chooser: Chooser) -> tuple[str, str]:
+def adverbial_question(chooser: Chooser) -> Phrase:
     """*When did the woman read the book* -- *Wann hat die Frau das Buch gelesen*?"""
     clause = chooser.pick(frames.ALL)(chooser, chooser.split, None, None, True)
     dynamic = clause.verb.aspect in ("activity", "once")
@@ -115,17 +120,17 @@ def adverbial_question(chooser: Chooser) -> tuple[str, str]:
         asked = WHY
     if asked is WHERE and (clause.complement is not NOTHING or clause.modal):
         asked = WHEN
-    return finish(english_question(clause, asked.english), german_main(clause, vorfeld=asked.german), "?")
+    return finish(english_question(clause, asked.english), german_main(clause, vorfeld=under(ASKED, asked.german)), "?")
 
 
-def agent_question(chooser: Chooser) -> tuple[str, str]:
+def agent_question(chooser: Chooser) -> Phrase:
     """*Who bought the house* -- *Wer hat das Haus gekauft*?"""
     clause = chooser.pick(frames.WITH_FREE_AGENT)(chooser, chooser.split, WHO)
     clause = _unfronted(clause)
     return finish(english_statement(clause), german_main(clause), "?")
 
 
-def object_question(chooser: Chooser) -> tuple[str, str]:
+def object_question(chooser: Chooser) -> Phrase:
     """*Which book did the man read* -- *Welches Buch hat der Mann gelesen?*; also *how many*."""
     clause = _unfronted(frames.transitive(chooser, chooser.split, None, None, chooser.chance(0.5)))
     noun = clause.objects[0].noun
@@ -135,10 +140,10 @@ def object_question(chooser: Chooser) -> tuple[str, str]:
     determiner = HOW_MANY if plural and clause.adverb is NOTHING and chooser.chance(0.7) else WHICH
     asked = noun_phrase(noun, determiner, "acc", plural, attribute(chooser, noun, 0.2))
     clause = clause._replace(objects=())
-    return finish(english_question(clause, asked.english), german_main(clause, vorfeld=asked.german), "?")
+    return finish(english_question(clause, asked.english), german_main(clause, vorfeld=under(ASKED, asked.german)), "?")
 
 
-RULES: tuple[tuple[Callable[[Chooser], tuple[str, str]], int], ...] = (
+RULES: tuple[tuple[Callable[[Chooser], Phrase], int], ...] = (
     (statement, 41),
     (description, 9),
     (anaphora, 4),
@@ -177,12 +182,25 @@ def sentence_pairs(split: str, seed: int = 0) -> Iterator[tuple[str, str]]:
     Raises:
         ValueError: There is no such split.
     """
+    return ((written(english), written(german)) for english, german in _sentences(split, seed))
+
+
+def aligned_pairs(split: str, seed: int = 0) -> Iterator[AlignedPair]:
+    """Streams what `sentence_pairs` does, with the word alignment by the rules of `translator.grammar.alignment`.
+
+    Raises:
+        ValueError: There is no such split.
+    """
+    return itertools.starmap(aligned, _sentences(split, seed))
+
+
+def _sentences(split: str, seed: int) -> Iterator[Phrase]:
     if split not in SPLITS:
         raise ValueError(f"the splits of the grammar are {', '.join(SPLITS)}; found {split!r}")
     return _endless(Chooser(split, seed))
 
 
-def _endless(chooser: Chooser) -> Iterator[tuple[str, str]]:
+def _endless(chooser: Chooser) -> Iterator[Phrase]:
     urn = [rule for rule, share in RULES for _ in range(share)]
     while True:
         yield chooser.pick(urn)(chooser)

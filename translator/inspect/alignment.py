@@ -1,0 +1,164 @@
+"""Which word of a translation comes from which word of the sentence, by what a model looks at.
+
+A translation is read, not searched for: all its tokens are given. What the decoder looks at can be read off where it
+writes a token, or where it takes it as input. In deep models the latter says more (Kobayashi et al., 2020, §5; Chen et
+al., 2020, "Accurate word alignment induction from neural machine translation", §3.1), in shallow ones the former: which
+it is can be measured (`scripts/measure_alignment.py`).
+
+Each word of the translation is joined with the word that it looks at most, and each word of the sentence with the word
+that looks at it most; the two sets of links are joined in turn. Where there is a model for the way back, the weights
+are the geometric mean of both models' (alignment by agreement: Liang, Taskar and Klein, 2006).
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from translator.decoding.options import OptionsError
+from translator.decoding.translator import Translator
+from translator.inspect.links import (
+    SYMMETRIZATIONS,
+    Links,
+    Symmetrization,
+    best_of_sources,
+    best_of_targets,
+    pharaoh,
+    reversed_links,
+    talp,
+)
+from translator.inspect.word_weights import Direction, Reading
+from translator.inspect.words import Word, words_of
+from translator.languages import primary, writes_no_spaces
+from translator.progress import show_nothing
+from translator.run_folder import RunError, RunFolder
+from translator.training.choosing import Checkpoint
+
+Format = Literal["pharaoh", "json", "talp"]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The words of a sentence and of its translation, and which belong together.
+
+    Attributes:
+        links: (i, j) joins `source[i]` with `target[j]`.
+    """
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    links: Links
+
+    def line(self, form: Format) -> str:
+        """The alignment as a line: links as Pharaoh or TALP writes them, or words and links as a JSON object."""
+        if form == "json":
+            document = {"source": self.source, "target": self.target, "links": sorted(self.links)}
+            return json.dumps(document, ensure_ascii=False)
+        return pharaoh(self.links) if form == "pharaoh" else talp(self.links)
+
+
+class AlignmentOptions(NamedTuple):
+    """How pairs are aligned."""
+
+    reading: Reading = Reading()
+    symmetrization: Symmetrization = "grow-diag-final-and"  # of the links of target words and those of source words
+    agreement: bool = True  # whether two models' weights are multiplied; else each makes the links of its target words
+    tokenized: bool = False  # whether spaces alone separate words
+
+
+DEFAULTS = AlignmentOptions()
+
+
+class Aligner:
+    """Aligns translations with what a run's model looks at, or two runs' in opposite directions."""
+
+    def __init__(self, translator: Translator, languages: tuple[str, str], reverse: Translator | None = None) -> None:
+        """Joins a translator from one language to another with one that goes back, if there is one.
+
+        Raises:
+            OptionsError: an engine has no model to look into.
+        """
+        self.directions = [Direction(each) for each in (translator, reverse) if each]
+        self._spaceless = tuple(map(writes_no_spaces, languages))
+
+    @classmethod
+    def load(
+        cls, run: str | Path, reverse: str | Path | None = None, checkpoint: Checkpoint | None = None
+    ) -> "Aligner":
+        """Opens a run folder, and that of a run in the opposite direction.
+
+        Raises:
+            RunError: as `Translator.load`, or the second run does not go back.
+        """
+        languages = _languages(run)
+        if reverse and list(map(primary, _languages(reverse))) != list(map(primary, languages[::-1])):
+            raise RunError(
+                f"{reverse} translates from {' to '.join(_languages(reverse))}; --reverse needs a run "
+                f"from {' to '.join(languages[::-1])}"
+            )
+        translators = [Translator.load(path, checkpoint=checkpoint) for path in (run, reverse) if path]
+        return cls(translators[0], languages, *translators[1:])
+
+    def align(
+        self,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        options: AlignmentOptions = DEFAULTS,
+        on_progress: Callable[[int, int], None] = show_nothing,
+    ) -> list[Alignment]:
+        """Aligns translations with their sentences; as many alignments come back, in the same order.
+
+        Args:
+            sources: plain text, a sentence each.
+            targets: their translations.
+            options: how.
+            on_progress: told how many pairs, or pieces of long ones, are done and how many there are.
+
+        Raises:
+            OptionsError: there are not as many translations as sentences, or the model has no such layer or head.
+        """
+        if len(sources) != len(targets):
+            raise OptionsError(f"{len(sources):,} sources but {len(targets):,} targets; aligning needs one for each")
+        sides = [
+            [(text, words_of(text, spaceless, options.tokenized)) for text in texts]
+            for texts, spaceless in zip((sources, targets), self._spaceless, strict=True)
+        ]
+        found = []
+        for i, direction in enumerate(self.directions):
+            direction.require(options.reading)
+            source, target = sides if i == 0 else sides[::-1]
+            found.append(direction.weights(source, target, options.reading.method, options.reading.of, on_progress))
+        links = [links_of(weights, options) for weights in zip(*found, strict=True)]
+        return [
+            Alignment(_texts(source_words), _texts(target_words), of_pair)
+            for (_, source_words), (_, target_words), of_pair in zip(sides[0], sides[1], links, strict=True)
+        ]
+
+
+def links_of(weights: Sequence[np.ndarray], options: AlignmentOptions) -> Links:
+    """The links of a pair.
+
+    Args:
+        weights: of one model, [target words, source words + 1]; or of two, that of the second with both sides swapped.
+        options: how the links of target words and those of source words are made and joined.
+    """
+    join = SYMMETRIZATIONS[options.symmetrization]
+    forward, *backward = [each / np.maximum(each.sum(1, keepdims=True), 1e-9) for each in weights]
+    if backward and not options.agreement:
+        return join(best_of_targets(forward), reversed_links(best_of_targets(backward[0])))
+    if backward:
+        # The end of a sentence, which is no word, is not joined with anything.
+        forward = np.pad(np.sqrt(forward[:, :-1] * backward[0][:, :-1].T), [(0, 0), (0, 1)])
+    return join(best_of_targets(forward), best_of_sources(forward))
+
+
+def _languages(run: str | Path) -> tuple[str, str]:
+    data = RunFolder(Path(run)).load_config().data
+    return data.source, data.target
+
+
+def _texts(words: Sequence[Word]) -> tuple[str, ...]:
+    return tuple(word.text for word in words)

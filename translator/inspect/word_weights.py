@@ -1,0 +1,149 @@
+"""How much each word of a translation looks at each word of the sentence, by one model.
+
+Letters: L decoder layers, H heads, T and S tokens of translation and sentence.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from translator.data.tokenizer import Tokenizer
+from translator.decoding.engines.transformer import TransformerEngine
+from translator.decoding.options import OptionsError
+from translator.decoding.scored import Pair, batches_of
+from translator.decoding.translator import Translator
+from translator.inspect.readings import Method, Reader
+from translator.inspect.words import Word, membership
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is read off a model.
+
+    Attributes:
+        method: `translator.inspect.readings.METHODS` has them.
+        layer: of the decoder, from 1 on; None for the mean of all.
+        head: from 1 on; None for all of a layer together.
+        where: whether a token's attention is that with which the decoder writes it, or that with which it reads it.
+    """
+
+    method: Method = "norms"
+    layer: int | None = None
+    head: int | None = None
+    where: Literal["written", "read"] = "written"
+
+    def of(self, weights: np.ndarray) -> np.ndarray:
+        """Takes what is wanted of what `Direction.weights` has: -> [target words, source words + 1]."""
+        heads = weights[int(self.where == "read"), :, -1 if self.head is None else self.head - 1]
+        return heads.mean(0) if self.layer is None else heads[self.layer - 1]
+
+
+class Side(NamedTuple):
+    """One side of a pair, in subwords and in words."""
+
+    ids: list[int]
+    members: np.ndarray  # float32 [subwords, words]: 1 where a subword is part of a word
+
+    def part(self, start: int, end: int) -> "Side":
+        """The subwords from one to another, with all words."""
+        return Side(self.ids[start:end], self.members[start:end])
+
+
+class Direction:
+    """A model that reads sentences of one language and translations into another."""
+
+    def __init__(self, translator: Translator) -> None:
+        """Takes what opens a model.
+
+        Raises:
+            OptionsError: it has none.
+        """
+        engine = translator.engine
+        if not isinstance(engine, TransformerEngine):
+            raise OptionsError(
+                f"{type(engine).__name__} has no model to look into; align with one run, as Translator.load opens it"
+            )
+        self.translator, self.reader = translator, Reader(engine.model)
+
+    def require(self, reading: Reading) -> None:
+        """Raises an OptionsError unless the model has the layer and the head."""
+        config = self.reader.model.config
+        if reading.method == "rollout" and (reading.layer or reading.head):
+            raise OptionsError("a rollout goes through all layers and heads; leave layer and head out")
+        for name, wanted, number in (
+            ("layer", reading.layer, config.decoder_layers),
+            ("head", reading.head, config.num_heads),
+        ):
+            if wanted is not None and not 1 <= wanted <= number:
+                raise OptionsError(f"there is no {name} {wanted}: the decoder has {number}, counted from 1")
+
+    def weights(
+        self,
+        sources: Sequence[tuple[str, list[Word]]],
+        targets: Sequence[tuple[str, list[Word]]],
+        method: Method,
+        take: Callable[[np.ndarray], np.ndarray],
+        on_progress: Callable[[int, int], None],
+    ) -> list[np.ndarray]:
+        """Reads pairs, however long.
+
+        Args:
+            sources: sentences with their words.
+            targets: their translations with theirs.
+            method: see `translator.inspect.readings.METHODS`.
+            take: what is kept of float32 [2, L, H + 1, target words, source words + 1], linear: where words are
+                written, and where they are read; the last of the heads is all of them, the last column the end of the
+                sentence. `Reading.of` is one.
+            on_progress: told how many pairs, or pieces of long ones, are done and how many there are.
+
+        Returns:
+            What is kept of each pair; of a long one, the sum over its pieces.
+        """
+        pairs = list(zip(_sides(self.translator.source, sources), _sides(self.translator.target, targets), strict=True))
+        pieces = [(number, piece) for number, pair in enumerate(pairs) for piece in self._cut(*pair)]
+        found = [take(self._nothing(method, *pair)) for pair in pairs]
+        done = 0
+        for batch in batches_of([Pair(source.ids, target.ids) for _, (source, target) in pieces]):
+            parts = [pieces[i][1] for i in batch]
+            read = self.reader.read([source.ids for source, _ in parts], [target.ids for _, target in parts], method)
+            for i, each in zip(batch, read, strict=True):
+                number, part = pieces[i]
+                found[number] = found[number] + take(_merged(each, *part))
+            done += len(batch)
+            on_progress(done, len(pieces))
+        return found
+
+    def _cut(self, source: Side, target: Side) -> list[tuple[Side, Side]]:
+        """The pieces of a pair that is too long for the model."""
+        pieces = []
+        start = [0, 0]
+        for ids in self.translator.pair_cutter.cut(Pair(source.ids, target.ids)):
+            end = [start[0] + len(ids.source), start[1] + len(ids.target)]
+            pieces.append((source.part(start[0], end[0]), target.part(start[1], end[1])))
+            start = end
+        return pieces
+
+    def _nothing(self, method: Method, source: Side, target: Side) -> np.ndarray:
+        config = self.reader.model.config
+        heads = (1, 1) if method == "rollout" else (config.decoder_layers, config.num_heads + 1)
+        return np.zeros([2, *heads, target.members.shape[1], source.members.shape[1] + 1], np.float32)
+
+
+def _sides(tokenizer: Tokenizer, texts: Sequence[tuple[str, list[Word]]]) -> list[Side]:
+    encoded = tokenizer.encode_in_place([text for text, _ in texts])
+    return [
+        Side(ids, membership(words, spans).astype(np.float32))
+        for (ids, spans), (_, words) in zip(encoded, texts, strict=True)
+    ]
+
+
+def _merged(read: np.ndarray, source: Side, target: Side) -> np.ndarray:
+    """Subwords to words: sums over those of a source word, means over those of a target word.
+
+    [L, H + 1, T + 1, S + 1] -> [2, L, H + 1, target words, source words + 1]
+    """
+    columns = np.concatenate([read[..., :-1] @ source.members, read[..., -1:]], -1)
+    rows = np.stack([columns[..., :-1, :], columns[..., 1:, :]])
+    return (target.members / np.maximum(target.members.sum(0), 1)).T @ rows
