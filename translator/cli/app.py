@@ -12,6 +12,7 @@ from rich.logging import RichHandler
 
 import translator
 from translator.cli.align import align
+from translator.cli.attribute import attribute
 from translator.cli.config import show_config
 from translator.cli.console import console, say
 from translator.cli.evaluate import evaluate
@@ -34,6 +35,7 @@ app.command("eval")(evaluate)
 app.command("translate")(translate)
 app.command("score")(score)
 app.command("align")(align)
+app.command("attribute")(attribute)
 app.command("export")(export)
 app.command("config")(show_config)
 

@@ -48,8 +48,9 @@ class MultiHeadAttention(keras.layers.Layer):
             x: [B, Q, D], which the queries are projections of.
             queries: [B, H, Q, K].
             memory: the keys and values of M positions.
-            context: where queries and keys stand; dropout of the weights.
+            context: where queries and keys stand; dropout of the weights; the scale of the values.
         """
+        memory = memory.with_values_scaled(context.value_scale)
         scores = self.score(queries, memory.keys)
         bias = self.positions.bias(queries, memory, context)
         weights = self.selection(scores if bias is None else scores + bias, self.reach(context))
