@@ -15,9 +15,11 @@ def attribute(
     sentence: Annotated[str, typer.Argument(help="What is translated.")],
     target: Annotated[str | None, typer.Option(help="A translation of it; the run's own by default.")] = None,
     method: Annotated[
-        Literal["erasure", "value-zeroing", "gradient", "integrated"],
-        typer.Option(help="Without a token; without what it gives to others; gradient × input; integrated gradients."),
-    ] = "erasure",
+        Literal["value-zeroing", "erasure", "gradient", "integrated"],
+        typer.Option(
+            help="Without what a token gives to others; without the token; gradient × input; integrated gradients."
+        ),
+    ] = "value-zeroing",
     instead: Annotated[
         str | None, typer.Option(help="Another word: say why the one that stands --at a place is not this one.")
     ] = None,
@@ -30,7 +32,7 @@ def attribute(
     tokenized: Annotated[
         bool, typer.Option("--tokenized", help="Only spaces separate words; else punctuation is split off.")
     ] = False,
-    steps: Annotated[int, typer.Option(min=1, max=4096, help="Of integrated gradients.")] = 64,
+    steps: Annotated[int, typer.Option(min=1, max=4096, help="Of integrated gradients.")] = 32,
     checkpoint: CheckpointOption = None,
 ) -> None:
     """Say which words of a sentence, and of its translation so far, each word of the translation comes from."""

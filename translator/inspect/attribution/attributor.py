@@ -33,11 +33,11 @@ class Contrast(NamedTuple):
 class AttributionOptions(NamedTuple):
     """What is asked, and how it is answered."""
 
-    method: Method = "erasure"
+    method: Method = "value-zeroing"
     contrast: Contrast | None = None  # None: every word, against any other
     words: bool = True  # whether subwords are merged to words
     tokenized: bool = False  # whether spaces alone separate words
-    steps: int = 64  # of integrated gradients
+    steps: int = 32  # of integrated gradients
 
 
 DEFAULTS = AttributionOptions()

@@ -4,7 +4,7 @@ All of them are questions to one function, F: how large is the margin when so mu
 model. Scores are signed: what is positive speaks for the token, what is negative against it. Without any tokens, all
 embeddings are zero and positions alone are left: the baseline.
 
-Letters: N tokens, R questions (see `margins`).
+Letters: N tokens, R questions (see `margins`), P points on the way from nothing to all tokens.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from translator.inspect.attribution.margins import Margins, Presence
+
+ROWS = 64  # variants whose gradient is computed together: bounds memory
 
 Method = Literal["value-zeroing", "gradient", "integrated", "erasure"]
 
@@ -43,7 +45,7 @@ def gradient_times_input(margins: Margins, tokens: int, questions: int, steps: i
 
     The dot product and not a product of norms: it has a sign, and is what erasure would find if F were linear.
     """
-    return _gradient(margins, tf.ones([questions, tokens])).numpy()
+    return _gradient(margins, tf.ones([1, questions, tokens]))[0].numpy()
 
 
 def integrated_gradients(margins: Margins, tokens: int, questions: int, steps: int) -> np.ndarray:
@@ -53,10 +55,13 @@ def integrated_gradients(margins: Margins, tokens: int, questions: int, steps: i
     quadrature, which is Gauss and Legendre's with so many steps.
     """
     nodes, weights = np.polynomial.legendre.leggauss(steps)  # of the interval from −1 to 1
-    found = tf.zeros([questions, tokens])
-    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-        found += float(weight) * _gradient(margins, tf.fill([questions, tokens], float(node)))
-    return found.numpy()
+    found = np.zeros([questions, tokens], np.float32)
+    together = max(1, ROWS // questions)
+    for start in range(0, steps, together):
+        part = tf.constant((nodes[start : start + together, None, None] + 1) / 2, tf.float32)
+        slopes = _gradient(margins, tf.tile(part, [1, questions, tokens])).numpy()
+        found += np.tensordot(weights[start : start + together].astype(np.float32) / 2, slopes, 1)
+    return found
 
 
 def at_ends(margins: Margins, tokens: int, questions: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,13 +84,15 @@ def _every(questions: int, variants: int) -> tf.Tensor:
 
 
 def _gradient(margins: Margins, vectors: tf.Tensor) -> tf.Tensor:
-    """∂F/∂(presence of each embedding), which is ∇F · x where all of it is there: float32 [R, N] to the same.
+    """∂F/∂(presence of each embedding), which is ∇F · x where all of it is there: float32 [P, R, N] to the same.
 
-    Each row is asked its own question.
+    Each of the R rows is asked its own question, at each of the P points.
     """
+    P, R, N = vectors.shape
     with tf.GradientTape() as tape:
         tape.watch(vectors)
-        found = margins(Presence(vectors, tf.ones_like(vectors)), tf.range(vectors.shape[0])[:, None])
+        rows = tf.reshape(vectors, [P * R, N])
+        found = margins(Presence(rows, tf.ones_like(rows)), tf.tile(tf.range(R)[:, None], [P, 1]))
     return tape.gradient(found, vectors)
 
 
