@@ -2,6 +2,7 @@
 
     python scripts/measure_attribution.py
     python scripts/measure_attribution.py --run /tmp/toy
+    python scripts/measure_attribution.py --shares runs/multi30k_en_de
 
 A sentence of the toy language has a number of fillers, and among them, anywhere, a key, a subject and a gender. Its
 translation has a free word, drawn at random; then three words with causes elsewhere; then the fillers:
@@ -18,6 +19,9 @@ highest of both sides. Then the share of the source (see `Attribution.source_sha
 their cause in the source and in the prefix: AUC, 100 % where every one of the former has more.
 
 A model is trained for that first, which takes a minute or two of a core.
+
+With --shares, translations of a run's test set are explained twice: beside their own sentence, and beside another one,
+which they do not come from. Is the share of the source lower there?
 """
 
 import argparse
@@ -34,10 +38,11 @@ import numpy as np
 if TYPE_CHECKING:
     from translator.inspect.attribution.attributor import Attributor
     from translator.inspect.attribution.methods import Method
+    from translator.training.choosing import Checkpoint
 
 KINDS = {"subject": 5, "gender": 5, "key": 8, "filler": 16, "free": 8}  # and how many words of each there are
 SPLITS = {"train": 20_000, "validation": 100, "test": 100}
-METHODS: tuple["Method", ...] = ("value-zeroing", "gradient", "integrated", "erasure")
+METHODS: tuple["Method", ...] = ("value-zeroing", "erasure", "gradient", "integrated")
 
 
 class Toy(NamedTuple):
@@ -66,8 +71,13 @@ def main() -> int:
     parser.add_argument("--run", type=Path, help="folder of the run, kept; a temporary one by default")
     parser.add_argument("--steps", type=int, default=800, help="of training")
     parser.add_argument("--sentences", type=int, default=SPLITS["test"], help="so many of the test set")
+    parser.add_argument("--shares", type=Path, metavar="RUN", help="a run to look into in place of the toy")
+    parser.add_argument("--checkpoint", choices=["best", "last"], help="with --shares, as in translate")
     given = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if given.shares:
+        print_shares(given.shares, given.checkpoint, given.sentences)
+        return 0
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.run or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -194,6 +204,34 @@ def measured(attributor: "Attributor", toy: Toy, cause: Cause, method: "Method")
     is_hit = int(own.argmax()) == place
     is_strict = is_hit and own[place] >= max(source_scores.max(), prefix_scores[: cause.word].max())
     return is_hit, bool(is_strict), float(found.source_share[row])
+
+
+def print_shares(run: Path, checkpoint: "Checkpoint | None", sentences: int) -> None:
+    """Prints the mean share of the source in true pairs and in pairs that do not belong together, by method."""
+    from translator.data.corpora.formats import read_all
+    from translator.inspect.attribution.attributor import AttributionOptions, Attributor
+    from translator.run_folder import RunFolder
+
+    data = RunFolder(run).load_config().data
+    pairs = [pair for pair in read_all(data.test or (), data) if pair.source and pair.target]
+    pairs = random.Random(1).sample(pairs, min(sentences, len(pairs)))
+    others = [*pairs[1:], pairs[0]]
+    attributor = Attributor.load(run, checkpoint)
+    print("| method | with its own sentence | with another one | AUC | the same translation has more with its own |")
+    print("|---|---|---|---|---|")
+    for method in METHODS:
+        options = AttributionOptions(method, words=False)
+        own, other = (
+            np.array(
+                [
+                    attributor.attribute(source.source, pair.target, options).source_share[:-1].mean()
+                    for source, pair in zip(sources, pairs, strict=True)
+                ]
+            )
+            for sources in (pairs, others)
+        )
+        figures = own.mean(), other.mean(), auc(own, other), (own > other).mean()
+        print(f"| {method} | " + " | ".join(f"{each:.1%}" for each in figures) + " |", flush=True)
 
 
 def auc(higher: np.ndarray, lower: np.ndarray) -> float:
