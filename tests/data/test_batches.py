@@ -62,7 +62,8 @@ def padding(store: TokenStore, plan: Sequence[np.ndarray]) -> int:
 
 
 def identical(one: list[Batch], other: list[Batch]) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(itertools.chain(*one), itertools.chain(*other), strict=True))
+    pairs = zip(*(itertools.chain(*(batch.arrays for batch in batches)) for batches in (one, other)), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
 
 
 # The plan of an epoch
@@ -202,7 +203,7 @@ def test_the_slices_and_micro_batches_of_a_batch_are_its_rows_and_have_one_shape
         assert len(dealt) == replicas
         assert {piece.source.shape[0] for piece in dealt} == {micro_batches}
         assert len({(piece.source.shape, piece.target.shape) for piece in dealt}) == 1
-        assert {ids.dtype for piece in dealt for ids in piece} == {np.dtype(np.int32)}
+        assert {ids.dtype for piece in dealt for ids in piece.arrays} == {np.dtype(np.int32)}
         found = [pair for piece in dealt for pair in rows_of(piece.source, piece.target)]
         store = batches.store
         assert sorted(found) == sorted((store.source[r].tolist(), store.target[r].tolist()) for r in rows)
@@ -289,7 +290,7 @@ def test_no_slice_is_larger_than_the_largest(replicas: int, micro_batches: int, 
     assert not largest.source.any()
     assert not largest.target.any()
     for _, dealt in first(batches, len(batches.plan(0))):
-        for found, most in zip(dealt[0], largest, strict=True):
+        for found, most in zip(dealt[0].arrays, largest.arrays, strict=True):
             assert found.shape[0] == most.shape[0] == micro_batches
             row = most.shape[2] if few_shapes else 0
             assert found[..., 1:].size <= most.size + micro_batches * row
@@ -354,7 +355,7 @@ def test_sampled_segmentations_differ_from_epoch_to_epoch(tokenizer: Tokenizer):
     store = store_of([*[(ids, ids)] * 60, (2 * ids, 2 * ids)])
     batches = batches_of(store=store, sampling=Sampling((tokenizer, tokenizer), 0.1))
     first_batches = [first(batches, 1, Position(epoch))[0][1] for epoch in (0, 1, 0)]
-    sources = [rows_of(*piece) for (piece,) in first_batches]
+    sources = [rows_of(*piece.arrays) for (piece,) in first_batches]
     assert sources[0] != sources[1]
     assert sources[0] == sources[2]
 
@@ -374,7 +375,7 @@ def test_sampled_batches_stay_within_their_budget_and_the_longest_sentence(
     assert identical([plain.largest()], [batches.largest()])  # the step that is tried before the first
     for _, (piece,) in first(batches, len(batches.plan(0))):
         assert max(piece.source.size, piece.target[..., 1:].size) <= 200
-        for source, target in rows_of(*piece):
+        for source, target in rows_of(*piece.arrays):
             assert max(len(source), len(target)) <= longest
 
 
@@ -387,12 +388,12 @@ def test_sentences_that_no_draw_lets_into_their_batch_are_counted(tokenizer: Tok
     plain, drawn = sum(step.plain for step in steps), sum(step.drawn for step in steps)
     assert 0 < plain <= drawn == 100
     for _, (piece,) in first(batches, len(batches.plan(0))):
-        assert all(len(side) <= len(ids) for pair in rows_of(*piece) for side in pair)
+        assert all(len(side) <= len(ids) for pair in rows_of(*piece.arrays) for side in pair)
 
 
 def test_without_sampling_batches_are_the_stores_own_ids(sampled: TrainingBatches):
     plain = batches_of(store=sampled.store)
-    found = {tuple(source) for _, (piece,) in first(plain, len(plain.plan(0))) for source, _ in rows_of(*piece)}
+    found = {tuple(source) for _, (piece,) in first(plain, len(plain.plan(0))) for source, _ in rows_of(*piece.arrays)}
     assert found == {tuple(plain.store.source[row].tolist()) for row in range(len(plain.store))}
 
 

@@ -14,12 +14,12 @@ from translator import cli
 from translator.cli import align as align_module
 from translator.config.load import save_config
 from translator.config.schema import Config, ModelConfig, TokenizerConfig
+from translator.data.words import words_of
 from translator.decoding import scored
 from translator.decoding.options import OptionsError
 from translator.inspect.alignment import Aligner, AlignmentOptions
 from translator.inspect.readings import Reader
 from translator.inspect.word_weights import Reading
-from translator.inspect.words import words_of
 from translator.model.build import build_model
 from translator.model.transformer import Transformer
 from translator.model.weights import get_weights, write_weights

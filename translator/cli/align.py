@@ -28,15 +28,20 @@ def align(
         typer.Option("--format", help="0-0 1-2; a JSON object with words and links; or 1-1 2-3."),
     ] = "pharaoh",
     method: Annotated[
-        Literal["norms", "weights", "rollout"],
-        typer.Option(help="What is read: how much a position adds, attention weights, or those through all layers."),
-    ] = "norms",
+        Literal["norms", "weights", "rollout"] | None,
+        typer.Option(
+            help="What is read: how much a position adds (default), attention weights, or those through all layers. "
+            "Without this and the next three, a run with guided alignment has the head that was taught."
+        ),
+    ] = None,
     layer: Annotated[int | None, typer.Option(help="Of the decoder, from 1 on; the mean of all by default.")] = None,
     head: Annotated[int | None, typer.Option(help="From 1 on; all of a layer together by default.")] = None,
     where: Annotated[
-        Literal["written", "read"],
-        typer.Option(help="Whether a token's attention is that with which the decoder writes it or reads it."),
-    ] = "written",
+        Literal["written", "read"] | None,
+        typer.Option(
+            help="Whether a token's attention is that with which the decoder writes it (the default) or reads it."
+        ),
+    ] = None,
     symmetrize: Annotated[
         Literal["grow-diag-final-and", "intersection", "union", "none"],
         typer.Option(help="How the best links of source words join those of target words; none: target words alone."),
@@ -64,7 +69,9 @@ def align(
     from translator.inspect.word_weights import Reading
 
     aligner = Aligner.load(run, reverse, checkpoint)
-    options = AlignmentOptions(Reading(method, layer, head, where), symmetrize, not independent, tokenized)
+    chosen = any(option is not None for option in (method, layer, head, where))
+    reading = Reading(method or "norms", layer, head, where or "written") if chosen else None
+    options = AlignmentOptions(reading, symmetrize, not independent, tokenized)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     groups = (
         paired_lines(source, target, LINES_TOGETHER, "aligning")

@@ -31,6 +31,9 @@ class CorpusConfig(Section):
     pairs: int | None = Field(None, ge=1)
     """Maximum number of sentence pairs, taken from the start of the corpus; null takes all. Required for `grammar`,
     which is endless."""
+    alignment: str | None = None
+    """A file with the word alignment of each pair, as in `0-0 1-2`, for `train.guided_alignment`. Words count from 0;
+    they are what spaces separate, and each punctuation mark at its ends. `grammar` has an alignment of its own."""
     weight: UntilCheckpoint[float] = Field(1.0, gt=0.0, le=1000.0)
     """How often each training epoch passes over this corpus: 2 is twice, 0.5 a different random half per epoch."""
 

@@ -153,6 +153,14 @@ class TrainConfig(Section):
     """Gradient accumulation: number of parts that each device processes in turn for one update, to save memory."""
     label_smoothing: Probability = 0.1
     """The ε of label smoothing (Szegedy et al., 2016)."""
+    guided_alignment: float = Field(0.0, ge=0.0, le=1000.0)
+    """If not 0, one head of the decoder's cross-attention is taught to look at what each subword comes from (Garg et
+    al., 2019), and this is the weight of its loss. The word alignment is that of the built-in corpus, or a corpus'
+    `alignment`."""
+    guided_layer: int | None = Field(None, ge=1)
+    """The layer of that head, counted from 1; null is the last."""
+    guided_head: int = Field(1, ge=1)
+    """Which of the layer's heads it is, counted from 1."""
     optimizer_betas: tuple[Probability, Probability] = (0.9, 0.98)
     """Adam's decay rates β₁ and β₂ (Kingma and Ba, 2015)."""
     optimizer_epsilon: float = Field(1e-9, ge=1e-37)
@@ -270,4 +278,22 @@ class Config(Section):
                 f"data.max_tokens {self.data.max_tokens} is not below train.batch_tokens {self.train.batch_tokens}; "
                 "a sentence of that length plus EOS would not fit into a batch"
             )
+        if self.train.guided_alignment:
+            self._alignment_can_be_guided()
         return self
+
+    def _alignment_can_be_guided(self) -> None:
+        """Raises a ValueError where it cannot."""
+        train, model = self.train, self.model
+        if (train.guided_layer or 1) > model.decoder_layers or train.guided_head > model.num_heads:
+            raise ValueError(
+                f"train.guided_layer {train.guided_layer} and train.guided_head {train.guided_head} are not in a model "
+                f"of {model.decoder_layers} decoder layers with {model.num_heads} heads"
+            )
+        if self.tokenizer.sampling_alpha:
+            raise ValueError("train.guided_alignment needs fixed subwords: leave tokenizer.sampling_alpha out")
+        if self.data.max_tokens > 2**15 - 2:
+            raise ValueError(f"train.guided_alignment needs data.max_tokens below 32,767; found {self.data.max_tokens}")
+        for corpus in self.data.train:
+            if corpus.alignment is None and corpus.grammar is None:
+                raise ValueError("train.guided_alignment needs an alignment of each training corpus: set `alignment`")

@@ -22,6 +22,12 @@ class Batch(NamedTuple):
 
     source: np.ndarray  # int32 [N, B, S]: tokens, EOS, padding
     target: np.ndarray  # int32 [N, B, T + 1]: BOS, tokens, EOS, padding
+    links: np.ndarray | None = None  # int32 [N, B, ·], as `translator.data.links` has them, padded with 0
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """What a step takes: source, target, and links if there are any."""
+        return (self.source, self.target) if self.links is None else (self.source, self.target, self.links)
 
 
 class Step(NamedTuple):
@@ -75,20 +81,20 @@ class TrainingBatches:
     def dataset(
         self, position: Position, replicas: range | None = None, announce: Callable[[Step], None] | None = None
     ) -> tf.data.Dataset:
-        """The same as tensors, prepared ahead, one slice after the other: (source, target).
+        """The same as tensors, prepared ahead, one slice after the other: `Batch.arrays`.
 
         `announce` is told of each step just before its slices set out, in a thread of the dataset's.
         """
 
-        def elements() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        def elements() -> Iterator[tuple[np.ndarray, ...]]:
             for step in self.start(position, replicas):
                 if announce:
                     announce(step)
                 for part in step.slices:
-                    yield part.source, part.target
+                    yield part.arrays
 
         ids = tf.TensorSpec([self.micro_batches, None, None], tf.int32)
-        dataset = tf.data.Dataset.from_generator(elements, output_signature=(ids, ids))
+        dataset = tf.data.Dataset.from_generator(elements, output_signature=(ids,) * (3 if self.store.links else 2))
         # Told that it has no end, workers do not ask each other at each step whether all have another batch.
         endless = dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
         return endless.prefetch(4 * self.replicas)
@@ -124,26 +130,38 @@ class TrainingBatches:
         rows = max(1, self.batch_tokens // length) if self.few_shapes else -(-self.batch_tokens // length)
         rows = -(-rows // (self.replicas * self.micro_batches))
         source, target = (np.full([self.micro_batches, rows, length + bos], PAD_ID, np.int32) for bos in (0, 1))
-        return Batch(source, target)
+        if self.store.links is None:
+            return Batch(source, target)
+        most = _links_length(int(self.store.links.lengths.max()))
+        return Batch(source, target, np.zeros([self.micro_batches, rows, most], np.int32))
 
     def _deal(self, source: Sequences, target: Sequences, rows: np.ndarray, replicas: range) -> list[Batch]:
         parts = self.replicas * self.micro_batches
         longest = [sequences.lengths_of(rows).max() + 1 for sequences in (source, target)]
         source_length, target_length = map(int, paired_bucket_lengths(longest[0], longest[1], self.few_shapes))
         laid_out = max(1, self.batch_tokens // target_length) if self.few_shapes else len(rows)
+        longest_links = int(self.store.links.lengths_of(rows).max()) if self.store.links else 0
         part_rows = -(-max(laid_out, len(rows)) // parts)
         # Row r goes to part r mod parts: neighbours in length go to different parts.
         if len(replicas) < self.replicas:
             replica = np.arange(len(rows)) % parts // self.micro_batches
             rows = rows[(replicas.start <= replica) & (replica < replicas.stop)]
         total = part_rows * len(replicas) * self.micro_batches
-        sides = (
+        sides: tuple[np.ndarray, ...] = (
             _laid_out(source.take(rows), total, source_length, eos=True),
             # A target is one longer than what the decoder reads of it: BOS is not predicted, EOS not read.
             _laid_out(target.take(rows), total, target_length + 1, bos=True, eos=True),
         )
+        if self.store.links:  # subwords are not drawn then: rows are those of the store
+            links = self.store.links.take(rows)
+            sides += (_laid_out(links, total, _links_length(longest_links)),)
         dealt = [ids.reshape(part_rows, len(replicas), self.micro_batches, -1).transpose(1, 2, 0, 3) for ids in sides]
         return [Batch(*sides) for sides in zip(*dealt, strict=True)]
+
+
+def _links_length(longest: int) -> int:
+    """Columns that links take, in powers of two, so that there are few shapes."""
+    return 1 << max(0, longest - 1).bit_length()
 
 
 def pad(sequences: Sequence[Sequence[int] | np.ndarray], *, bos: bool = False, eos: bool = False) -> np.ndarray:

@@ -19,6 +19,7 @@ from translator.data.inputs import (
     require_unchanged,
     write_inputs,
 )
+from translator.data.links import with_links
 from translator.data.sampling import check_kinds
 from translator.data.store import TokenStore, open_store
 from translator.data.tokenizer import Tokenizer, train_tokenizer
@@ -79,7 +80,7 @@ def prepare_corpora(
         for path in missing_inputs(inputs):
             log.warning("%s is gone; continuing with the encoded copy of it", path)
     write_inputs(run, inputs)
-    return tokenizers, store
+    return tokenizers, with_links(store, config, run, tokenizers, show)
 
 
 def prepare_tokenizers(config: Config, run: RunFolder) -> tuple[Tokenizer, Tokenizer]:
@@ -155,7 +156,8 @@ def open_prepared(config: Config, run: RunFolder) -> tuple[tuple[Tokenizer, Toke
     store = open_store(run.data, None)
     if store is None:
         raise RunError(f"{run.data} cannot be seen from here; a run's folder must be on a disk that all workers share")
-    return load_tokenizers(run), store
+    tokenizers = load_tokenizers(run)
+    return tokenizers, with_links(store, config, run, tokenizers)
 
 
 def load_tokenizers(run: RunFolder) -> tuple[Tokenizer, Tokenizer]:

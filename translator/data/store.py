@@ -95,6 +95,7 @@ class TokenStore:
     counts: Counts
     numbers: np.ndarray  # int64, each row's number among the pairs of its corpus, counted from 1
     fingerprint: str = ""  # identifies everything that the ids depend on
+    links: Sequences | None = None  # of each row, as `translator.data.links` has them; None without guided alignment
 
     def __len__(self) -> int:
         return len(self.source)

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from translator.data.words import Word, words_of
 from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
 from translator.inspect.links import (
@@ -31,7 +32,6 @@ from translator.inspect.links import (
     talp,
 )
 from translator.inspect.word_weights import Direction, Reading
-from translator.inspect.words import Word, words_of
 from translator.languages import primary, writes_no_spaces
 from translator.progress import show_nothing
 from translator.run_folder import RunError, RunFolder
@@ -63,7 +63,7 @@ class Alignment:
 class AlignmentOptions(NamedTuple):
     """How pairs are aligned."""
 
-    reading: Reading = Reading()
+    reading: Reading | None = None  # what suits each run, by default
     symmetrization: Symmetrization = "grow-diag-final-and"  # of the links of target words and those of source words
     agreement: bool = True  # whether two models' weights are multiplied; else each makes the links of its target words
     tokenized: bool = False  # whether spaces alone separate words
@@ -75,13 +75,9 @@ DEFAULTS = AlignmentOptions()
 class Aligner:
     """Aligns translations with what a run's model looks at, or two runs' in opposite directions."""
 
-    def __init__(self, translator: Translator, languages: tuple[str, str], reverse: Translator | None = None) -> None:
-        """Joins a translator from one language to another with one that goes back, if there is one.
-
-        Raises:
-            OptionsError: an engine has no model to look into.
-        """
-        self.directions = [Direction(each) for each in (translator, reverse) if each]
+    def __init__(self, directions: Sequence[Direction], languages: tuple[str, str]) -> None:
+        """Takes a model from one language to another, and if there is one, a second that goes back."""
+        self.directions = directions
         self._spaceless = tuple(map(writes_no_spaces, languages))
 
     @classmethod
@@ -92,15 +88,21 @@ class Aligner:
 
         Raises:
             RunError: as `Translator.load`, or the second run does not go back.
+            OptionsError: a run's engine has no model to look into.
         """
-        languages = _languages(run)
-        if reverse and list(map(primary, _languages(reverse))) != list(map(primary, languages[::-1])):
+        paths = [path for path in (run, reverse) if path]
+        configs = [RunFolder(Path(path)).load_config() for path in paths]
+        languages = [(config.data.source, config.data.target) for config in configs]
+        if list(map(primary, languages[-1])) != list(map(primary, languages[0]))[:: -1 if reverse else 1]:
             raise RunError(
-                f"{reverse} translates from {' to '.join(_languages(reverse))}; --reverse needs a run "
-                f"from {' to '.join(languages[::-1])}"
+                f"{reverse} translates from {' to '.join(languages[1])}; --reverse needs a run "
+                f"from {' to '.join(languages[0][::-1])}"
             )
-        translators = [Translator.load(path, checkpoint=checkpoint) for path in (run, reverse) if path]
-        return cls(translators[0], languages, *translators[1:])
+        directions = [
+            Direction(Translator.load(path, checkpoint=checkpoint), Reading.best_of(config.train))
+            for path, config in zip(paths, configs, strict=True)
+        ]
+        return cls(directions, languages[0])
 
     def align(
         self,
@@ -128,9 +130,10 @@ class Aligner:
         ]
         found = []
         for i, direction in enumerate(self.directions):
-            direction.require(options.reading)
+            reading = options.reading or direction.reading
+            direction.require(reading)
             source, target = sides if i == 0 else sides[::-1]
-            found.append(direction.weights(source, target, options.reading.method, options.reading.of, on_progress))
+            found.append(direction.weights(source, target, reading.method, reading.of, on_progress))
         links = [links_of(weights, options) for weights in zip(*found, strict=True)]
         return [
             Alignment(_texts(source_words), _texts(target_words), of_pair)
@@ -153,11 +156,6 @@ def links_of(weights: Sequence[np.ndarray], options: AlignmentOptions) -> Links:
         # The end of a sentence, which is no word, is not joined with anything.
         forward = np.pad(np.sqrt(forward[:, :-1] * backward[0][:, :-1].T), [(0, 0), (0, 1)])
     return join(best_of_targets(forward), best_of_sources(forward))
-
-
-def _languages(run: str | Path) -> tuple[str, str]:
-    data = RunFolder(Path(run)).load_config().data
-    return data.source, data.target
 
 
 def _texts(words: Sequence[Word]) -> tuple[str, ...]:

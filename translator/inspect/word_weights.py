@@ -9,13 +9,14 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from translator.config.schema import TrainConfig
 from translator.data.tokenizer import Tokenizer
+from translator.data.words import Word, membership
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError
 from translator.decoding.scored import Pair, batches_of
 from translator.decoding.translator import Translator
 from translator.inspect.readings import Method, Reader
-from translator.inspect.words import Word, membership
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,13 @@ class Reading:
     layer: int | None = None
     head: int | None = None
     where: Literal["written", "read"] = "written"
+
+    @classmethod
+    def best_of(cls, config: TrainConfig) -> "Reading":
+        """Of a run with guided alignment, the head that was taught, where it was taught; of others the default."""
+        if not config.guided_alignment:
+            return cls()
+        return cls("weights", config.guided_layer, config.guided_head, "read")
 
     def of(self, weights: np.ndarray) -> np.ndarray:
         """Takes what is wanted of what `Direction.weights` has: -> [target words, source words + 1]."""
@@ -54,8 +62,8 @@ class Side(NamedTuple):
 class Direction:
     """A model that reads sentences of one language and translations into another."""
 
-    def __init__(self, translator: Translator) -> None:
-        """Takes what opens a model.
+    def __init__(self, translator: Translator, reading: Reading) -> None:
+        """Takes what opens a model, and what is read off it unless something else is asked for.
 
         Raises:
             OptionsError: it has none.
@@ -65,7 +73,7 @@ class Direction:
             raise OptionsError(
                 f"{type(engine).__name__} has no model to look into; align with one run, as Translator.load opens it"
             )
-        self.translator, self.reader = translator, Reader(engine.model)
+        self.translator, self.reading, self.reader = translator, reading, Reader(engine.model)
 
     def require(self, reading: Reading) -> None:
         """Raises an OptionsError unless the model has the layer and the head."""

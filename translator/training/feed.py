@@ -17,6 +17,12 @@ class Fed(NamedTuple):
     drawn: int
     source: Any  # int32 [N, B, S] of each replica
     target: Any  # int32 [N, B, T + 1] of each replica
+    links: tuple[Any, ...] = ()  # int32 [N, B, ·] of each replica, with guided alignment
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """What a step takes, as `translator.data.batches.Batch` has it."""
+        return self.source, self.target, *self.links
 
 
 class Feed:
@@ -33,7 +39,7 @@ class Feed:
         self._steps: deque[Step] = deque()
         dataset = batches.dataset(position, replicas, self._steps.append)
         distributed = strategy.distribute_datasets_from_function(lambda _: dataset)
-        self.signature = distributed.element_spec  # of source and target
+        self.signature = distributed.element_spec  # of `Fed.arrays`
         self._arriving = iter(distributed)
         self._first: Fed | None = None
 
@@ -48,6 +54,6 @@ class Feed:
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        source, target = next(self._arriving)
+        source, target, *links = next(self._arriving)
         step = self._steps.popleft()
-        return Fed(step.after, step.plain, step.drawn, source, target)
+        return Fed(step.after, step.plain, step.drawn, source, target, tuple(links))

@@ -176,7 +176,7 @@ class Training:
         try:
             # In parts where memory is short, unless there are other workers, who would not know.
             take = update if self.workers.count == 1 else update.attempt
-            sums = take(state.step, batch.source, batch.target)
+            sums = take(state.step, *batch.arrays)
         except tf.errors.ResourceExhaustedError as error:
             shape = self.strategy.experimental_local_results(batch.source)[0].shape
             raise too_large(self.config, self.batches, shape) from error

@@ -1,11 +1,13 @@
-"""Label-smoothed cross entropy, as sums over tokens."""
+"""Label-smoothed cross entropy, and that of an alignment, as sums over tokens."""
 
 from typing import Any
 
 import tensorflow as tf
 
+from translator.data.links import SOURCE_POSITIONS
 from translator.vocabulary import PAD_ID
 
+LEAST_ATTENTION = 1e-9  # is added, so that weights that underflow have a finite loss
 TINY = 1e-37  # the smallest power of ten that float32 and bfloat16 hold as a normal number: others count as 0
 
 
@@ -54,3 +56,26 @@ def cross_entropy(states: tf.Tensor, table: tf.Tensor, targets: tf.Tensor, label
         return tf.stack([tf.reduce_sum(nll + smoothing), tf.reduce_sum(nll)]), gradient
 
     return sums(states, table)
+
+
+def alignment_loss(weights: tf.Tensor, links: tf.Tensor) -> tf.Tensor:
+    """Sums the cross entropy of one head's attention and an alignment (Garg et al., 2019, §4.2).
+
+    A target subword that is linked looks at the source subwords that it is linked with, at all of them alike: its loss
+    is the mean of −log α over them. It is that of the position that takes the subword as input. Others have no loss.
+
+    Args:
+        weights: [B, T, S], of the positions from BOS on.
+        links: int32 [B, A], as `translator.data.links` has them.
+
+    Returns:
+        float32 scalar. The caller divides it, as the other loss, by the tokens of all replicas.
+    """
+    B, A = tf.unstack(tf.shape(links))
+    real = tf.cast(links > 0, tf.float32)
+    # Position 0 is BOS, and a link's target counts from 1 on: of padding it is 0.
+    rows = tf.stack([tf.repeat(tf.range(B)[:, None], A, 1), links // SOURCE_POSITIONS], -1)  # [B, A, 2]
+    of_row = tf.gather_nd(tf.scatter_nd(rows, real, tf.shape(weights)[:2]), rows)  # [B, A] links of the same target
+    places = tf.concat([rows, (links % SOURCE_POSITIONS)[..., None]], -1)  # [B, A, 3]
+    alpha = tf.gather_nd(tf.cast(weights, tf.float32), places)
+    return -tf.reduce_sum(tf.math.divide_no_nan(real, of_row) * tf.math.log(alpha + LEAST_ATTENTION))

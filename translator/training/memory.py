@@ -23,8 +23,8 @@ SMALLEST_BUDGET = 1024  # tokens
 LARGEST_BUDGET = 2**19
 
 
-# (number of updates before, source, target) -> the values of its `StepSums`, on the device
-Step = Callable[[int, tf.Tensor, tf.Tensor], tf.Tensor]
+# (number of updates before, the arrays of a batch) -> the values of its `StepSums`, on the device
+Step = Callable[..., tf.Tensor]
 
 
 def try_largest(step: Step, strategy: tf.distribute.Strategy, batches: TrainingBatches) -> None:
@@ -35,7 +35,7 @@ def try_largest(step: Step, strategy: tf.distribute.Strategy, batches: TrainingB
     """
     empty = [
         strategy.experimental_distribute_values_from_function(lambda _, side=side: tf.constant(side))
-        for side in batches.largest()
+        for side in batches.largest().arrays
     ]
     step(0, *empty).numpy()
 

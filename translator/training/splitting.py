@@ -39,7 +39,7 @@ class SplittingUpdate:
         self._updates: dict[int, Update] = {}
         self._ran_out = False
 
-    def __call__(self, step: int, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    def __call__(self, step: int, *arrays: tf.Tensor) -> tf.Tensor:
         """The update after `step` others, in as many parts as it takes.
 
         Raises:
@@ -48,9 +48,9 @@ class SplittingUpdate:
         parts = self.parts
         while True:
             try:
-                return self.attempt(step, source, target, parts)
+                return self.attempt(step, *arrays, parts=parts)
             except tf.errors.ResourceExhaustedError:
-                rows = max(side.shape[1] for side in self._strategy.experimental_local_results(source))
+                rows = max(side.shape[1] for side in self._strategy.experimental_local_results(arrays[0]))
                 if parts >= rows:
                     raise
                 parts *= 2
@@ -62,7 +62,7 @@ class SplittingUpdate:
                 )
                 self._ran_out = True
 
-    def attempt(self, step: int, source: tf.Tensor, target: tf.Tensor, parts: int | None = None) -> tf.Tensor:
+    def attempt(self, step: int, *arrays: tf.Tensor, parts: int | None = None) -> tf.Tensor:
         """The update in so many parts, or in as many as have become the rule. Its result stays on the device.
 
         Memory is taken when the step is started, so that the lack of it is known when this returns.
@@ -74,10 +74,10 @@ class SplittingUpdate:
         if parts not in self._updates:
             self._updates[parts] = self._make(parts)
         if parts > 1:
-            source, target = (self._strategy.run(split_rows, (side, parts)) for side in (source, target))
+            arrays = tuple(self._strategy.run(split_rows, (side, parts)) for side in arrays)
         with tf.device("CPU:0"):  # a copy to another device would wait for all that is under way there
             number = tf.constant(step, tf.int64)
-        return self._updates[parts](number, source, target)
+        return self._updates[parts](number, *arrays)
 
 
 def split_rows(ids: tf.Tensor, parts: int) -> tf.Tensor:

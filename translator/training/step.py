@@ -13,7 +13,7 @@ import tensorflow as tf
 from translator.config.schema import TrainConfig
 from translator.model.dropout import Dropout
 from translator.model.transformer import Transformer
-from translator.training.loss import cross_entropy
+from translator.training.loss import alignment_loss, cross_entropy
 from translator.training.optimizer import Adam
 from translator.vocabulary import PAD_ID
 
@@ -37,13 +37,34 @@ class StepSums(NamedTuple):
         return all(map(math.isfinite, self))
 
 
-# (number of updates before: int64 scalar, source [N, B, S] and target [N, B, T + 1] of each replica)
+# (number of updates before: int64 scalar, source [N, B, S] and target [N, B, T + 1] of each replica, and links with
+# guided alignment)
 # -> the values of `StepSums`: float32 [4], on the device
-Update = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+Update = Callable[..., tf.Tensor]
+
+
+class Guidance(NamedTuple):
+    """What a head is taught to look at."""
+
+    weight: float  # of its loss, beside the other
+    layer: int  # of the decoder, from 0 on
+    head: int  # from 0 on
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> "Guidance | None":
+        """That of a configuration; None if alignment is not guided."""
+        if not config.guided_alignment:
+            return None
+        return cls(config.guided_alignment, (config.guided_layer or 0) - 1, config.guided_head - 1)
 
 
 def loss_sums(
-    model: Transformer, source: tf.Tensor, target: tf.Tensor, label_smoothing: float, dropout: Dropout | None = None
+    model: Transformer,
+    source: tf.Tensor,
+    target: tf.Tensor,
+    label_smoothing: float,
+    dropout: Dropout | None = None,
+    guided: tuple[Guidance, tf.Tensor] | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Loss of a batch.
 
@@ -53,15 +74,21 @@ def loss_sums(
         target: int32 [B, T + 1], from BOS to EOS.
         label_smoothing: ε.
         dropout: masks in training; None in validation.
+        guided: the head that is taught, and the links that it is taught, int32 [B, ·]; None in validation.
 
     Returns:
-        float32 [2], the smoothed loss and the negative log-likelihood, and float32 scalar, the number of tokens.
+        float32 [2], the smoothed loss, that of the alignment included, and the negative log-likelihood; and float32
+        scalar, the number of tokens.
     """
     target_in, target_out = target[:, :-1], target[:, 1:]
-    states = model.decode(target_in, model.encode(source, dropout), dropout).output
+    decoded = model.decode(target_in, model.encode(source, dropout), dropout)
     targets = tf.reshape(target_out, [-1])
-    states = tf.reshape(states, [-1, states.shape[-1]])
+    states = tf.reshape(decoded.output, [-1, decoded.output.shape[-1]])
     sums = cross_entropy(states, tf.convert_to_tensor(model.output_table), targets, label_smoothing)
+    if guided:
+        guidance, links = guided
+        weights = decoded.layers[guidance.layer].cross_weights[:, guidance.head]
+        sums += tf.stack([guidance.weight * alignment_loss(weights, links), 0.0])
     return sums, tf.reduce_sum(tf.cast(targets != PAD_ID, tf.float32))
 
 
@@ -81,25 +108,29 @@ def make_update(
         rate: the learning rate by the number of updates before.
         config: `micro_batches`, `label_smoothing`, `clip_norm`, `seed`, `xla`.
         strategy: whose replicas each take a slice of the batch.
-        signature: of source and target, as a dataset's `element_spec` has it: one trace serves all shapes then, and is
-            made at once for all of them. Without one, shapes are found out call by call.
+        signature: of source, target and links, as a dataset's `element_spec` has it: one trace serves all shapes
+            then, and is made at once for all of them. Without one, shapes are found out call by call.
     """
     variables = [weight.value for weight in optimizer.weights]
 
-    def gradients(source: tf.Tensor, target: tf.Tensor, seed: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+    guidance = Guidance.of(config)
+
+    def gradients(arrays: Sequence[tf.Tensor], seed: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+        guided = (guidance, arrays[2]) if guidance else None
         with tf.GradientTape() as tape:
-            sums, tokens = loss_sums(model, source, target, config.label_smoothing, Dropout(seed))
+            sums, tokens = loss_sums(model, arrays[0], arrays[1], config.label_smoothing, Dropout(seed), guided)
             loss = sums[0]
         parts = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return [tf.convert_to_tensor(part) for part in parts], tf.concat([sums, [tokens]], 0)
 
-    def replica_update(step: tf.Tensor, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    def replica_update(step: tf.Tensor, *arrays: tf.Tensor) -> tf.Tensor:
         seeds = _dropout_seeds(config, step)
         compiled = tf.function(gradients, jit_compile=True) if config.xla else gradients
-        grads, sums = compiled(source[0], target[0], seeds[0])
+        grads, sums = compiled([each[0] for each in arrays], seeds[0])
         if config.micro_batches > 1:  # a loop that never runs would be traced all the same
             for micro_batch in tf.range(1, config.micro_batches):
-                more_grads, more_sums = compiled(source[micro_batch], target[micro_batch], seeds[micro_batch])
+                part = [each[micro_batch] for each in arrays]
+                more_grads, more_sums = compiled(part, seeds[micro_batch])
                 # Copies keep TensorFlow from merging these sums with others into some that it does in a buffer of its
                 # own: what a step that runs out of memory leaves there, the next one stumbles over.
                 more_grads = [tf.raw_ops.Snapshot(input=part) for part in more_grads]
@@ -120,8 +151,8 @@ def make_update(
     specs = None if signature is None else [tf.TensorSpec([], tf.int64), *signature]
 
     @tf.function(input_signature=specs, reduce_retracing=specs is None)
-    def update(step: tf.Tensor, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        sums = strategy.run(replica_update, (step, source, target))
+    def update(step: tf.Tensor, *arrays: tf.Tensor) -> tf.Tensor:
+        sums = strategy.run(replica_update, (step, *arrays))
         return strategy.experimental_local_results(sums)[0]
 
     return update

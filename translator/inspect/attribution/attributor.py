@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from translator.data.words import membership, words_of
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError
 from translator.decoding.scored import Pair
@@ -16,7 +17,6 @@ from translator.decoding.translator import Translator
 from translator.inspect.attribution.margins import ANY_OTHER, ModelMargins, Questions
 from translator.inspect.attribution.methods import METHODS, Method, at_ends
 from translator.inspect.attribution.result import Attribution
-from translator.inspect.words import membership, words_of
 from translator.languages import writes_no_spaces
 from translator.run_folder import RunFolder
 from translator.training.choosing import Checkpoint

@@ -9,7 +9,7 @@ from tests.tokenizers import tokenizer_of
 from translator import grammar
 from translator.config.schema import TokenizerConfig
 from translator.data.tokenizer import Tokenizer
-from translator.inspect.words import Word, membership, words_of
+from translator.data.words import Word, membership, words_of
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,160 @@
+"""Word alignments of the training pairs as links between subwords, on disk beside the store.
+
+They teach a head of the decoder what to look at (`train.guided_alignment`). What is given joins words; here each
+subword of a word is joined with each of the other's.
+"""
+
+import array
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from translator import grammar
+from translator.config.corpora import CorpusConfig
+from translator.config.schema import Config
+from translator.data.corpora.base import CorpusError, SentencePair
+from translator.data.corpora.formats import open_corpus
+from translator.data.corpora.lines import read_lines
+from translator.data.store import Sequences, TokenStore
+from translator.data.tokenizer import Tokenizer
+from translator.data.words import membership, words_of
+from translator.files import read_file, replacing, write_file
+from translator.languages import writes_no_spaces
+from translator.progress import Show, show_nothing
+from translator.run_folder import RunError, RunFolder
+
+Link = tuple[int, int]
+SOURCE_POSITIONS = 2**16  # a link of target subword t and source subword s is (t + 1) * 2**16 + s; 0 is padding
+NAMES = ("links.ids", "links.offsets", "links.json")
+SHOWN_EVERY = 1000  # pairs
+
+
+def with_links(
+    store: TokenStore,
+    config: Config,
+    run: RunFolder,
+    tokenizers: tuple[Tokenizer, Tokenizer],
+    show: Show = show_nothing,
+) -> TokenStore:
+    """The store with the links of its pairs, if the run's alignment is guided; they are made once.
+
+    Raises:
+        RunError: the run has been trained, and its alignments have changed.
+        CorpusError: an alignment cannot be read, or does not fit the corpus.
+    """
+    if not config.train.guided_alignment:
+        return store
+    fingerprint = _fingerprint(store, config)
+    paths = [run.data / name for name in NAMES]
+    try:
+        kept = json.loads(read_file(paths[2]))
+    except (OSError, ValueError):
+        kept = None
+    if kept != fingerprint:
+        if kept is not None and run.is_trained:
+            raise RunError(f"the word alignments that {run.path} was trained with have changed; restore their files")
+        offsets = array.array("q", [0])
+        with replacing(paths[0]) as partial, partial.open("wb") as file:
+            for row in _rows(store, config, tokenizers, show):
+                file.write(np.array(row, np.int32).tobytes())
+                offsets.append(offsets[-1] + len(row))
+        write_file(paths[1], offsets.tobytes())
+        write_file(paths[2], json.dumps(fingerprint).encode())
+    ids, starts = (
+        np.asarray(np.memmap(path, dtype, mode="r")) for path, dtype in zip(paths, (np.int32, np.int64), strict=False)
+    )
+    return dataclasses.replace(store, links=Sequences(ids, starts))
+
+
+def _fingerprint(store: TokenStore, config: Config) -> str:
+    """Identifies everything that the links depend on."""
+    parts = [store.fingerprint.encode()]
+    parts += [read_file(config.data.root / corpus.alignment) for corpus in config.data.train if corpus.alignment]
+    return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+def _rows(
+    store: TokenStore, config: Config, tokenizers: tuple[Tokenizer, Tokenizer], show: Show
+) -> Iterator[list[int]]:
+    """The links of each row of the store."""
+    spaceless = writes_no_spaces(config.data.source), writes_no_spaces(config.data.target)
+    done = 0
+    for corpus, rows in zip(config.data.train, store.corpora, strict=True):
+        kept = iter(store.numbers[rows.start : rows.stop].tolist())
+        wanted = next(kept, None)
+        with contextlib.closing(_aligned(corpus, config)) as pairs:
+            for number, (pair, links) in enumerate(pairs, 1):
+                if wanted is None:
+                    break
+                if number != wanted:
+                    continue
+                yield subword_links(pair, links, tokenizers, spaceless, f"{corpus.alignment}, line {number:,}")
+                wanted, done = next(kept, None), done + 1
+                if done % SHOWN_EVERY == 0:
+                    show(done, len(store), "aligning subwords")
+
+
+def _aligned(corpus: CorpusConfig, config: Config) -> Generator[tuple[SentencePair, list[Link]], None, None]:
+    """The pairs of a corpus with the links of their words, source first."""
+    if corpus.grammar and corpus.alignment is None:
+        for aligned in grammar.aligned_pairs(corpus.grammar):
+            texts, links = (aligned.english, aligned.german), sorted(aligned.sure)
+            if config.data.source != "en":
+                texts, links = texts[::-1], [(j, i) for i, j in links]
+            yield SentencePair(*texts), links
+    path = config.data.root / str(corpus.alignment)
+    with (
+        contextlib.closing(open_corpus(corpus, config.data).pairs()) as pairs,
+        contextlib.closing(read_lines(path)) as lines,
+    ):
+        for number, pair in enumerate(pairs, 1):
+            if (line := next(lines, None)) is None:
+                raise CorpusError(f"{path} ends after line {number - 1:,}; it needs a line for each pair of the corpus")
+            yield pair, parse_pharaoh(line, path, number)
+
+
+def parse_pharaoh(line: str, path: Path, number: int) -> list[Link]:
+    """Links as Pharaoh and Moses write them: `0-0 1-2`.
+
+    Raises:
+        CorpusError: the line is something else.
+    """
+    try:
+        return [(int(i), int(j)) for i, j in (link.split("-") for link in line.split())]
+    except ValueError:
+        raise CorpusError(f"{path}, line {number:,}: expected links such as 0-0 1-2, found {line!r:.80}") from None
+
+
+def subword_links(
+    pair: SentencePair,
+    links: list[Link],
+    tokenizers: tuple[Tokenizer, Tokenizer],
+    spaceless: tuple[bool, bool],
+    place: str,
+) -> list[int]:
+    """The links between the subwords of a pair, as the store has them.
+
+    Raises:
+        CorpusError: a link is to a word that the pair does not have.
+    """
+    members = []
+    for text, tokenizer, is_spaceless in zip(pair, tokenizers, spaceless, strict=True):
+        words = words_of(text, is_spaceless)
+        ((_, spans),) = tokenizer.encode_in_place([text])
+        members.append(membership(words, spans).astype(np.int64))
+    source, target = members
+    joined = np.zeros([source.shape[1], target.shape[1]], np.int64)
+    for i, j in links:
+        if not (0 <= i < joined.shape[0] and 0 <= j < joined.shape[1]):
+            raise CorpusError(
+                f"{place}: there is no link {i}-{j} between {joined.shape[0]} and {joined.shape[1]} words; words are "
+                "what spaces separate, and punctuation marks at the ends of it"
+            )
+        joined[i, j] = 1
+    t, s = np.nonzero(target @ joined.T @ source.T)
+    return ((t + 1) * SOURCE_POSITIONS + s).tolist()
