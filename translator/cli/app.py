@@ -13,6 +13,7 @@ from rich.logging import RichHandler
 import translator
 from translator.cli.align import align
 from translator.cli.attention import attention
+from translator.cli.attribute import attribute
 from translator.cli.config import show_config
 from translator.cli.console import console, say
 from translator.cli.evaluate import evaluate
@@ -36,6 +37,7 @@ app.command("translate")(translate)
 app.command("score")(score)
 app.command("align")(align)
 app.command("attention")(attention)
+app.command("attribute")(attribute)
 app.command("export")(export)
 app.command("config")(show_config)
 

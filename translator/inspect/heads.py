@@ -139,9 +139,8 @@ def report(
     for number, (kind, layer, head, attention) in enumerate(heads, 1):
         with without(attention, head):
             lines = translated(number)
-        found = bleu_difference(whole, lines, references, target_language)
-        difference = found.second - found.first
-        rows.append(WithoutHead(kind, layer, head + 1, found.second, difference, found.low, found.high))
+        found = bleu_difference([whole], [lines], references, target_language)
+        rows.append(WithoutHead(kind, layer, head + 1, found.second.value, *found.difference))
     return HeadReport(corpus_bleu(whole, references, target_language), len(pairs), tuple(rows))
 
 

@@ -89,6 +89,7 @@ def norms(model: Transformer, encoded: Encoded, states: States) -> tf.Tensor:
 def _transformed_values(attention: CrossAttention, values: tf.Tensor) -> tf.Tensor:
     """What each position adds to the output of a head if it has all of its attention: float32 [B, H, S, D]."""
     H, K = attention.heads.number, attention.heads.size
+    values = tf.repeat(values, attention.heads.shared_by, 1)  # [B, G, S, K] -> [B, H, S, K]
     kernel = tf.reshape(tf.convert_to_tensor(attention.output_projection.kernel), [H, K, -1])
     return tf.einsum("bhsk,hkd->bhsd", tf.cast(values, tf.float32), tf.cast(kernel, tf.float32))
 

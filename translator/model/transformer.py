@@ -143,9 +143,16 @@ class Transformer(keras.Model):
 
     def encode(self, source_ids: tf.Tensor, dropout: Dropout | None = None) -> Encoded:
         """Reads source sentences: int32 [B, S], each ending with EOS_ID, padded with PAD_ID."""
-        real, positions = source_ids != PAD_ID, tf.range(tf.shape(source_ids)[1])
-        context = Context(positions, positions, real, dropout=dropout)
-        x = self._embed(source_ids, self.source_embedding, self.source_positions, context)
+        positions = tf.range(tf.shape(source_ids)[1])
+        context = Context(positions, positions, source_ids != PAD_ID, dropout=dropout)
+        return self.encode_vectors(self.source_embedding(source_ids), context)
+
+    def encode_vectors(self, vectors: tf.Tensor, context: Context) -> Encoded:
+        """Reads source sentences as the vectors of their tokens, [B, S, D], positions not yet added.
+
+        The context must have `real_keys`.
+        """
+        x = self._placed(vectors, self.source_positions, context)
         weights = []
         for layer in self.encoder_layers:
             x, layer_weights = layer(x, context=context)
@@ -153,13 +160,13 @@ class Transformer(keras.Model):
         if self.encoder_norm is not None:
             x = self.encoder_norm(x)
         memories = tuple(layer.cross_attention.project_memory(x) for layer in self.decoder_layers)
-        return Encoded(memories, real, tuple(weights))
+        return Encoded(memories, context.real_keys, tuple(weights))
 
     def decode(self, target_in: tf.Tensor, encoded: Encoded, dropout: Dropout | None = None) -> States:
         """Reads the targets so far, int32 [B, T], each beginning with BOS_ID; all positions at once."""
         positions = tf.range(tf.shape(target_in)[1])
         context = Context(positions, positions, dropout=dropout)
-        return self._decode(target_in, context, encoded, (None,) * len(self.decoder_layers))
+        return self.decode_vectors(self.target_embedding(target_in), context, encoded)
 
     def decode_step(
         self,
@@ -184,7 +191,7 @@ class Transformer(keras.Model):
             context = Context(position[None], tf.range(cache_length))
         else:
             context = Context(position[None], tf.range(position + 1), keys_ahead=False)
-        states = self._decode(token_ids[:, None], context, encoded, cache)
+        states = self.decode_vectors(self.target_embedding(token_ids[:, None]), context, encoded, cache)
         pasts, attention = tuple(d.past for d in states.layers), tuple(d.cross_weights for d in states.layers)
         return DecoderStep(self.logits(states.output[:, 0], output_kernel), pasts, attention)
 
@@ -196,27 +203,29 @@ class Transformer(keras.Model):
         """The shapes of a cache at any step: None where it grows, and for the number of hypotheses."""
         return tuple(layer.self_attention.cache_shapes() for layer in self.decoder_layers)
 
-    def _embed(
-        self, ids: tf.Tensor, embedding: Embedding, positions: keras.layers.Layer | None, context: Context
-    ) -> tf.Tensor:
-        """What the first layer takes: int32 [B, T] -> [B, T, D]."""
-        x = embedding(ids)
-        if positions is not None:
-            x += positions(context.query_positions)
-        return context.dropout(x, self.config.dropout) if context.dropout else x
-
-    def _decode(
-        self, target_in: tf.Tensor, context: Context, encoded: Encoded, pasts: tuple[KeysValues | None, ...]
+    def decode_vectors(
+        self,
+        vectors: tf.Tensor,
+        context: Context,
+        encoded: Encoded,
+        pasts: tuple[KeysValues, ...] | None = None,
     ) -> States:
-        """Reads int32 [B, T], whose positions follow the pasts."""
+        """Reads targets as the vectors of their tokens, [B, T, D], positions not yet added, which follow the pasts."""
         source_positions = tf.range(tf.shape(encoded.real)[1])
         source = Context(context.query_positions, source_positions, encoded.real, dropout=context.dropout)
-        x = self._embed(target_in, self.target_embedding, self.target_positions, context)
+        x = self._placed(vectors, self.target_positions, context)
         decoded = []
-        for layer, memory, past in zip(self.decoder_layers, encoded.memories, pasts, strict=True):
+        for layer, memory, past in zip(
+            self.decoder_layers, encoded.memories, pasts or [None] * len(self.decoder_layers), strict=True
+        ):
             decoded.append(layer(x, memory=memory, target_context=context, source_context=source, past=past))
             x = decoded[-1].output
         return States(x if self.decoder_norm is None else self.decoder_norm(x), tuple(decoded))
+
+    def _placed(self, vectors: tf.Tensor, positions: keras.layers.Layer | None, context: Context) -> tf.Tensor:
+        """What the first layer takes: [B, T, D] -> [B, T, D]."""
+        x = vectors if positions is None else vectors + positions(context.query_positions)
+        return context.dropout(x, self.config.dropout) if context.dropout else x
 
     def logits(self, states: tf.Tensor, output_kernel: tf.Tensor | None = None) -> tf.Tensor:
         """Scores of every subword: [N, D] in the compute dtype -> float32 [N, V].

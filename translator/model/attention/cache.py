@@ -24,6 +24,12 @@ class KeysValues(NamedTuple):
         """Writes a memory of one position where bool [M] is True."""
         return tf.nest.map_structure(lambda past, new: tf.where(here[:, None], new, past), self, other)
 
+    def with_values_scaled(self, scale: tf.Tensor | None) -> "KeysValues":
+        """The same with the values of each position multiplied by a number, [B, M]; None changes nothing."""
+        if scale is None:
+            return self
+        return self._replace(values=self.values * tf.cast(scale, self.values.dtype)[:, None, :, None])
+
 
 def cache_shapes(heads: Heads, note_sizes: tuple[int, ...]) -> KeysValues:
     """The shapes of a cache at any step: None where it grows, and for the number of hypotheses."""

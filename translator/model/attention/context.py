@@ -20,6 +20,7 @@ class Context:
     real_keys: tf.Tensor | None = None  # bool [B, M], False at padding; None if no key needs to be hidden
     keys_ahead: bool = True  # False in a step of the search whose cache grows: no key stands after a query
     dropout: Dropout | None = None  # None in inference
+    value_scale: tf.Tensor | None = None  # [B, M], what the values of each key are multiplied by; None is 1
 
     def with_hypotheses(self, number: tf.Tensor) -> "Context":
         """The same for the queries of W hypotheses side by side, W · Q of them."""

@@ -59,8 +59,9 @@ class MultiHeadAttention(keras.layers.Layer):
             x: [B, Q, D], which the queries are projections of.
             queries: [B, H, Q, K].
             memory: the keys and values of M positions, [B, G, M, K].
-            context: where queries and keys stand; dropout of the weights.
+            context: where queries and keys stand; dropout of the weights; the scale of the values.
         """
+        memory = memory.with_values_scaled(context.value_scale)
         operands = self._operands(queries, memory)
         scores, may_attend = self._scores(operands, context), self.reach(context)
         if self.silence is not None:
