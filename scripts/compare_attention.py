@@ -109,8 +109,8 @@ def main() -> int:
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", dest="overrides")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--steps", type=int, default=900, help="of each training")
-    parser.add_argument("--turns", type=int, default=3, help="in which the time of a step is measured")
+    parser.add_argument("--steps", type=int, default=600, help="of each training")
+    parser.add_argument("--turns", type=int, default=2, help="in which the time of a step is measured")
     parser.add_argument("--folder", type=Path, default=Path("runs/attention"))
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -215,8 +215,9 @@ def measure_costs(arguments: argparse.Namespace, kind: str) -> None:
     costs: dict[str, list[dict[str, float]]] = {"default": [], kind: []}
     with tempfile.TemporaryDirectory() as folder:
         for _, name in itertools.product(range(arguments.turns), costs):
+            (run := Path(folder) / name).mkdir(exist_ok=True)
             task = {
-                "config": str(arguments.config), "overrides": settings_of(arguments, name), "run": f"{folder}/{name}",
+                "config": str(arguments.config), "overrides": settings_of(arguments, name), "run": str(run),
                 "threads": 1, "batches": SPEED_BATCHES, "rounds": SPEED_ROUNDS,
             }  # fmt: skip
             command = [sys.executable, str(benchmark), "--worker", json.dumps({"task": "speed", "arguments": task})]
