@@ -188,7 +188,7 @@ class Transformer(keras.Model):
             cache_length: of a cache that has a fixed length, more than t; 0 for one that grows.
         """
         if cache_length:
-            context = Context(position[None], tf.range(cache_length))
+            context = Context(position[None], tf.range(cache_length), fixed_cache=True)
         else:
             context = Context(position[None], tf.range(position + 1), keys_ahead=False)
         states = self.decode_vectors(self.target_embedding(token_ids[:, None]), context, encoded, cache)

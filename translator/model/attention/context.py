@@ -19,6 +19,7 @@ class Context:
     key_positions: tf.Tensor  # int32 [M]
     real_keys: tf.Tensor | None = None  # bool [B, M], False at padding; None if no key needs to be hidden
     keys_ahead: bool = True  # False in a step of the search whose cache grows: no key stands after a query
+    fixed_cache: bool = False  # whether the past has room for all keys already, so that the new one is written there
     dropout: Dropout | None = None  # None in inference
     value_scale: tf.Tensor | None = None  # [B, M], what the values of each key are multiplied by; None is 1
 

@@ -163,7 +163,7 @@ class SelfAttention(MultiHeadAttention):
         queries, keys, values = self.heads.split(self.query_key_value(x), self.heads.number, of_keys, of_keys)
         queries, keys = (self.positions.place(heads, context.query_positions) for heads in (queries, keys))
         memory = KeysValues(keys, values, self.forgetting.notes(x) if self.forgetting else ())
-        if past is not None and context.keys_ahead:  # a cache of a fixed length
+        if past is not None and context.fixed_cache:
             memory = past.put(memory, context.key_positions == context.query_positions)
         elif past is not None:
             memory = past.append(memory)
