@@ -54,10 +54,11 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_wheel_has_every_module_and_nothing_else(wheel: Path):
+def test_the_wheel_has_every_module_and_page_and_nothing_else(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
         files = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert files == {str(path.relative_to(ROOT)) for path in (ROOT / "translator").rglob("*.py")}
+    ours = [path for pattern in ("*.py", "*.html") for path in (ROOT / "translator").rglob(pattern)]
+    assert files == {str(path.relative_to(ROOT)) for path in ours}
 
 
 def test_the_wheel_says_its_name_and_version(wheel: Path):
