@@ -17,6 +17,7 @@ import numpy as np
 from translator import grammar
 from translator.config.corpora import CorpusConfig
 from translator.config.schema import Config
+from translator.data.alignment import Link
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpus
 from translator.data.corpora.lines import read_lines
@@ -28,7 +29,6 @@ from translator.languages import writes_no_spaces
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunError, RunFolder
 
-Link = tuple[int, int]
 SOURCE_POSITIONS = 2**16  # a link of target subword t and source subword s is (t + 1) * 2**16 + s; 0 is padding
 NAMES = ("links.ids", "links.offsets", "links.json")
 SHOWN_EVERY = 1000  # pairs
