@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.inspect.test_alignment import make_run
 from translator.config.schema import ModelConfig
 from translator.decoding.engines import ctranslate2 as engines
 from translator.decoding.engines.ctranslate2 import CTranslate2Engine, CTranslate2Error
@@ -19,8 +20,9 @@ from translator.decoding.options import OptionsError, SearchOptions
 from translator.decoding.translator import Translator
 from translator.evaluation.bootstrap import bleu_difference
 from translator.evaluation.scores import corpus_bleu
-from translator.export import ctranslate2
+from translator.export import ctranslate2, formats
 from translator.export.comparisons import log_probs
+from translator.inspect.alignment import Aligner
 from translator.model.build import build_model
 from translator.model.transformer import Transformer
 from translator.model.weights import get_weights, set_weights
@@ -163,6 +165,21 @@ def test_heads_in_another_order_are_the_same_model(small, tmp_path):
     )
     for other in others:
         np.testing.assert_allclose(other, plain, atol=1e-5)
+
+
+def test_a_guided_run_is_exported_with_the_head_that_was_taught(tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "check", lambda *_: {})
+    run = make_run(tmp_path / "run", guided_alignment=0.5, guided_layer=1, guided_head=2)
+    formats.export_run(run, tmp_path / "exported", "ctranslate2")
+    (direction,) = Aligner.load(run).directions
+    translator = direction.translator
+    (pieces,) = map(translator.source.pieces, source := translator.source.encode(["ant bear cat."]))
+    model = engines.import_ctranslate2().Translator(str(tmp_path / "exported"))
+    (found,) = model.translate_batch([pieces], beam_size=1, return_attention=True, max_decoding_length=5)
+    target = translator.target.pieces(range(translator.target.vocabulary_size))
+    (read,) = direction.reader.read(source, [[*map(target.index, found.hypotheses[0])]], "weights")
+    weights = read[0, 1]  # layer 1, head 2
+    np.testing.assert_allclose(found.attention[0], weights[: len(found.attention[0]), : len(pieces)], atol=1e-5)
 
 
 @pytest.fixture(scope="module")
