@@ -25,11 +25,12 @@ from typing import NamedTuple
 import numpy as np
 
 from translator import grammar
+from translator.data.alignment import Links
 from translator.data.words import words_of
 from translator.evaluation.alignment_error import AlignmentScore, alignment_score
 from translator.grammar import AlignedPair
 from translator.inspect.alignment import Aligner, AlignmentOptions, links_of
-from translator.inspect.links import SYMMETRIZATIONS, Links, reversed_links
+from translator.inspect.links import SYMMETRIZATIONS, reversed_links
 from translator.inspect.readings import METHODS
 from translator.inspect.word_weights import Direction, Reading
 from translator.progress import show_nothing

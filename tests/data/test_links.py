@@ -1,6 +1,7 @@
 """Word alignments as links between subwords: of the grammar and of a file, made once, and in every batch."""
 
 import itertools
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from translator import grammar
 from translator.config.schema import Config, ConfigError, TokenizerConfig
 from translator.data.batches import TrainingBatches
 from translator.data.corpora.base import CorpusError, SentencePair
-from translator.data.links import SOURCE_POSITIONS, parse_pharaoh, subword_links, with_links
+from translator.data.links import SOURCE_POSITIONS, parse_pharaoh, subword_links
 from translator.data.plan import Position
 from translator.data.prepare import prepare
 from translator.run_folder import RunError, RunFolder
@@ -115,7 +116,7 @@ def test_links_are_made_once_and_a_file_gives_the_same_as_the_grammar(prepared, 
     config = config_of(tmp_path, corpus={"files": "train.{lang}", "alignment": "links"})
     run = RunFolder(tmp_path / "run")
     run.path.mkdir()
-    tokenizers, other = prepare(config, run)
+    _, other = prepare(config, run)
     assert other.links is not None
     assert other.links.ids.tolist() == store.links.ids.tolist()
     written = (run.data / "links.ids").stat().st_mtime_ns
@@ -123,10 +124,27 @@ def test_links_are_made_once_and_a_file_gives_the_same_as_the_grammar(prepared, 
     assert (run.data / "links.ids").stat().st_mtime_ns == written
     (tmp_path / "links").write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(CorpusError, match=f"links ends after line {PAIRS - 1}; it needs a line for each pair"):
-        with_links(other, config, run, tokenizers)
-    trained = type("Trained", (RunFolder,), {"is_trained": property(lambda self: True)})
-    with pytest.raises(RunError, match=r"the word alignments that .* was trained with have changed"):
-        with_links(other, config, trained(run.path), tokenizers)
+        prepare(config, run)
+
+
+def test_a_changed_alignment_is_noticed_under_a_trained_run_even_without_its_encoded_corpus(tmp_path):
+    links, run = tmp_path / "links", RunFolder(tmp_path / "run")
+    run.path.mkdir()
+    links.write_text("0-0\n" * PAIRS)
+    corpus = {"grammar": "train", "pairs": PAIRS, "alignment": "links"}
+    config = config_of(tmp_path, corpus=corpus)
+    _, before = prepare(config, run)
+    links.write_text("0-0 0-1\n" * PAIRS)
+    trained = type("Trained", (RunFolder,), {"is_trained": property(lambda self: True)})(run.path)
+    for _ in range(2):
+        with pytest.raises(RunError, match=r"was trained on other data: .*links has changed\. Restore the files"):
+            prepare(config, trained)
+        shutil.rmtree(run.data, ignore_errors=True)
+    data = config.data.model_copy(update={"on_change": "continue"})
+    _, after = prepare(config.model_copy(update={"data": data}), trained)
+    assert after.links
+    assert before.links
+    assert len(after.links.ids) > len(before.links.ids)
 
 
 def test_without_guidance_there_are_no_links(tmp_path):

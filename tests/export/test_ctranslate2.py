@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.inspect.test_alignment import make_run
 from translator.config.schema import ModelConfig
 from translator.decoding.engines import ctranslate2 as engines
 from translator.decoding.engines.ctranslate2 import CTranslate2Engine, CTranslate2Error
@@ -19,9 +20,11 @@ from translator.decoding.options import OptionsError, SearchOptions
 from translator.decoding.translator import Translator
 from translator.evaluation.bootstrap import bleu_difference
 from translator.evaluation.scores import corpus_bleu
-from translator.export import ctranslate2
+from translator.export import ctranslate2, formats
 from translator.export.comparisons import log_probs
+from translator.inspect.alignment import Aligner
 from translator.model.build import build_model
+from translator.model.transformer import Transformer
 from translator.model.weights import get_weights, set_weights
 from translator.run_folder import RunFolder
 
@@ -114,6 +117,69 @@ def test_greedy_search_finds_the_same_with_the_same_scores(both):
             assert a.ended == b.ended
             assert b.score == pytest.approx(a.score, abs=1e-4)
             assert b.log_prob == pytest.approx(a.log_prob, rel=1e-4)
+
+
+SUBWORDS = ["<pad>", "<s>", "</s>", "<unk>", *"abcdefgh"]
+
+
+@pytest.fixture(scope="module", params=[None, 2, 1], ids=lambda shared: f"{shared or 'own'} keys")
+def small(request) -> Transformer:
+    """A random model of 4 heads, whose cross-attention may share keys."""
+    sizes = {"d_model": 16, "d_ff": 8, "num_heads": 4, "encoder_layers": 1, "decoder_layers": 2}
+    config = ModelConfig.model_validate({**sizes, "attention": {"cross": {"key_value_heads": request.param}}})
+    built, rng = Transformer(config, len(SUBWORDS), len(SUBWORDS), 20), np.random.default_rng(7)
+    weights = {name: rng.normal(0, 0.5, a.shape) for name, a in get_weights(built.named_weights()).items()}
+    set_weights(built.named_weights(), weights, Path("random"))
+    return built
+
+
+def library_model(model: Transformer, folder: Path, taught_head: tuple[int, int] | None) -> Any:
+    folder.mkdir(exist_ok=True)
+    ctranslate2.specification(model, SUBWORDS, SUBWORDS, 64, taught_head).save(str(folder))
+    return engines.import_ctranslate2().Translator(str(folder), intra_threads=1)
+
+
+@pytest.mark.parametrize("taught_head", [None, (1, 3), (2, 2), (2, 4)], ids=str)
+def test_the_attention_that_it_returns_is_that_of_the_taught_head_or_of_all_of_the_last_layer(
+    small, tmp_path, taught_head
+):
+    model = library_model(small, tmp_path, taught_head)
+    (found,) = model.translate_batch(
+        [["a", "b", "c", "d"]], beam_size=1, return_attention=True, min_decoding_length=4, max_decoding_length=6
+    )
+    target = [1, *map(SUBWORDS.index, found.hypotheses[0])]
+    states = small.decode(np.array([target], np.int32), small.encode(np.array([[4, 5, 6, 7, 2]], np.int32)))
+    layer, head = taught_head or (2, None)
+    weights = states.layers[layer - 1].cross_weights.numpy()[0]  # [H, T, S]
+    expected = weights.mean(0) if head is None else weights[head - 1]
+    rows = len(found.attention[0])
+    assert rows >= 4
+    np.testing.assert_allclose(found.attention[0], expected[:rows, :4], atol=1e-5)  # without the end of the source
+
+
+def test_heads_in_another_order_are_the_same_model(small, tmp_path):
+    pair = [["a", "b", "c", "d"]], [["e", "h", "f"]]
+    plain, *others = (
+        library_model(small, tmp_path / str(taught), taught).score_batch(*pair)[0].log_probs
+        for taught in (None, (1, 3), (2, 4))
+    )
+    for other in others:
+        np.testing.assert_allclose(other, plain, atol=1e-5)
+
+
+def test_a_guided_run_is_exported_with_the_head_that_was_taught(tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "check", lambda *_: {})
+    run = make_run(tmp_path / "run", guided_alignment=0.5, guided_layer=1, guided_head=2)
+    formats.export_run(run, tmp_path / "exported", "ctranslate2")
+    (direction,) = Aligner.load(run).directions
+    translator = direction.translator
+    (pieces,) = map(translator.source.pieces, source := translator.source.encode(["ant bear cat."]))
+    model = engines.import_ctranslate2().Translator(str(tmp_path / "exported"))
+    (found,) = model.translate_batch([pieces], beam_size=1, return_attention=True, max_decoding_length=5)
+    target = translator.target.pieces(range(translator.target.vocabulary_size))
+    (read,) = direction.reader.read(source, [[*map(target.index, found.hypotheses[0])]], "weights")
+    weights = read[0, 1]  # layer 1, head 2
+    np.testing.assert_allclose(found.attention[0], weights[: len(found.attention[0]), : len(pieces)], atol=1e-5)
 
 
 @pytest.fixture(scope="module")

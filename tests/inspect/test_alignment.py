@@ -29,14 +29,14 @@ SOURCES = ["ant bear cat.", "bear", "", "cat ant ant bear.", "ant", "bear, cat"]
 TARGETS = ["cat ant.", "ant bear ant", "", "bear", "", "cat, bear"]
 
 
-def make_run(folder: Path, languages: tuple[str, str] = ("en", "de"), max_tokens: int = 30) -> Path:
+def make_run(folder: Path, languages: tuple[str, str] = ("en", "de"), max_tokens: int = 30, **train: object) -> Path:
     """A run with random weights, far from equal attention."""
     corpus = {"grammar": "train", "pairs": 10}
     config = Config.model_validate(
         {
             "data": {"train": corpus, "validation": corpus, "max_tokens": max_tokens},
             "model": {"d_model": 8, "d_ff": 4, "num_heads": 2, "encoder_layers": 1, "decoder_layers": 2},
-            "train": {"max_steps": 1, "warmup_steps": 0},
+            "train": {"max_steps": 1, "warmup_steps": 0, **train},
         }
     )
     data = config.data.model_copy(update=dict(zip(("source", "target"), languages, strict=True)))
@@ -119,6 +119,40 @@ def test_a_rollout_multiplies_mean_weights_with_half_of_the_input_through_all_la
     np.testing.assert_allclose(Reader(model).read(*IDS, "rollout")[0][0, 0], target, atol=1e-6)
 
 
+def test_norms_of_heads_that_share_keys_are_of_the_shared_values():
+    """With one value for all heads, ‖α f(x)‖ is |α| times the length of that value under each head's output."""
+    keras.utils.set_random_seed(3)
+    sizes = {"d_model": 8, "d_ff": 8, "num_heads": 2, "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.0}
+    model = Transformer(
+        ModelConfig.model_validate({**sizes, "attention": {"cross": {"key_value_heads": 1}}}), 12, 12, 20
+    )
+    _, _, ((first, second),), (values,) = numpy_states(model)
+    assert values.shape == (1, 4, 4)  # [G, S, K]
+    kernel = model.decoder_layers[0].cross_attention.output_projection.kernel.numpy().reshape(2, 4, 8)
+    found = Reader(model).read(*IDS, "norms")[0][0]
+    added = values[0] @ kernel  # [H, S, D]
+    np.testing.assert_allclose(found[0], first * np.linalg.norm(added[0], axis=-1), atol=1e-5)
+    np.testing.assert_allclose(found[1], second * np.linalg.norm(added[1], axis=-1), atol=1e-5)
+    together = first[..., None] * added[0] + second[..., None] * added[1]
+    np.testing.assert_allclose(found[2], np.linalg.norm(together, axis=-1), atol=1e-5)
+
+
+@pytest.mark.parametrize(("silence", "method"), [("sink", "weights"), ("null_key", "norms")])
+def test_attention_in_chunks_and_to_silence_reads_as_attention_that_is_whole(silence, method):
+    sizes = {"d_model": 8, "d_ff": 8, "num_heads": 2, "encoder_layers": 1, "decoder_layers": 2, "dropout": 0.0}
+    found = []
+    for chunk in (None, 2):
+        keras.utils.set_random_seed(3)
+        cross = {"silence": silence, "chunk": chunk}
+        model = Transformer(ModelConfig.model_validate({**sizes, "attention": {"cross": cross}}), 12, 12, 20)
+        found.append(Reader(model).read(*IDS, method))
+    for whole, chunked in zip(*found, strict=True):
+        np.testing.assert_allclose(chunked, whole, atol=1e-5)
+    if method == "weights":  # a part of each row is silence's, which is no position
+        assert found[0][0].shape == (2, 3, 3, 4)
+        assert (found[0][0].sum(-1) < 0.999).all()
+
+
 @pytest.mark.parametrize("method", ["weights", "norms", "rollout"])
 def test_a_pair_reads_alike_alone_and_beside_a_longer_one(model, method):
     reader = Reader(model)
@@ -184,6 +218,15 @@ def test_layers_and_heads_that_are_not_there_are_named(aligner):
 def test_a_reverse_run_must_go_back(runs):
     with pytest.raises(RunError, match="translates from en to de; --reverse needs a run from de to en"):
         Aligner.load(runs[0], runs[0])
+
+
+@pytest.mark.parametrize(("layer", "read"), [(None, 2), (1, 1)])
+def test_a_guided_run_is_aligned_by_the_head_that_was_taught(tmp_path, layer, read):
+    run = make_run(tmp_path / "run", guided_alignment=0.5, guided_layer=layer, guided_head=2)
+    aligner = Aligner.load(run)
+    assert aligner.directions[0].reading == Reading("weights", read, 2, "read")
+    chosen = AlignmentOptions(Reading("weights", read, 2, "read"))
+    assert aligner.align(SOURCES, TARGETS) == aligner.align(SOURCES, TARGETS, chosen)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from translator.data.alignment import pharaoh, talp
 from translator.evaluation.alignment_error import alignment_score
 from translator.inspect.alignment import AlignmentOptions, links_of
 from translator.inspect.links import (
@@ -10,9 +11,7 @@ from translator.inspect.links import (
     best_of_sources,
     best_of_targets,
     grow_diag_final_and,
-    pharaoh,
     reversed_links,
-    talp,
 )
 
 

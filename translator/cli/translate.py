@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from translator.decoding.output import Format
     from translator.decoding.translator import Translator
     from translator.decoding.workers import Translating
+    from translator.inspect.aligned import Aligned
 
 
 class Engine(str, enum.Enum):
@@ -55,6 +56,10 @@ NBest = Annotated[int, typer.Option(min=1, help="Translations of each line; more
 Form = Annotated[
     Literal["text", "moses", "json"],
     typer.Option("--format", help="text alone; Moses' n-best list; or a JSON object for each line. With scores."),
+]
+Alignment = Annotated[
+    bool,
+    typer.Option("--alignment", help="Which words belong together: 0-0 1-2 behind ` ||| `, or an object in JSON."),
 ]
 TokenScores = Annotated[bool, typer.Option("--token-scores", help="With the scores of tokens, too.")]
 TargetPrefixes = Annotated[
@@ -94,6 +99,7 @@ class Asked:
     n_best: int
     form: "Format"
     token_scores: bool
+    alignment: bool
     search: dict[str, Any]
 
     def __call__(self) -> "Translating":
@@ -113,11 +119,18 @@ class Asked:
             from translator.decoding.placeholders import Keeper
 
             return Keeper(translator, self.keep)
-        if self.form != "text":
+        if self.form != "text" or self.alignment:
             from translator.decoding.output import Formatted
 
-            return Formatted(translator, self.form, self.n_best)
+            return Formatted(self._aligned(translator) if self.alignment else translator, self.form, self.n_best)
         return translator
+
+    def _aligned(self, translator: "Translator") -> "Aligned":
+        """The translator, and the run's own model beside it, which aligns whatever the engine is."""
+        from translator.inspect.aligned import Aligned
+        from translator.inspect.alignment import Aligner
+
+        return Aligned(translator, Aligner.load(self.model, checkpoint=self.checkpoint), self.n_best)
 
     def _opened(self) -> "Translator":
         from translator.decoding.translator import Translator
@@ -160,6 +173,7 @@ def translate(
     n_best: NBest = 1,
     form: Form = "text",
     token_scores: TokenScores = False,
+    alignment: Alignment = False,
     target_prefixes: TargetPrefixes = None,
     processes: ProcessesOption = None,
     shard: ShardOption = None,
@@ -175,13 +189,16 @@ def translate(
         raise RunError("text has no room for scores or several translations of a line; add --format moses or json")
     if quantization and engine is not Engine.CTRANSLATE2:
         raise RunError("--quantization goes with --engine ctranslate2; leave it out")
-    if keep and (form != "text" or target_prefixes):
-        raise RunError("--keep goes with plain text alone: leave out --format and --target-prefixes")
+    if keep and (form != "text" or target_prefixes or alignment):
+        raise RunError("--keep goes with plain text alone: leave out --format, --target-prefixes and --alignment")
+    if alignment and engine is Engine.SAVED_MODEL:
+        raise RunError(f"{model} is an exported model, which is not looked into; leave --alignment out, or name a run")
     if ensemble and engine in (Engine.CTRANSLATE2, Engine.AUTO):
         raise RunError(f"--ensemble searches with the engine transformer; leave --engine {engine.value} out")
     asked = Asked(
-        model, beam, checkpoint, ensemble, mbr, keep, engine, quantization, n_best, form, token_scores, search
-    )
+        model, beam, checkpoint, ensemble, mbr, keep, engine, quantization, n_best, form, token_scores, alignment,
+        search,
+    )  # fmt: skip
     lines = Lines(input, target_prefixes, Shard.parse(shard) if shard else None)
     ending = _exiting_when_terminated() if output else contextlib.nullcontext()
     with ending, progress(console, "translating", visible=bool(output)) as show:

@@ -311,6 +311,13 @@ class Config(Section):
             self._alignment_can_be_guided()
         return self
 
+    @property
+    def taught_head(self) -> tuple[int, int] | None:
+        """The layer of the decoder and its head that guided alignment teaches, from 1 on; None if it teaches none."""
+        if not self.train.guided_alignment:
+            return None
+        return self.train.guided_layer or self.model.decoder_layers, self.train.guided_head
+
     def _alignment_can_be_guided(self) -> None:
         """Raises a ValueError where it cannot."""
         train, model = self.train, self.model

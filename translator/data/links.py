@@ -7,7 +7,6 @@ subword of a word is joined with each of the other's.
 import array
 import contextlib
 import dataclasses
-import hashlib
 import json
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from translator import grammar
 from translator.config.corpora import CorpusConfig
 from translator.config.schema import Config
+from translator.data.alignment import Link
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpus
 from translator.data.corpora.lines import read_lines
@@ -26,9 +26,8 @@ from translator.data.words import membership, words_of
 from translator.files import read_file, replacing, write_file
 from translator.languages import writes_no_spaces
 from translator.progress import Show, show_nothing
-from translator.run_folder import RunError, RunFolder
+from translator.run_folder import RunFolder
 
-Link = tuple[int, int]
 SOURCE_POSITIONS = 2**16  # a link of target subword t and source subword s is (t + 1) * 2**16 + s; 0 is padding
 NAMES = ("links.ids", "links.offsets", "links.json")
 SHOWN_EVERY = 1000  # pairs
@@ -44,38 +43,27 @@ def with_links(
     """The store with the links of its pairs, if the run's alignment is guided; they are made once.
 
     Raises:
-        RunError: the run has been trained, and its alignments have changed.
         CorpusError: an alignment cannot be read, or does not fit the corpus.
     """
     if not config.train.guided_alignment:
         return store
-    fingerprint = _fingerprint(store, config)
     paths = [run.data / name for name in NAMES]
     try:
         kept = json.loads(read_file(paths[2]))
     except (OSError, ValueError):
         kept = None
-    if kept != fingerprint:
-        if kept is not None and run.is_trained:
-            raise RunError(f"the word alignments that {run.path} was trained with have changed; restore their files")
+    if kept != store.fingerprint:
         offsets = array.array("q", [0])
         with replacing(paths[0]) as partial, partial.open("wb") as file:
             for row in _rows(store, config, tokenizers, show):
                 file.write(np.array(row, np.int32).tobytes())
                 offsets.append(offsets[-1] + len(row))
         write_file(paths[1], offsets.tobytes())
-        write_file(paths[2], json.dumps(fingerprint).encode())
+        write_file(paths[2], json.dumps(store.fingerprint).encode())
     ids, starts = (
         np.asarray(np.memmap(path, dtype, mode="r")) for path, dtype in zip(paths, (np.int32, np.int64), strict=False)
     )
     return dataclasses.replace(store, links=Sequences(ids, starts))
-
-
-def _fingerprint(store: TokenStore, config: Config) -> str:
-    """Identifies everything that the links depend on."""
-    parts = [store.fingerprint.encode()]
-    parts += [read_file(config.data.root / corpus.alignment) for corpus in config.data.train if corpus.alignment]
-    return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
 def _rows(

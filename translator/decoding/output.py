@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
+from translator.data.alignment import Alignment
 from translator.decoding.translation import ScoredText, Translation
 
 Format = Literal["text", "moses", "json"]
@@ -54,9 +55,9 @@ class Formatted:
 def lines_of(translation: Translation, number: int, form: Format, n_best: int) -> list[str]:
     """The lines of one sentence's translations.
 
-    - "text": the translation alone, in one line.
+    - "text": the translation alone, in one line; with its alignment behind it, as Marian writes it, if it has one.
     - "moses": a line for each hypothesis, as Moses writes n-best lists: the number of the sentence, from 0 on, text,
-      features, score, with ` ||| ` between them.
+      features, score, and the alignment if there is one, with ` ||| ` between them.
     - "json": one JSON object with all hypotheses.
 
     Args:
@@ -67,7 +68,7 @@ def lines_of(translation: Translation, number: int, form: Format, n_best: int) -
     """
     hypotheses = translation.hypotheses[:n_best]
     if form == "text":
-        return [translation.text]
+        return [translation.text + _alignment_field(translation.alignment)]
     if form == "moses":
         return [_moses_line(each, number - 1) for each in hypotheses]
     best = {"score": _finite(translation.score), "log_prob": _finite(translation.log_prob)}
@@ -81,15 +82,22 @@ def _moses_line(hypothesis: ScoredText, number: int) -> str:
     features = f"log_prob= {hypothesis.log_prob:.6g}"
     if hypothesis.token_log_probs:
         features += f" token_log_probs= {' '.join(f'{each:.6g}' for each in hypothesis.token_log_probs)}"
-    return f"{number} ||| {hypothesis.text} ||| {features} ||| {hypothesis.score:.6g}"
+    line = f"{number} ||| {hypothesis.text} ||| {features} ||| {hypothesis.score:.6g}"
+    return line + _alignment_field(hypothesis.alignment)
+
+
+def _alignment_field(alignment: Alignment | None) -> str:
+    return "" if alignment is None else f" ||| {alignment.line('pharaoh')}"
 
 
 def _json_object(hypothesis: ScoredText) -> dict[str, Any]:
-    found = {
+    found: dict[str, Any] = {
         "text": hypothesis.text,
         "score": _finite(hypothesis.score),
         "log_prob": _finite(hypothesis.log_prob),
     }
+    if hypothesis.alignment is not None:
+        found["alignment"] = hypothesis.alignment.document
     if not hypothesis.token_log_probs:
         return found
     tokens: Sequence[str] = hypothesis.tokens

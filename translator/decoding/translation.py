@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from translator.data.alignment import Alignment
 from translator.decoding.options import Hypothesis, SearchOptions
 
 
@@ -16,6 +17,7 @@ class ScoredText:
         log_prob: natural logarithm of its probability given the sentence.
         tokens: its subwords, EOS included; empty if the engine was not asked for `token_log_probs`.
         token_log_probs: of each of them.
+        alignment: its words with those of the sentence; None if it was not asked for (`translator.inspect.aligned`).
     """
 
     text: str
@@ -23,6 +25,7 @@ class ScoredText:
     log_prob: float = 0.0
     tokens: tuple[str, ...] = ()
     token_log_probs: tuple[float, ...] = ()
+    alignment: Alignment | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,11 @@ class Translation:
     log_prob: float
     hypotheses: tuple[ScoredText, ...]
     pieces: tuple[Piece, ...]
+
+    @property
+    def alignment(self) -> Alignment | None:
+        """The words of the translation with those of the sentence; None if it was not asked for."""
+        return self.hypotheses[0].alignment
 
     @property
     def attention(self) -> tuple[np.ndarray, ...] | None:

@@ -65,8 +65,16 @@ def refusal(config: ModelConfig) -> str | None:
     return None
 
 
-def write(translator: "Translator", folder: Path, quantization: str) -> None:
+def write(
+    translator: "Translator", folder: Path, quantization: str, taught_head: tuple[int, int] | None = None
+) -> None:
     """Writes a translator's model into a new folder: `model.bin`, vocabularies, and `source.spm` and `target.spm`.
+
+    Args:
+        translator: with the engine `transformer`.
+        folder: a new one.
+        quantization: one of `QUANTIZATIONS`.
+        taught_head: see `specification`.
 
     Raises:
         CTranslate2Error: CTranslate2 is not installed.
@@ -78,7 +86,7 @@ def write(translator: "Translator", folder: Path, quantization: str) -> None:
     longest = int((translator.max_source_tokens + 1) * options.max_length_factor) + options.max_length_margin
     rows = max(LEAST_POSITIONS, longest, translator.max_source_tokens + 1)
     source, target = (side.pieces(range(side.vocabulary_size)) for side in (translator.source, translator.target))
-    spec = specification(engine.model, source, target, rows)
+    spec = specification(engine.model, source, target, rows, taught_head)
     spec.optimize(quantization=None if quantization == "float32" else quantization)
     folder.mkdir(parents=True)
     spec.save(str(folder))
@@ -86,7 +94,13 @@ def write(translator: "Translator", folder: Path, quantization: str) -> None:
     write_file(folder / "target.spm", translator.target.model)
 
 
-def specification(model: Transformer, source: Sequence[str], target: Sequence[str], rows: int) -> Any:
+def specification(
+    model: Transformer,
+    source: Sequence[str],
+    target: Sequence[str],
+    rows: int,
+    taught_head: tuple[int, int] | None = None,
+) -> Any:
     """CTranslate2's form of a model, to be quantized and saved.
 
     Args:
@@ -94,6 +108,7 @@ def specification(model: Transformer, source: Sequence[str], target: Sequence[st
         source: the subwords by their ids, under whatever names.
         target: likewise.
         rows: of its position tables, past which neither a source nor a translation can grow.
+        taught_head: layer and head, from 1 on, whose attention it returns; else the mean of the last layer's heads.
 
     Raises:
         CTranslate2Error: CTranslate2 is not installed.
@@ -101,7 +116,7 @@ def specification(model: Transformer, source: Sequence[str], target: Sequence[st
     import_ctranslate2()
     from ctranslate2.specs import common_spec, transformer_spec
 
-    config, weights = model.config, get_weights(model.named_weights())
+    config, weights = model.config, _weights_of(model, taught_head)
     kinds = common_spec.Activation
     activation = {"relu": kinds.RELU, "gelu": kinds.GELU, "swiglu": kinds.SWISH}[config.activation]
     common: dict[str, Any] = {
@@ -116,7 +131,12 @@ def specification(model: Transformer, source: Sequence[str], target: Sequence[st
     }
     spec = transformer_spec.TransformerSpec(
         transformer_spec.TransformerEncoderSpec(config.encoder_layers, **common),
-        transformer_spec.TransformerDecoderSpec(config.decoder_layers, **common),
+        transformer_spec.TransformerDecoderSpec(
+            config.decoder_layers,
+            alignment_layer=(taught_head[0] if taught_head else config.decoder_layers) - 1,
+            alignment_heads=1 if taught_head else config.num_heads,  # the first ones, whose mean it returns
+            **common,
+        ),
     )
     for index, layer in enumerate(spec.encoder.layer):
         _set_layer(layer, weights, f"encoder.layers.{index}")
@@ -129,17 +149,7 @@ def specification(model: Transformer, source: Sequence[str], target: Sequence[st
     if config.norm == "pre":
         _set_norm(spec.encoder.layer_norm, weights, "encoder.norm")
         _set_norm(spec.decoder.layer_norm, weights, "decoder.norm")
-    # A table that is shared is one array: it is saved once.
-    tables = {id(each): each.table.numpy() for each in _embeddings(model)}
-    spec.encoder.embeddings[0].weight = tables[id(model.source_embedding)]
-    spec.decoder.embeddings.weight = tables[id(model.target_embedding)]
-    spec.decoder.projection.weight = tables[id(model.output_embedding)]
-    for part, positions in ((spec.encoder, model.source_positions), (spec.decoder, model.target_positions)):
-        part.scale_embeddings = True
-        if hasattr(part, "position_encodings"):
-            # Its own table starts at position 1, with another denominator; it has one wherever it knows no other kind.
-            vectors = tf.zeros([rows, config.d_model]) if positions is None else positions(tf.range(rows))
-            part.position_encodings.encodings = np.asarray(vectors, np.float32)
+    _set_tables(spec, model, rows)
     _set_vocabularies(spec, source, target)
     spec.config.layer_norm_epsilon = config.layer_norm_epsilon
     spec.config.add_attribute(POSITIONS_KEY, rows)
@@ -147,8 +157,50 @@ def specification(model: Transformer, source: Sequence[str], target: Sequence[st
     return spec
 
 
-def _embeddings(model: Transformer) -> tuple[Any, Any, Any]:
-    return model.source_embedding, model.target_embedding, model.output_embedding
+def _weights_of(model: Transformer, first: tuple[int, int] | None) -> Weights:
+    """The weights by name; with the heads of one cross-attention in another order, if one is to be its first.
+
+    It is the same model in any order, as long as heads that share keys stay together.
+    """
+    weights = get_weights(model.named_weights())
+    if first is None:
+        return weights
+    layer, head = first
+    heads = model.decoder_layers[layer - 1].cross_attention.heads
+    group, place = divmod(head - 1, heads.shared_by)
+    by_group = np.arange(heads.number).reshape(heads.of_keys, heads.shared_by)
+    order = np.roll(by_group, (-group, -place), (0, 1)).ravel()
+    groups = np.roll(np.arange(heads.of_keys), -group)
+    name = f"decoder.layers.{layer - 1}.cross_attention"
+
+    def ordered(part: str, shape: tuple[int, ...], order: np.ndarray, axis: int) -> np.ndarray:
+        array = weights[f"{name}.{part}"]
+        return np.take(array.reshape(shape), order, axis).reshape(array.shape)
+
+    number, of_keys, size = heads.number, heads.of_keys, heads.size
+    changed = {
+        "query.kernel": ordered("query.kernel", (-1, number, size), order, 1),
+        "query.bias": ordered("query.bias", (number, size), order, 0),
+        "key_value.kernel": ordered("key_value.kernel", (-1, 2, of_keys, size), groups, 2),
+        "key_value.bias": ordered("key_value.bias", (2, of_keys, size), groups, 1),
+        "output_projection.kernel": ordered("output_projection.kernel", (number, size, -1), order, 0),
+    }
+    return {**weights, **{f"{name}.{part}": array for part, array in changed.items()}}
+
+
+def _set_tables(spec: Any, model: Transformer, rows: int) -> None:
+    """Sets embeddings, output and positions."""
+    embeddings = model.source_embedding, model.target_embedding, model.output_embedding
+    tables = {id(each): each.table.numpy() for each in embeddings}  # one that is shared is one array, saved once
+    spec.encoder.embeddings[0].weight = tables[id(model.source_embedding)]
+    spec.decoder.embeddings.weight = tables[id(model.target_embedding)]
+    spec.decoder.projection.weight = tables[id(model.output_embedding)]
+    for part, positions in ((spec.encoder, model.source_positions), (spec.decoder, model.target_positions)):
+        part.scale_embeddings = True
+        if hasattr(part, "position_encodings"):
+            # Its own table starts at position 1, with another denominator; it has one wherever it knows no other kind.
+            vectors = tf.zeros([rows, model.config.d_model]) if positions is None else positions(tf.range(rows))
+            part.position_encodings.encodings = np.asarray(vectors, np.float32)
 
 
 def _set_layer(layer: Any, weights: Weights, name: str) -> None:

@@ -22,7 +22,7 @@ class Format:
     """What `translator export` knows of a format.
 
     Attributes:
-        write: a translator, the new folder and the quantization -> the files.
+        write: a translator, the new folder, the quantization, and `Config.taught_head` of the run -> the files.
         refusal: why a run of this configuration cannot have it, or None.
         quantizations: the first is the default.
         require: raises a TranslatorError if something that it needs is not installed.
@@ -31,7 +31,7 @@ class Format:
         usage: what the user is told of it, with {command}, this program, and {folder}.
     """
 
-    write: Callable[[Translator, Path, str], None]
+    write: Callable[[Translator, Path, str, tuple[int, int] | None], None]
     refusal: Callable[[ModelConfig], str | None]
     quantizations: tuple[str, ...]
     require: Callable[[], Any]
@@ -53,7 +53,7 @@ def greedy(options: SearchOptions) -> SearchOptions:
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
         "saved_model": Format(
-            write=saved_model.write,
+            write=lambda translator, folder, quantization, _: saved_model.write(translator, folder, quantization),
             refusal=lambda _: None,
             quantizations=("float32",),
             require=lambda: None,
@@ -118,7 +118,7 @@ def export_run(
     with quiet(), new_folder(output) as partial:
         translator = Translator.load(run, beam_size)
         translator.options = translator.options_with(search)
-        format.write(translator, partial, quantization)
+        format.write(translator, partial, quantization, config.taught_head)
         return check(partial, name, quantization, translator, config, format.checked_search(translator.options))
 
 

@@ -10,54 +10,28 @@ that looks at it most; the two sets of links are joined in turn. Where there is 
 are the geometric mean of both models' (alignment by agreement: Liang, Taskar and Klein, 2006).
 """
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from translator.data.alignment import Alignment, Links
 from translator.data.words import Word, words_of
 from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
 from translator.inspect.links import (
     SYMMETRIZATIONS,
-    Links,
     Symmetrization,
     best_of_sources,
     best_of_targets,
-    pharaoh,
     reversed_links,
-    talp,
 )
 from translator.inspect.word_weights import Direction, Reading
 from translator.languages import primary, writes_no_spaces
 from translator.progress import show_nothing
 from translator.run_folder import RunError, RunFolder
 from translator.training.choosing import Checkpoint
-
-Format = Literal["pharaoh", "json", "talp"]
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """The words of a sentence and of its translation, and which belong together.
-
-    Attributes:
-        links: (i, j) joins `source[i]` with `target[j]`.
-    """
-
-    source: tuple[str, ...]
-    target: tuple[str, ...]
-    links: Links
-
-    def line(self, form: Format) -> str:
-        """The alignment as a line: links as Pharaoh or TALP writes them, or words and links as a JSON object."""
-        if form == "json":
-            document = {"source": self.source, "target": self.target, "links": sorted(self.links)}
-            return json.dumps(document, ensure_ascii=False)
-        return pharaoh(self.links) if form == "pharaoh" else talp(self.links)
 
 
 class AlignmentOptions(NamedTuple):
@@ -99,7 +73,7 @@ class Aligner:
                 f"from {' to '.join(languages[0][::-1])}"
             )
         directions = [
-            Direction(Translator.load(path, checkpoint=checkpoint), Reading.best_of(config.train))
+            Direction(Translator.load(path, checkpoint=checkpoint), Reading.best_of(config))
             for path, config in zip(paths, configs, strict=True)
         ]
         return cls(directions, languages[0])
@@ -139,6 +113,14 @@ class Aligner:
             Alignment(_texts(source_words), _texts(target_words), of_pair)
             for (_, source_words), (_, target_words), of_pair in zip(sides[0], sides[1], links, strict=True)
         ]
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What its alignments depend on beside the options: the weights of each model, and what is read off it."""
+        return {
+            f"{name} of model {number}": value
+            for number, direction in enumerate(self.directions, 1)
+            for name, value in direction.fingerprint().items()
+        }
 
 
 def links_of(weights: Sequence[np.ndarray], options: AlignmentOptions) -> Links:

@@ -1,6 +1,6 @@
-"""Sets of links between the words of a sentence and of its translation: made from weights, joined, written.
+"""Sets of links between the words of a sentence and of its translation: made from weights, and joined.
 
-A link (i, j) joins word i of the sentence with word j of the translation, from 0 on. No TensorFlow here.
+No TensorFlow here.
 """
 
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-Link = tuple[int, int]
-Links = frozenset[Link]
+from translator.data.alignment import Link, Links
+
 Symmetrization = Literal["grow-diag-final-and", "intersection", "union", "none"]
 
 
@@ -74,13 +74,3 @@ SYMMETRIZATIONS: dict[Symmetrization, Callable[[Links, Links], Links]] = {
     "union": frozenset.__or__,
     "none": lambda of_targets, _: of_targets,
 }
-
-
-def pharaoh(links: Links) -> str:
-    """Links as Pharaoh and Moses write them: `0-0 1-2`."""
-    return " ".join(f"{i}-{j}" for i, j in sorted(links))
-
-
-def talp(links: Links) -> str:
-    """Links as in the gold alignments of NAACL 2003's TALP format, from 1 on: `1-1 2-3`."""
-    return " ".join(f"{i + 1}-{j + 1}" for i, j in sorted(links))

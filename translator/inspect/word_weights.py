@@ -4,12 +4,12 @@ Letters: L decoder layers, H heads, T and S tokens of translation and sentence.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from translator.config.schema import TrainConfig
+from translator.config.schema import Config
 from translator.data.tokenizer import Tokenizer
 from translator.data.words import Word, membership
 from translator.decoding.engines.transformer import TransformerEngine
@@ -36,11 +36,9 @@ class Reading:
     where: Literal["written", "read"] = "written"
 
     @classmethod
-    def best_of(cls, config: TrainConfig) -> "Reading":
+    def best_of(cls, config: Config) -> "Reading":
         """Of a run with guided alignment, the head that was taught, where it was taught; of others the default."""
-        if not config.guided_alignment:
-            return cls()
-        return cls("weights", config.guided_layer, config.guided_head, "read")
+        return cls("weights", *config.taught_head, "read") if config.taught_head else cls()
 
     def of(self, weights: np.ndarray) -> np.ndarray:
         """Takes what is wanted of what `Direction.weights` has: -> [target words, source words + 1]."""
@@ -74,6 +72,11 @@ class Direction:
                 f"{type(engine).__name__} has no model to look into; align with one run, as Translator.load opens it"
             )
         self.translator, self.reading, self.reader = translator, reading, Reader(engine.model)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What is read off it, and what it depends on: plain values, by name."""
+        made_of = self.translator.fingerprint()
+        return asdict(self.reading) | {name: made_of[name] for name in ("weights", "vocabularies")}
 
     def require(self, reading: Reading) -> None:
         """Raises an OptionsError unless the model has the layer and the head."""

@@ -47,7 +47,7 @@ class Corpus(Protocol):
         ...
 
     def inputs(self) -> list[InputFile]:
-        """The files whose content the pairs depend on, as far as they exist; none for a corpus that is generated."""
+        """The files whose content the pairs, or their alignments, depend on, as far as they exist."""
         ...
 
     def place(self, number: int) -> str:
@@ -72,6 +72,27 @@ class FirstPairs:
 
     def inputs(self) -> list[InputFile]:
         return self.corpus.inputs()
+
+    def place(self, number: int) -> str:
+        return self.corpus.place(number)
+
+
+@dataclass(frozen=True)
+class WithAlignment:
+    """A corpus with a file of the word alignments of its pairs."""
+
+    corpus: Corpus
+    file: InputFile
+
+    @property
+    def description(self) -> str:
+        return self.corpus.description
+
+    def pairs(self) -> Generator[SentencePair, None, None]:
+        return self.corpus.pairs()
+
+    def inputs(self) -> list[InputFile]:
+        return self.corpus.inputs() + [self.file] * self.file.path.is_file()
 
     def place(self, number: int) -> str:
         return self.corpus.place(number)

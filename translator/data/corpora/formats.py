@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from translator.config.corpora import CorpusConfig
 from translator.config.schema import DataConfig
-from translator.data.corpora.base import Corpus, CorpusError, FirstPairs, SentencePair
+from translator.data.corpora.base import Corpus, CorpusError, FirstPairs, InputFile, SentencePair, WithAlignment
 from translator.data.corpora.files import FilesCorpus
 from translator.data.corpora.grammar import GrammarCorpus
 from translator.data.corpora.tfds import TfdsCorpus
@@ -26,6 +26,8 @@ def open_corpus(corpus: CorpusConfig, data: DataConfig) -> Corpus:
         data: The languages, and the folder that relative paths start from.
     """
     opened = FORMATS[corpus.format](corpus, data, _key(corpus, data))
+    if corpus.alignment is not None:
+        opened = WithAlignment(opened, InputFile(corpus.alignment, data.root / corpus.alignment))
     return opened if corpus.pairs is None else FirstPairs(opened, corpus.pairs)
 
 
