@@ -72,7 +72,7 @@ def test_files_are_opened_late_and_closed_at_the_end_an_error_or_by_close(
         opened.append(path.open("rb"))
         return opened[-1]
 
-    monkeypatch.setattr(lines, "_opened", open_and_note)
+    monkeypatch.setattr(lines, "opened", open_and_note)
     write_sides(tmp_path, "a\nb\n", "A\nB\n")
     ended, left, failed = (pairs_of("t.{lang}", tmp_path) for _ in range(3))
     assert not opened
