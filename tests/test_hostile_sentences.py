@@ -238,7 +238,7 @@ def test_the_output_is_never_the_input(translate: Command, tmp_path: Path, alias
     (tmp_path / "hard.txt").hardlink_to(lines)
     code, _, err = translate(f"--input={lines}", f"--output={tmp_path / alias}")
     assert code == 2
-    assert err == f"--output {tmp_path / alias} is the --input, which would be lost; name another file\n"
+    assert err == f"--output {tmp_path / alias} would overwrite {lines}, which is read; name another file\n"
     assert lines.read_text() == "The old dog\n"
 
 

@@ -168,3 +168,10 @@ def test_without_guidance_there_are_no_links(tmp_path):
 def test_what_cannot_be_guided_is_refused(changes, said, tmp_path):
     with pytest.raises((ConfigError, ValueError), match=said):
         config_of(tmp_path, **changes)
+
+
+def test_weights_that_may_be_zero_or_negative_cannot_be_guided(tmp_path):
+    config = config_of(tmp_path).model_dump()
+    config["model"]["attention"]["cross"]["selection"] = "signed"
+    with pytest.raises(ValueError, match=r"selection to softmax or sigmoid; found signed"):
+        Config.model_validate(config)

@@ -9,7 +9,7 @@ from tests.tokenizers import tokenizer_of
 from translator import grammar
 from translator.config.schema import TokenizerConfig
 from translator.data.tokenizer import Tokenizer
-from translator.data.words import Word, membership, words_of
+from translator.data.words import Word, membership, shares, words_of
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,8 @@ def test_ids_in_place_are_those_of_encode_and_cover_the_text(tokenizer):
         covered = {i for start, end in spans for i in range(start, end)}
         assert {i for i, character in enumerate(sentence) if character != " "} <= covered
         assert sorted(spans) == spans
+
+
+def test_a_subword_of_several_words_is_divided_among_them():
+    found = shares(words_of("Wait..."), [(0, 4), (4, 7)])
+    np.testing.assert_allclose(found, np.array([[1, 0, 0, 0], [0, 1 / 3, 1 / 3, 1 / 3]]))

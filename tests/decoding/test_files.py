@@ -402,9 +402,26 @@ def test_what_goes_on_is_a_file(source: Path):
         translate_file(upside, source, "/dev/null", resume=True)
 
 
-def test_the_input_is_not_the_output(source: Path):
-    with pytest.raises(FilesError, match="is the --input, which would be lost"):
+def test_what_is_read_is_not_written(source: Path, tmp_path: Path):
+    with pytest.raises(FilesError, match=r"^--output (.*) would overwrite \1, which is read"):
         translate_file(upside, source, source)
+    for name in ("out.partial", "out.partial.json"):
+        taken = tmp_path / name
+        taken.write_bytes(source.read_bytes())
+        with pytest.raises(FilesError, match=rf"out would overwrite .*{name}, which is read"):
+            translate_file(upside, taken, tmp_path / "out", resume=True)
+        with pytest.raises(FilesError, match=rf"{name} would overwrite .*{name}, which is read"):
+            translate_file(upside, Lines(source, taken), taken)
+        assert taken.read_bytes() == source.read_bytes()
+        taken.unlink()
+
+
+def test_a_file_that_no_translation_has_left_is_not_gone_on_with(source: Path, tmp_path: Path):
+    foreign = tmp_path / "out.partial"
+    foreign.write_text("somebody else's")
+    with pytest.raises(ResumeError, match=r"out\.partial is none of an interrupted translation; to start anew, delete"):
+        translate_file(upside, source, tmp_path / "out", resume=True)
+    assert foreign.read_text() == "somebody else's"
 
 
 # What a translator is made of

@@ -25,9 +25,7 @@ CheckpointOption = Annotated[
 ]
 Quantization = Annotated[
     str | None,
-    typer.Option(
-        help="Of ctranslate2, how weights are stored: float32 (default), float16, bfloat16, int8, int8_float32, …"
-    ),
+    typer.Option(help="Of ctranslate2, how weights are stored: float32 (default), float16, int8, int8_float32, …"),
 ]
 Ensemble = Annotated[
     list[Path] | None,

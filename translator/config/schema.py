@@ -326,6 +326,11 @@ class Config(Section):
                 f"train.guided_layer {train.guided_layer} and train.guided_head {train.guided_head} are not in a model "
                 f"of {model.decoder_layers} decoder layers with {model.num_heads} heads"
             )
+        if (selection := model.attention.cross.selection) not in ("softmax", "sigmoid"):
+            raise ValueError(
+                "train.guided_alignment takes the logarithm of weights, so they have to be above 0: set "
+                f"model.attention.cross.selection to softmax or sigmoid; found {selection}"
+            )
         if self.tokenizer.sampling_alpha:
             raise ValueError("train.guided_alignment needs fixed subwords: leave tokenizer.sampling_alpha out")
         if self.data.max_tokens > 2**15 - 2:

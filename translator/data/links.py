@@ -58,6 +58,8 @@ def with_links(
             for row in _rows(store, config, tokenizers, show):
                 file.write(np.array(row, np.int32).tobytes())
                 offsets.append(offsets[-1] + len(row))
+            if not offsets[-1]:
+                raise CorpusError("train.guided_alignment: the alignments of the training corpora have no link at all")
         write_file(paths[1], offsets.tobytes())
         write_file(paths[2], json.dumps(store.fingerprint).encode())
     ids, starts = (
@@ -95,6 +97,7 @@ def _aligned(corpus: CorpusConfig, config: Config) -> Generator[tuple[SentencePa
             if config.data.source != "en":
                 texts, links = texts[::-1], [(j, i) for i, j in links]
             yield SentencePair(*texts), links
+        return
     path = config.data.root / str(corpus.alignment)
     with (
         contextlib.closing(open_corpus(corpus, config.data).pairs()) as pairs,

@@ -69,3 +69,12 @@ def membership(words: Sequence[Word], subwords: Sequence[tuple[int, int]]) -> np
     first, last = np.array(subwords, int).reshape(-1, 2).T[:, :, None]  # [subwords, 1] each
     overlapping = (first < ends) & (last > starts)
     return overlapping | (~overlapping.any(1, keepdims=True) & (last == starts))
+
+
+def shares(words: Sequence[Word], subwords: Sequence[tuple[int, int]]) -> np.ndarray:
+    """The share that each word has of each subword, as `membership`: float32 [subwords, words], rows that sum to 1.
+
+    A subword that is part of several words, such as three full stops, is divided among them evenly.
+    """
+    members = membership(words, subwords).astype(np.float32)
+    return members / np.maximum(members.sum(1, keepdims=True), 1)

@@ -101,6 +101,11 @@ class Lines:
             self._count()
 
     @property
+    def paths(self) -> list[Path]:
+        """The files that are read."""
+        return [path for path in (self.source, self._prefixes) if path]
+
+    @property
     def is_file(self) -> bool:
         """Whether the lines can be counted, and read again."""
         return self.source is not None and is_a_file(self.source)

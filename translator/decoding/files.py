@@ -6,12 +6,12 @@ import hashlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from translator.data.arriving import is_a_file
 from translator.decoding.blocks import Block, FilesError, Lines, bytes_of
-from translator.decoding.unfinished import Unfinished, partial_of, unfinished
+from translator.decoding.unfinished import Unfinished, partial_of, state_of, unfinished
 from translator.decoding.workers import Here, Load, Processes, Translated
 from translator.files import is_standard_output, replacing
 from translator.progress import Show, show_nothing
@@ -104,8 +104,8 @@ def _count(processes: int | None, part: range | None) -> int:
 
 def _require_fitting(lines: Lines, target: Path | None, processes: int | None, resume: bool) -> None:
     """Raises a FilesError for files that do not fit together, or not with what is asked for."""
-    if lines.source and target and target.exists() and lines.source.exists() and target.samefile(lines.source):
-        raise FilesError(f"--output {target} is the --input, which would be lost; name another file")
+    if target:
+        _require_no_input(lines, [target, *((partial_of(target), state_of(target)) if resume else ())])
     if processes:
         lines.require_file("--processes")
     if resume:
@@ -115,6 +115,13 @@ def _require_fitting(lines: Lines, target: Path | None, processes: int | None, r
             raise FilesError(f"--resume needs a file as --output; found {given}")
     if target is None and sys.stdout is None:
         raise FilesError("standard output is closed; name a file with --output")
+
+
+def _require_no_input(lines: Lines, written: Sequence[Path]) -> None:
+    """Raises a FilesError if one of the files that are written, of which the first is the output, is read."""
+    for path in lines.paths:
+        if any(each.exists() and path.exists() and each.samefile(path) for each in written):
+            raise FilesError(f"--output {written[0]} would overwrite {path}, which is read; name another file")
 
 
 def _write_all(translated: Translated, write: Write) -> int:

@@ -19,7 +19,8 @@ from translator.vocabulary import UNK_ID
 # What `--keep` has a name for. A full stop or a bracket at the end is the sentence's.
 NAMED = {
     "url": r"""(?:https?://|ftp://|www\.)[^\s<>"]*[^\s<>"'.,;:!?()\[\]{}]""",
-    "email": r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
+    # From the start of such a run on: from each of its characters on, long ones would take quadratic time.
+    "email": r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
 }
 # Numbers and capitals are what models copy most readily.
 MARKERS: tuple[Callable[[int], str], ...] = (

@@ -37,14 +37,19 @@ class Unfinished:
         self._output, self._file = output, file
         self._made_of = json.loads(json.dumps(made_of))  # as it will be read again
         self.lines, self.input = 0, None
-        state = _read_state(output) if os.fstat(file.fileno()).st_size else {}
-        if state:
+        size = os.fstat(file.fileno()).st_size
+        state = _read_state(output) if size else {}
+        if size and not state:
+            raise ResumeError(f"{partial_of(output)} is none of an interrupted translation; {_to_start_anew(output)}")
+        if state and state["lines"]:
             _require_same(output, state["made_of"], self._made_of)
-            if os.fstat(file.fileno()).st_size < state["bytes"]:
+            if size < state["bytes"]:
                 raise ResumeError(f"{partial_of(output)} is shorter than it was; {_to_start_anew(output)}")
             self.lines, self.input = state["lines"], state["input"]
         file.truncate(state.get("bytes", 0))
         file.seek(0, os.SEEK_END)
+        if not self.lines:  # before the first byte, so that whose file it is can always be told
+            self._write_state("")
 
     def require_input(self, place: str, digest: str) -> None:
         """Raises a ResumeError unless the first `lines` of the input have that SHA-256."""
@@ -66,6 +71,9 @@ class Unfinished:
         self._file.flush()
         os.fsync(self._file.fileno())
         self.lines, self.input = self.lines + lines, digest
+        self._write_state(digest)
+
+    def _write_state(self, digest: str) -> None:
         state = {"version": STATE_VERSION, "lines": self.lines, "bytes": self._file.tell(), "input": digest}
         write_file(state_of(self._output), json.dumps({**state, "made_of": self._made_of}, indent=1).encode())
 
@@ -105,6 +113,9 @@ def unfinished(output: Path, made_of: Mapping[str, Any]) -> Iterator[Unfinished]
                 raise ResumeError(
                     f"{path} is being written by another process; wait until that ends, or name another --output"
                 ) from None
+        # Between opening and locking it another process may have put it in its place, as the output.
+        if not (path.exists() and os.path.samestat(os.fstat(descriptor), path.stat())):
+            raise ResumeError(f"{path} has just been finished by another process; {output} is there")
         yield Unfinished(output, made_of, file)
 
 

@@ -136,7 +136,8 @@ def links_of(weights: Sequence[np.ndarray], options: AlignmentOptions) -> Links:
         return join(best_of_targets(forward), reversed_links(best_of_targets(backward[0])))
     if backward:
         # The end of a sentence, which is no word, is not joined with anything.
-        forward = np.pad(np.sqrt(forward[:, :-1] * backward[0][:, :-1].T), [(0, 0), (0, 1)])
+        forward, back = (np.maximum(each[:, :-1], 0) for each in (forward, backward[0]))  # weights may be negative
+        forward = np.pad(np.sqrt(forward * back.T), [(0, 0), (0, 1)])
     return join(best_of_targets(forward), best_of_sources(forward))
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from translator.data.batches import pad
 from translator.data.tokenizer import Tokenizer
-from translator.data.words import membership, words_of
+from translator.data.words import shares, words_of
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
@@ -135,9 +135,7 @@ def _graph_of(model: Transformer) -> Callable[[tf.Tensor, tf.Tensor], Sequence[t
 def _encoded(tokenizer: Tokenizer, text: str, spaceless: bool) -> tuple[list[int], Axis]:
     ((ids, spans),) = tokenizer.encode_in_place([text])
     words = words_of(text, spaceless)
-    members = membership(words, spans).astype(np.float32)
-    members /= np.maximum(members.sum(1, keepdims=True), 1)
-    return ids, Axis(tuple(tokenizer.pieces(ids)), tuple(word.text for word in words), members)
+    return ids, Axis(tuple(tokenizer.pieces(ids)), tuple(word.text for word in words), shares(words, spans))
 
 
 def _corner(axis: Axis, at: Literal[0, -1]) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from translator.config.schema import Config
 from translator.data.tokenizer import Tokenizer
-from translator.data.words import Word, membership
+from translator.data.words import Word, shares
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError
 from translator.decoding.scored import Pair, batches_of
@@ -50,7 +50,7 @@ class Side(NamedTuple):
     """One side of a pair, in subwords and in words."""
 
     ids: list[int]
-    members: np.ndarray  # float32 [subwords, words]: 1 where a subword is part of a word
+    members: np.ndarray  # float32 [subwords, words]: the share that a word has of a subword
 
     def part(self, start: int, end: int) -> "Side":
         """The subwords from one to another, with all words."""
@@ -144,10 +144,7 @@ class Direction:
 
 def _sides(tokenizer: Tokenizer, texts: Sequence[tuple[str, list[Word]]]) -> list[Side]:
     encoded = tokenizer.encode_in_place([text for text, _ in texts])
-    return [
-        Side(ids, membership(words, spans).astype(np.float32))
-        for (ids, spans), (_, words) in zip(encoded, texts, strict=True)
-    ]
+    return [Side(ids, shares(words, spans)) for (ids, spans), (_, words) in zip(encoded, texts, strict=True)]
 
 
 def _merged(read: np.ndarray, source: Side, target: Side) -> np.ndarray:
@@ -157,4 +154,4 @@ def _merged(read: np.ndarray, source: Side, target: Side) -> np.ndarray:
     """
     columns = np.concatenate([read[..., :-1] @ source.members, read[..., -1:]], -1)
     rows = np.stack([columns[..., :-1, :], columns[..., 1:, :]])
-    return (target.members / np.maximum(target.members.sum(0), 1)).T @ rows
+    return (target.members / np.maximum(target.members.sum(0), 1e-9)).T @ rows

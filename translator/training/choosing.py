@@ -55,7 +55,7 @@ def _model_of(run: RunFolder) -> Path:
     if not run.model.is_file():
         raise RunError(
             f"{run.path} has no model yet: its training has not ended. `translator train` resumes it; until then "
-            "`--checkpoint best` or `--checkpoint last` of translate and eval (`checkpoint=` of Translator.load) uses "
+            "`--checkpoint best` or `--checkpoint last` (`checkpoint=` of Translator.load) uses "
             "a checkpoint"
         )
     return run.model

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from translator.data.words import membership, words_of
+from translator.data.words import shares, words_of
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError
 from translator.decoding.scored import Pair
@@ -48,7 +48,7 @@ class Text(NamedTuple):
 
     ids: list[int]
     labels: tuple[str, ...]  # of words, or of subwords where these are not merged
-    members: np.ndarray  # float32 [subwords, labels]: 1 where a subword is part of a word
+    members: np.ndarray  # float32 [subwords, labels]: the share that a word has of a subword
 
     def first(self, number: int) -> "Text":
         """The first so many subwords, with the words that they begin."""
@@ -62,7 +62,7 @@ class Asked(NamedTuple):
 
     questions: Questions
     prefix: Text  # without BOS
-    members: np.ndarray  # float32 [R, labels]: 1 where a token is part of a word that is explained
+    members: np.ndarray  # float32 [R, labels]: the share that a word that is explained has of a token
     labels: tuple[str, ...]
     instead: str | None = None
 
@@ -122,7 +122,7 @@ class Attributor:
         if not options.words:
             return Text(ids, tuple(tokenizer.pieces(ids)), np.eye(len(ids), dtype=np.float32))
         words = words_of(text, self._spaceless[side], options.tokenized)
-        return Text(ids, tuple(word.text for word in words), membership(words, spans).astype(np.float32))
+        return Text(ids, tuple(word.text for word in words), shares(words, spans))
 
     def _contrast(self, target: str, written: Text, options: AttributionOptions) -> Asked:
         """Asks about the first subword in which the translation and that with the other word differ."""
@@ -153,7 +153,7 @@ class Attributor:
         of_source, of_prefix = np.split(scores, [len(source_ids)], axis=1)
         of_prefix = np.where(np.arange(len(target_in)) <= positions[:, None], of_prefix, np.float32(0))
         amounts = [np.abs(each).sum(1) for each in (of_source, of_prefix)]
-        rows = (asked.members / np.maximum(asked.members.sum(0), 1)).T  # means over the subwords of a word
+        rows = (asked.members / np.maximum(asked.members.sum(0), 1e-9)).T  # means over the subwords of a word
         merged = (
             of_source @ _beside_one(source.members, last=True),
             of_prefix @ _beside_one(asked.prefix.members, last=False),
