@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import keras
 import pytest
 
+from tests.command_line import command
 from tests.tokenizers import tokenizer_of
-from translator import cli
 from translator.cli import score as score_module
 from translator.config.load import save_config
 from translator.config.schema import Config, TokenizerConfig
@@ -50,17 +49,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    def command(*arguments: object) -> tuple[int, list[str], str]:
-        monkeypatch.setattr(sys, "argv", ["translator", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        printed = capsys.readouterr()
-        return code, printed.out.splitlines(), " ".join(printed.err.split())
+    def called(*arguments: object) -> tuple[int, list[str], str]:
+        code, out, err = command(monkeypatch, capsys, *map(str, arguments))
+        return code, out.splitlines(), " ".join(err.split())
 
-    return command
+    return called
 
 
 @pytest.fixture

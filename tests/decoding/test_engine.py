@@ -75,6 +75,8 @@ def test_search_with_the_cache_equals_search_without_and_batch_mates_change_noth
 class EndlessModel:
     """Knows no EOS; writes 5, or else 6."""
 
+    logits: tuple[float, ...] = (*(-1e4,) * 5, 2.0, 1.0)
+
     def encode(self, source_ids: tf.Tensor) -> Encoded:
         return Encoded((), source_ids != PAD_ID, ())
 
@@ -96,7 +98,7 @@ class EndlessModel:
         output_kernel: tf.Tensor,
         cache_length: int = 0,
     ):
-        return DecoderStep(tf.tile([[-1e4] * 5 + [2.0, 1.0]], [tf.size(token_ids), 1]), cache, ())
+        return DecoderStep(tf.tile([self.logits], [tf.size(token_ids), 1]), cache, ())
 
 
 @pytest.mark.parametrize("beam_size", [1, 2])
@@ -165,19 +167,7 @@ def test_attention_is_that_of_reading_the_whole_translation_at_once(model: Trans
 class DivergedModel(EndlessModel):
     """Says NaN of every token."""
 
-    def output_kernel(self) -> tf.Tensor:
-        return tf.zeros([0, 7])
-
-    def decode_step(
-        self,
-        token_ids: tf.Tensor,
-        position: tf.Tensor,
-        encoded: Encoded,
-        cache: tuple[()],
-        output_kernel: tf.Tensor,
-        cache_length: int = 0,
-    ):
-        return DecoderStep(tf.fill([tf.size(token_ids), 7], np.nan), cache, ())
+    logits = (np.nan,) * 7
 
 
 @pytest.mark.parametrize("beam_size", [1, 2])

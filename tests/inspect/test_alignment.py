@@ -2,15 +2,14 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from tests.command_line import command
 from tests.tokenizers import tokenizer_of
-from translator import cli
 from translator.cli import align as align_module
 from translator.config.load import save_config
 from translator.config.schema import Config, ModelConfig, TokenizerConfig
@@ -231,17 +230,11 @@ def test_a_guided_run_is_aligned_by_the_head_that_was_taught(tmp_path, layer, re
 
 @pytest.fixture
 def call(monkeypatch, capsys):
-    def command(*arguments: object) -> tuple[int, list[str], str]:
-        monkeypatch.setattr(sys, "argv", ["translator", "align", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        printed = capsys.readouterr()
-        return code, printed.out.splitlines(), printed.err
+    def called(*arguments: object) -> tuple[int, list[str], str]:
+        code, out, err = command(monkeypatch, capsys, "align", *map(str, arguments))
+        return code, out.splitlines(), err
 
-    return command
+    return called
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
 """Attribution of a model's margins against passes through the model, and of texts: words, contrasts, the command."""
 
 import json
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.command_line import command
 from tests.inspect.test_alignment import make_run
-from translator import cli
 from translator.config.schema import ModelConfig
 from translator.decoding.options import OptionsError
 from translator.inspect.attribution import margins as margins_module
@@ -190,17 +189,11 @@ def test_what_cannot_be_explained_is_said(attributor, pair, contrast, said):
 def call(attributor, monkeypatch, capsys):
     monkeypatch.setattr(Attributor, "load", lambda run, checkpoint: attributor)
 
-    def command(*arguments: object) -> tuple[int, list[str], str]:
-        monkeypatch.setattr(sys, "argv", ["translator", "attribute", "run", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        printed = capsys.readouterr()
-        return code, printed.out.splitlines(), " ".join(printed.err.split())
+    def called(*arguments: object) -> tuple[int, list[str], str]:
+        code, out, err = command(monkeypatch, capsys, "attribute", "run", *map(str, arguments))
+        return code, out.splitlines(), " ".join(err.split())
 
-    return command
+    return called
 
 
 def test_the_command_prints_what_python_gives(attributor, call):
