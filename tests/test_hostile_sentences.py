@@ -4,7 +4,7 @@ import gzip
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -163,6 +163,15 @@ def test_the_output_keeps_what_it_had_when_there_is_no_model(
     assert (tmp_path / "out.txt").read_text() == "precious\n"
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C has its effect, though the shell may have started the tests in the background, where it has none."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_output_keeps_what_it_had_when_the_command_is_stopped(
     translate: Command, copying: Translator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
