@@ -152,7 +152,8 @@ def _compiled(function: Callable[..., Hypotheses], signature: Sequence[tf.Tensor
 
 def _decoder(model: Transformer, source_ids: tf.Tensor, options: SearchOptions, cache_length: int) -> Decoder:
     """The model after it has read the sources, int32 [B, S]; a cache of length 0 grows."""
-    output_kernel = model.output_kernel()
+    # A compiler multiplies by the table as it lies, and would transpose it anew for each batch.
+    output_kernel = None if cache_length else model.output_kernel()
     covering = options.coverage_penalty > 0
 
     def step(token_ids: tf.Tensor, position: tf.Tensor, encoded: Any, state: Any) -> Step:
