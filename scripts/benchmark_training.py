@@ -9,7 +9,8 @@ each time in a process of its own. It prints
 - target tokens a second, padding not counted, and how they grow with the threads. The first round, in which the step is
   compiled and kernels are made for each new shape, is left out of the rate and given as "first round";
 - *useful* GFLOP/s: those of the matrix products of real tokens alone;
-- their share of the machine's own float32 matrix-product peak, on as many threads, measured in the same process;
+- their share of what matrix products of the step's own shapes, alone and repeated, reach at best on as many threads in
+  the same process, in bfloat16 and in float32;
 - the most memory that the process held, and what of it weights, moments and gradients account for;
 - the time by class of operation, from TensorFlow's own trace of one more round.
 
@@ -19,6 +20,7 @@ each time in a process of its own. It prints
 
 import argparse
 import json
+import math
 import os
 import resource
 import subprocess
@@ -26,7 +28,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +47,7 @@ SIZES = {
     # One layer of each kind: six take six times as long and tell nothing more.
     "big": {"d_model": 1024, "d_ff": 4096, "num_heads": 16, "encoder_layers": 1, "decoder_layers": 1},
 }
+PRECISIONS = "bfloat16", "float32"
 CLASSES = {
     "matrix products": ("MatMul",),
     "softmax": ("Softmax",),
@@ -103,7 +106,7 @@ def _compare_threads(given: dict[str, Any], size: str, arguments: argparse.Names
             result = _run("speed", **given, threads=threads, batches=arguments.batches, rounds=arguments.rounds)
             print(
                 f"{size}, {threads} threads, turn {turn + 1}: {result['tokens_per_second']:,.0f} target tok/s, "
-                f"{result['gflops']:.0f} useful GFLOP/s of {result['peak_gflops']:.0f}, "
+                f"{result['gflops']:.0f} useful GFLOP/s, peak {_peaks(result)}, "
                 f"{result['step_seconds'] * 1000:.0f} ms a step ({result['cpu_seconds'] * 1000:.0f} ms of CPU)",
                 flush=True,
             )
@@ -115,8 +118,8 @@ def _compare_threads(given: dict[str, Any], size: str, arguments: argparse.Names
         print(
             f"{size}, {threads} threads, the faster turn: {result['tokens_per_second']:,.0f} target tok/s "
             f"({result['tokens_per_second'] / first['tokens_per_second']:.2f}×), "
-            f"{result['gflops'] / result['peak_gflops']:.2f} of the float32 peak; fill {result['fill']:.3f}; "
-            f"first step after {result['first_step_seconds']:.1f} s, first round {result['first_round_seconds']:.1f} s"
+            f"{_shares(result)}; fill {result['fill']:.3f}; first step after {result['first_step_seconds']:.1f} s, "
+            f"first round {result['first_round_seconds']:.1f} s"
         )
     print(
         f"{size}, memory: {first['peak_gb']:.2f} GB at most; TensorFlow, model and corpus {first['before_gb']:.2f}, "
@@ -124,6 +127,16 @@ def _compare_threads(given: dict[str, Any], size: str, arguments: argparse.Names
         "activations, logits foremost, and what the allocator keeps"
     )
     _show_classes(first["classes"])
+
+
+def _peaks(result: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {peak:.0f}" for name, peak in result["peak_gflops"].items())
+
+
+def _shares(result: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{result['gflops'] / peak:.2f} of the {name} peak" for name, peak in result["peak_gflops"].items()
+    )
 
 
 def _show_classes(classes: dict[str, float]) -> None:
@@ -157,7 +170,7 @@ def _check_precision(given: dict[str, Any], steps: int) -> None:
             print(f"{precision}, seed {seed}: validation loss {result['nll']:.4f} nats a token after {steps} steps")
 
 
-class _Trainer:
+class Trainer:
     """A model, its update and a corpus's batches."""
 
     def __init__(self, config: str, overrides: list[str], run: str, threads: int | None) -> None:
@@ -185,15 +198,19 @@ class _Trainer:
         self._steps = 0
         self.batches = make_batches(self.config, self.store, self.tokenizers, replicas=1)
 
-    def step(self, source: Any, target: Any) -> "StepSums":
-        """Takes a step and waits for it."""
+    def launch(self, source: Any, target: Any) -> Any:
+        """Takes a step; the device may still be at it. Returns the values of `StepSums`."""
         import tensorflow as tf
 
+        values = self._update(tf.constant(self._steps, tf.int64), source, target)
+        self._steps += 1
+        return values
+
+    def step(self, source: Any, target: Any) -> "StepSums":
+        """Takes a step and waits for it."""
         from translator.training.step import StepSums
 
-        values = self._update(tf.constant(self._steps, tf.int64), source, target).numpy()
-        self._steps += 1
-        return StepSums.of(values)
+        return StepSums.of(self.launch(source, target).numpy())
 
     def first_batches(self, count: int) -> list[tuple[Any, Any]]:
         from translator.data.plan import Position
@@ -206,7 +223,7 @@ def measure_speed(
 ) -> dict[str, Any]:
     """Trains in this process and returns the figures."""
     began = time.perf_counter()
-    trainer = _Trainer(config, overrides, run, threads)
+    trainer = Trainer(config, overrides, run, threads)
     import tensorflow as tf
 
     some = trainer.first_batches(batches)
@@ -217,27 +234,28 @@ def measure_speed(
         trainer.step(*batch)
     first_round = time.perf_counter() - began
     peak_memory = _memory()
-    peak = matrix_product_peak(tf)
+    vocabulary = trainer.tokenizers[1].vocabulary_size
+    shapes = product_shapes(trainer.config.model, vocabulary, some[0][1].shape)
+    peaks = {name: product_peak(name, shapes) for name in PRECISIONS}
     tokens, began, cpu = 0.0, time.perf_counter(), time.process_time()
     for _ in range(rounds):
         for batch in some:
             tokens += trainer.step(*batch).tokens
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    peak = max(peak, matrix_product_peak(tf))
+    peaks = {name: max(peak, product_peak(name, shapes)) for name, peak in peaks.items()}
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
         for batch in some:
             trainer.step(*batch)
         tf.profiler.experimental.stop()
         classes = operation_classes(Path(folder))
-    vocabulary = trainer.tokenizers[1].vocabulary_size
     arrays = [(source.numpy(), target.numpy()) for source, target in some]
     flops = rounds * sum(useful_flops(trainer.config.model, vocabulary, *pair) for pair in arrays)
     slots = rounds * sum(target[..., 1:].size for _, target in arrays)
     return {
         "tokens_per_second": tokens / seconds,
         "gflops": flops / seconds / 1e9,
-        "peak_gflops": peak / 1e9,
+        "peak_gflops": {name: peak / 1e9 for name, peak in peaks.items()},
         "step_seconds": seconds / rounds / batches,
         "cpu_seconds": cpu / rounds / batches,
         "fill": tokens / slots,
@@ -254,7 +272,7 @@ def measure_losses(config: str, overrides: list[str], run: str, xla: bool, batch
     """Losses of fresh weights on the batches of few shapes, by the update, compiled or not."""
     from dataclasses import replace
 
-    trainer = _Trainer(config, [*overrides, f"train.xla={json.dumps(xla)}"], run, None)
+    trainer = Trainer(config, [*overrides, f"train.xla={json.dumps(xla)}"], run, None)
     trainer.batches = replace(trainer.batches, few_shapes=True)
     some = trainer.first_batches(batches)
     losses = [(sums := trainer.step(*batch)).loss_sum / sums.tokens for batch in some]
@@ -283,7 +301,7 @@ def _fill(batches: Any) -> tuple[int, float]:
 
 def measure_validation(config: str, overrides: list[str], run: str, steps: int) -> dict[str, Any]:
     """Trains and gives the validation loss, in float32 arithmetic whatever that of training was."""
-    trainer = _Trainer(config, overrides, run, None)
+    trainer = Trainer(config, overrides, run, None)
     for batch in trainer.first_batches(steps):
         trainer.step(*batch)
     from translator.data.corpora.formats import read_all
@@ -309,17 +327,29 @@ TASKS: dict[str, Callable[..., dict[str, Any]]] = {
 }
 
 
-def matrix_product_peak(tf: Any) -> float:
-    """Best float32 FLOP/s of a large matrix product: the most that this machine's cores give."""
+def product_shapes(model: ModelConfig, vocabulary: int, target: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Rows, inner and outer width of products of a step's positions, and of a square one."""
+    N, D = math.prod(target), model.d_model
+    return [(N, D, 3 * D), (N, D, model.d_ff), (N, model.d_ff, D), (N, D, vocabulary), (2048, 2048, 2048)]
+
+
+def product_peak(precision: str, shapes: Sequence[tuple[int, int, int]], together: int = 1) -> float:
+    """Best FLOP/s of matrix products of these shapes, so many of them before they are waited for."""
+    import tensorflow as tf
+
     best = 0.0
-    for size in (1024, 2048):
-        a = tf.random.stateless_normal([size, size], seed=[0, size])
+    for rows, inner, outer in shapes:
+        a, b = (
+            tf.cast(tf.random.stateless_normal(shape, seed=[0, inner]), precision)
+            for shape in ((rows, inner), (inner, outer))
+        )
         product = tf.function(tf.matmul)
-        product(a, a)
+        product(a, b)
         for _ in range(8):
             began = time.perf_counter()
-            product(a, a)[0, 0].numpy()
-            best = max(best, 2 * size**3 / (time.perf_counter() - began))
+            products = [product(a, b) for _ in range(together)]
+            products[-1][0, 0].numpy()
+            best = max(best, together * 2 * rows * inner * outer / (time.perf_counter() - began))
     return best
 
 

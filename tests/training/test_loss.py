@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from translator.training.loss import cross_entropy
+from translator.training import loss
+from translator.training.loss import cross_entropy, cross_entropy_alone
 from translator.vocabulary import PAD_ID
 
 N, D, V = 7, 5, 11
@@ -47,15 +48,20 @@ def drawn(scale: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def loss_and_gradient(
-    states: np.ndarray, table: np.ndarray, targets: np.ndarray, epsilon: float, dtype: tf.DType = tf.float32
+    states: np.ndarray,
+    table: np.ndarray,
+    targets: np.ndarray,
+    epsilon: float,
+    dtype: tf.DType = tf.float32,
+    one_hot: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Both sums, and the gradient of the first by states and table."""
     inputs = tf.cast(states, dtype), tf.constant(table)
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        sums = cross_entropy(*inputs, tf.constant(targets), epsilon)
-        loss = sums[0]
-    by_states, by_table = tape.gradient(loss, inputs)
+        sums = cross_entropy(*inputs, tf.constant(targets), epsilon, one_hot)
+        smoothed = sums[0]
+    by_states, by_table = tape.gradient(smoothed, inputs)
     assert by_states.dtype == dtype
     assert by_table.dtype == tf.float32
     return sums.numpy(), tf.cast(by_states, tf.float32).numpy(), by_table.numpy()
@@ -69,9 +75,10 @@ def test_loss_is_the_definition(epsilon: float):
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.1, 0.37, 0.9])
-def test_gradient_is_the_slope_of_the_definition(epsilon: float):
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_gradient_is_the_slope_of_the_definition(epsilon: float, one_hot: bool):
     arrays = drawn()
-    _, by_states, by_table = loss_and_gradient(*arrays, epsilon)
+    _, by_states, by_table = loss_and_gradient(*arrays, epsilon, one_hot=one_hot)
     for found, expected in zip((by_states, by_table), naive_gradient(*arrays, epsilon), strict=True):
         # Entries are of the order of 1, sums of some ten float32 numbers.
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
@@ -139,3 +146,21 @@ def test_logits_far_apart_leave_all_finite(dtype: tf.DType):
     sums, by_states, _ = loss_and_gradient(states, table, np.array([2], np.int32), 0.0, dtype)
     assert sums.tolist() == [0, 0]
     assert np.all(by_states == 0)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 6, 7, 100])
+def test_blocks_of_any_size_give_the_loss_and_gradient_of_the_whole(rows: int, monkeypatch: pytest.MonkeyPatch):
+    arrays = drawn()
+    monkeypatch.setattr(loss, "BLOCK", rows)
+    sums, by_states, by_table = loss_and_gradient(*arrays, 0.1)
+    assert sums.tolist() == pytest.approx(naive(*arrays, 0.1), rel=1e-5)
+    for found, expected in zip((by_states, by_table), naive_gradient(*arrays, 0.1), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [2, 7])
+def test_a_loss_without_a_gradient_is_the_same(rows: int, monkeypatch: pytest.MonkeyPatch):
+    states, table, targets = drawn()
+    monkeypatch.setattr(loss, "BLOCK", rows)
+    alone = cross_entropy_alone(tf.constant(states), tf.constant(table), tf.constant(targets), 0.1)
+    assert alone.numpy().tolist() == pytest.approx(naive(states, table, targets, 0.1), rel=1e-5)

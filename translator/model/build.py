@@ -17,7 +17,7 @@ from translator.model.weights import (
 
 def build_model(config: Config, source: Tokenizer, target: Tokenizer, precision: str = "float32") -> Transformer:
     """A Transformer with random weights, of the sizes that a run needs."""
-    return Transformer(*_sizes(config, source, target), precision)
+    return Transformer(*_sizes(config, source, target), precision, config.train.xla)
 
 
 def load_model(config: Config, source: Tokenizer, target: Tokenizer, weights: Path) -> Transformer:

@@ -58,6 +58,7 @@ class Transformer(keras.Model):
         target_vocabulary: int,
         max_positions: int,
         precision: str = "float32",
+        one_hot: bool = False,
     ) -> None:
         """Creates a model with random weights, drawn from Keras' global seed (`keras.utils.set_random_seed`).
 
@@ -67,19 +68,21 @@ class Transformer(keras.Model):
             target_vocabulary: number of target subwords; the same with a joint vocabulary.
             max_positions: longest sequence, BOS or EOS included; learned positions have that many rows.
             precision: "float32", or "bfloat16" for matrix products and activations in bfloat16.
+            one_hot: take the gradients of tables of subwords by products with one-hot rows, for a compiler: see
+                `translator.model.embeddings.sum_by_id`.
         """
         with _dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32"):
             super().__init__(name="transformer")
             self.config = config
-            tied = config.tied_embeddings
-            self.target_embedding = Embedding(target_vocabulary, config.d_model, name="target_embedding")
+            tied, self.one_hot = config.tied_embeddings, one_hot
+            self.target_embedding = Embedding(target_vocabulary, config.d_model, one_hot, name="target_embedding")
             self.source_embedding = (
                 self.target_embedding
                 if tied == "all"
-                else Embedding(source_vocabulary, config.d_model, name="source_embedding")
+                else Embedding(source_vocabulary, config.d_model, one_hot, name="source_embedding")
             )
             self.output_embedding = (
-                Embedding(target_vocabulary, config.d_model, name="output_embedding")
+                Embedding(target_vocabulary, config.d_model, one_hot, name="output_embedding")
                 if tied == "none"
                 else self.target_embedding
             )

@@ -13,7 +13,7 @@ import tensorflow as tf
 from translator.config.schema import TrainConfig
 from translator.model.dropout import Dropout
 from translator.model.transformer import Transformer
-from translator.training.loss import alignment_loss, cross_entropy
+from translator.training.loss import alignment_loss, cross_entropy, cross_entropy_alone
 from translator.training.optimizer import Adam
 from translator.vocabulary import PAD_ID
 
@@ -84,7 +84,11 @@ def loss_sums(
     decoded = model.decode(target_in, model.encode(source, dropout), dropout)
     targets = tf.reshape(target_out, [-1])
     states = tf.reshape(decoded.output, [-1, decoded.output.shape[-1]])
-    sums = cross_entropy(states, tf.convert_to_tensor(model.output_table), targets, label_smoothing)
+    table = tf.convert_to_tensor(model.output_table)
+    if dropout:
+        sums = cross_entropy(states, table, targets, label_smoothing, model.one_hot)
+    else:
+        sums = cross_entropy_alone(states, table, targets, label_smoothing)
     if guided:
         guidance, links = guided
         weights = decoded.layers[guidance.layer].cross_weights[:, guidance.head]
