@@ -56,8 +56,10 @@ def refusal(config: ModelConfig) -> str | None:
     sections += [(f"model.attention.{place}", each, HELD_ATTENTION) for place, each in config.attention.in_places()]
     for key, section, held in sections:
         for name, field in type(section).model_fields.items():
-            value = getattr(section, name)
-            if name not in held and value != field.get_default(call_default_factory=True):
+            value, default = getattr(section, name), field.get_default(call_default_factory=True)
+            if isinstance(value, tuple) and len(set(value)) == 1:
+                value = value[:1]  # the same for each layer is one for all
+            if name not in held and value != default:
                 shown = list(value) if isinstance(value, tuple) else value
                 return f"CTranslate2 has nothing for {key}.{name} {shown}"
             if held.get(name) and value not in held[name]:
