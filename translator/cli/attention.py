@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Run
-from translator.cli.console import console
+from translator.cli.console import console, say
 from translator.files import write_file
 from translator.progress import progress
 from translator.run_folder import RunError
@@ -17,6 +17,8 @@ from translator.runtime import start_tensorflow
 
 if TYPE_CHECKING:
     from translator.inspect.heads import HeadReport
+
+MOST_COLUMNS = 10_000  # of a table that no terminal shows: as many as its heads need
 
 
 def attention(
@@ -95,23 +97,26 @@ def _prune_report(
 
     with progress(console, "translating without each head") as show:
         report = report_of_run(run, sentences, beam, checkpoint, show)
-    _print(report)
+    print_table(report)
     if output and form:
         write_file(output, report.csv.encode() if form == "csv" else draw(report, form))
         print(output)
 
 
-def _print(report: "HeadReport") -> None:
+def print_table(report: "HeadReport") -> None:
     """A line for each layer, with what BLEU loses or gains without each of its heads."""
     heads = range(1, max(row.head for row in report.without) + 1)
     table = Table("", *(f"head {head}" for head in heads))
     for (kind, layer), rows in itertools.groupby(report.without, lambda row: (row.kind, row.layer)):
         table.add_row(f"{kind} {layer}", *(f"{row.difference:+.2f}{'*' if row.is_certain else ' '}" for row in rows))
     shown = Console(highlight=False)
+    if not shown.is_terminal:
+        shown.width = MOST_COLUMNS
     shown.print(table)
     lost = sum(row.is_certain and row.difference < 0 for row in report.without)
-    shown.print(
-        f"BLEU {report.bleu:.2f} with all heads, on {report.sentences:,} validation sentences; without one of them it "
-        f"changes as above, * if 0 is outside the 95% interval. {lost} of {len(report.without)} heads are missed.",
-        soft_wrap=True,
+    on = f"{report.sentences:,} validation {'sentence' if report.sentences == 1 else 'sentences'}"
+    say(
+        f"BLEU {report.bleu:.2f} with all heads, on {on}; without one of them it changes as above, * if 0 is outside "
+        f"the 95% interval. Heads that are missed: {lost} of {len(report.without)}.",
+        shown,
     )
