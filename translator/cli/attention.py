@@ -10,9 +10,9 @@ from rich.table import Table
 
 from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Run
 from translator.cli.console import console, say
-from translator.files import write_file
+from translator.files import require_writable, write_file
 from translator.progress import progress
-from translator.run_folder import RunError
+from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def attention(
             raise RunError("--prune-report takes no sentence: it measures on the validation set")
         _prune_report(run, output, sentences, beam, checkpoint)
         return
-    if sentence is None:
+    if sentence is None or not sentence.strip():
         raise RunError("what should the model read? Give a sentence after the run, in quotes")
     if output is None:
         raise RunError("--output says where to write: x.png, x.svg, x.html or x.json")
@@ -77,12 +77,15 @@ def attention(
     from translator.inspect.attention_files import FORMS, write
     from translator.inspect.plots import form_of
 
-    form_of(output, FORMS)  # before anything is loaded
+    shown = Shown(kind, layer, head, every, "tokens" if tokens else "words")
+    form_of(output, FORMS)
+    require_writable(output)
+    shown.require(RunFolder(run).load_config().model)
     start_tensorflow()
     from translator.inspect.attention_reader import AttentionReader
 
     read = AttentionReader.load(run, beam, checkpoint).read(sentence, target, where)
-    write(read, output, Shown(kind, layer, head, every, "tokens" if tokens else "words"))
+    write(read, output, shown)
     print(output)
 
 
@@ -92,6 +95,8 @@ def _prune_report(
     from translator.inspect.plots import PICTURES, form_of
 
     form = form_of(output, (*PICTURES, "csv")) if output else None
+    if output:
+        require_writable(output)
     start_tensorflow()
     from translator.inspect.heads import draw, report_of_run
 
