@@ -9,7 +9,6 @@ import typer
 from translator.cli.arguments import CheckpointOption, Run
 from translator.cli.console import console
 from translator.data.paired import paired_lines, tabbed_lines
-from translator.inspect.numbered import require_head
 from translator.progress import progress
 from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
@@ -67,6 +66,8 @@ def align(
         raise RunError("--independent needs --reverse: with one run there is nothing to be independent of")
     if method == "rollout" and (layer or head):
         raise RunError("--method rollout goes through all layers and heads; leave --layer and --head out")
+    from translator.inspect.numbered import require_head
+
     for model in (RunFolder(path).load_config().model for path in (run, reverse) if path):
         require_head(layer, head, model.decoder_layers, model.num_heads)
     start_tensorflow()
