@@ -140,17 +140,7 @@ def specification(
             **common,
         ),
     )
-    for index, layer in enumerate(spec.encoder.layer):
-        _set_layer(layer, weights, f"encoder.layers.{index}")
-        _set_parts(layer.self_attention, config.attention.encoder, config.num_heads)
-    for index, layer in enumerate(spec.decoder.layer):
-        _set_layer(layer, weights, f"decoder.layers.{index}")
-        _set_parts(layer.self_attention, config.attention.decoder, config.num_heads)
-        _set_cross_attention(layer.attention, weights, f"decoder.layers.{index}.cross_attention")
-        _set_parts(layer.attention, config.attention.cross, config.num_heads)
-    if config.norm == "pre":
-        _set_norm(spec.encoder.layer_norm, weights, "encoder.norm")
-        _set_norm(spec.decoder.layer_norm, weights, "decoder.norm")
+    _set_layers(spec, config, weights)
     _set_tables(spec, model, rows)
     _set_vocabularies(spec, source, target)
     spec.config.layer_norm_epsilon = config.layer_norm_epsilon
@@ -203,6 +193,21 @@ def _set_tables(spec: Any, model: Transformer, rows: int) -> None:
             # Its own table starts at position 1, with another denominator; it has one wherever it knows no other kind.
             vectors = tf.zeros([rows, model.config.d_model]) if positions is None else positions(tf.range(rows))
             part.position_encodings.encodings = np.asarray(vectors, np.float32)
+
+
+def _set_layers(spec: Any, config: ModelConfig, weights: Weights) -> None:
+    """Sets the layers of both sides, and the norms behind them."""
+    for index, layer in enumerate(spec.encoder.layer):
+        _set_layer(layer, weights, f"encoder.layers.{index}")
+        _set_parts(layer.self_attention, config.attention.encoder, config.num_heads)
+    for index, layer in enumerate(spec.decoder.layer):
+        _set_layer(layer, weights, f"decoder.layers.{index}")
+        _set_parts(layer.self_attention, config.attention.decoder, config.num_heads)
+        _set_cross_attention(layer.attention, weights, f"decoder.layers.{index}.cross_attention")
+        _set_parts(layer.attention, config.attention.cross, config.num_heads)
+    if config.norm == "pre":
+        _set_norm(spec.encoder.layer_norm, weights, "encoder.norm")
+        _set_norm(spec.decoder.layer_norm, weights, "decoder.norm")
 
 
 def _set_layer(layer: Any, weights: Weights, name: str) -> None:
