@@ -2,6 +2,7 @@
 
 import contextlib
 import enum
+import logging
 import signal
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from translator.decoding.translator import Translator
     from translator.decoding.workers import Translating
     from translator.inspect.aligned import Aligned
+
+log = logging.getLogger(__name__)
 
 
 class Engine(str, enum.Enum):
@@ -173,7 +176,10 @@ class Asked:
             return Translator.load_exported(self.model)
         if self.ensemble:
             return Translator.load_ensemble([self.model, *self.ensemble], beam, self.checkpoint)
-        engine = Engine.TRANSFORMER if self.engine is Engine.AUTO and self._lacking else self.engine
+        engine = self.engine
+        if engine is Engine.AUTO and (lacking := self._lacking):
+            log.info("--engine auto: transformer, because ctranslate2 has no %s", ", ".join(lacking))
+            engine = Engine.TRANSFORMER
         return Translator.load(self.model, beam, self.checkpoint, engine.value, self.quantization)
 
     def _require_nothing_fixed(self) -> None:
