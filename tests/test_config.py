@@ -362,14 +362,19 @@ def test_a_problem_in_a_corpus_names_where_its_key_comes_from(parent: Path):
         ),
         (["train.max_steps=null"], "train: training has no end: set max_steps, max_epochs or max_minutes"),
         (
-            ["train.schedule=cosine", "train.max_minutes=3", "train.max_steps=null"],
+            ["train.max_steps=null", "train.schedule=cosine", "train.max_minutes=3"],
             "train: the cosine schedule depends on the last step: set max_steps or max_epochs",
         ),
+        (["train.guided_layer=1"], "train: guided_layer 1 has no meaning without guided_alignment; leave it out"),
+        (["train.guided_head=2"], "train: guided_head 2 has no meaning without guided_alignment; leave it out"),
         (["data.source=de"], "data: source and target are both 'de'; a parallel corpus needs two languages"),
     ],
 )
 def test_a_contradiction_in_a_section_shows_both_values(minimal: Path, overrides: list[str], message: str):
-    assert problems(minimal, *overrides) == [f"--set {overrides[-1]}: {message}"]
+    section = overrides[0].partition(".")[0]
+    file = [str(minimal)] if section in MINIMAL else []
+    origins = " and ".join([*file, *(f"--set {override}" for override in overrides)])
+    assert problems(minimal, *overrides, "search.xla=true") == [f"{origins}: {message}"]
 
 
 @pytest.mark.parametrize(
@@ -377,11 +382,12 @@ def test_a_contradiction_in_a_section_shows_both_values(minimal: Path, overrides
     [
         ("tokenizer.joint=false", "model.tied_embeddings 'all' .* needs tokenizer.joint true"),
         ("train.batch_tokens=100", "data.max_tokens 128 is not below train.batch_tokens 100"),
+        ("train.guided_alignment=0.2", "train.guided_alignment needs an alignment of each training corpus"),
     ],
 )
 def test_a_contradiction_between_sections_names_the_file_and_both_keys(minimal: Path, override: str, message: str):
     (found,) = problems(minimal, override)
-    assert found.startswith(f"{minimal}: ")
+    assert found.startswith(f"{minimal} and --set {override}: ")
     assert re.search(message, found)
 
 

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from translator.errors import TranslatorError
+from translator.errors import TranslatorError, shell_quoted
 
 STANDARD_OUTPUT = 1  # its descriptor
+MOST_NAME_BYTES = 255  # of a file, on every usual file system
 PARTIAL_NAME = re.compile(r"\.[0-9a-f]{8}\.partial$")  # how the name of a file ends that `replacing` has not finished
 
 
@@ -60,15 +61,11 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: `path`, which the error names, cannot be written.
     """
-    try:
-        before = path.stat()
-    except FileNotFoundError:
-        before = None
+    require_writable(path)
+    before = path.stat() if path.exists() else None
     if before and not stat.S_ISREG(before.st_mode):
         yield path
         return
-    if before and not os.access(path, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     target = Path(os.path.realpath(path))
     # A name that no other process has, within the length that a file name may have.
     partial = target.with_name(f"{target.name[:40]}.{secrets.token_hex(4)}.partial")
@@ -86,6 +83,31 @@ def replacing(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError) and error.filename == str(partial):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+def require_writable(path: Path) -> None:
+    """Raises an OSError, which says what to do, unless a file can be written there: before work is done for it."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder; name a file", str(path))
+    if path.exists():
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return
+    folder = Path(os.path.realpath(path)).parent
+    if not folder.is_dir():
+        what = f"there is no such folder; make it first:  mkdir -p {shell_quoted(folder)}"
+        raise FileNotFoundError(errno.ENOENT, what, str(path))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def beside(path: Path, ending: str) -> Path:
+    """A file's name with an ending, in the folder of what a symbolic link leads to; of a name too long, a digest."""
+    target = Path(os.path.realpath(path))
+    name = f"{target.name}{ending}"
+    if len(os.fsencode(name)) > MOST_NAME_BYTES:
+        name = f"{target.name[:40]}.{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}{ending}"
+    return target.with_name(name)
 
 
 def set_owner_and_mode(path: Path, of: os.stat_result) -> None:

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 import translator
+from translator.cli.app import app
 
+COMMANDS = [command.name for command in app.registered_commands]
 MOST_SECONDS = 1.0  # for an answer that needs no TensorFlow
 
 
@@ -21,6 +23,13 @@ def run(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 def test_the_version_is_printed():
     ran = run("--version", folder=Path(__file__).parents[2])
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"translator {translator.__version__}\n", "")
+
+
+def test_a_warning_is_one_line_off_a_terminal():
+    said = "from translator.cli.console import start_logging; import logging; start_logging(); "
+    said += "logging.getLogger('translator').warning('many words ' * 100)"
+    ran = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert ran.stderr == f"WARNING  {'many words ' * 100}\n"
 
 
 def processor_seconds() -> float:
@@ -39,12 +48,12 @@ def test_help_answers_at_once():
         if fastest < MOST_SECONDS:
             break
     assert ran.returncode == 0
-    for command in ("train", "prepare", "eval", "translate", "score", "export", "config"):
+    for command in COMMANDS:
         assert f" {command} " in ran.stdout
     assert fastest < MOST_SECONDS
 
 
-@pytest.mark.parametrize("command", ["train", "prepare", "eval", "translate", "score", "export", "config"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     from translator.cli import main
 

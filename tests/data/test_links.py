@@ -1,6 +1,7 @@
 """Word alignments as links between subwords: of the grammar and of a file, made once, and in every batch."""
 
 import itertools
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.links import SOURCE_POSITIONS, parse_pharaoh, subword_links
 from translator.data.plan import Position
 from translator.data.prepare import prepare
+from translator.files import write_file
 from translator.run_folder import RunError, RunFolder
 
 PAIRS = 60
@@ -125,6 +127,31 @@ def test_links_are_made_once_and_a_file_gives_the_same_as_the_grammar(prepared, 
     (tmp_path / "links").write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(CorpusError, match=f"links ends after line {PAIRS - 1}; it needs a line for each pair"):
         prepare(config, run)
+
+
+@pytest.mark.parametrize("name", ["links.offsets", "links.json"])
+def test_links_that_were_written_in_part_are_made_again(prepared, tmp_path, monkeypatch, name):
+    _, _, _, store = prepared
+    config, run = config_of(tmp_path), RunFolder(tmp_path / "run")
+    run.path.mkdir()
+    prepare(config, run)
+    manifest = run.data / "links.json"
+    ours, theirs = manifest.read_text(), json.dumps("another corpus")
+    manifest.write_text(theirs)
+
+    def fails(path, content):
+        if path.name == name:
+            raise KeyboardInterrupt
+        write_file(path, content)
+
+    monkeypatch.setattr("translator.data.links.write_file", fails)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(config, run)
+    assert not manifest.exists()
+    monkeypatch.undo()
+    _, again = prepare(config, run)
+    assert again.links
+    assert (again.links.ids.tolist(), manifest.read_text()) == (store.links.ids.tolist(), ours)
 
 
 def test_a_changed_alignment_is_noticed_under_a_trained_run_even_without_its_encoded_corpus(tmp_path):

@@ -36,7 +36,7 @@ from translator.decoding.options import Engine, SearchOptions
 from translator.decoding.output import Formatted
 from translator.decoding.placeholders import Keeper
 from translator.decoding.translator import Translator
-from translator.decoding.unfinished import ResumeError
+from translator.decoding.unfinished import ResumeError, unfinished
 from translator.decoding.workers import WorkerError
 from translator.errors import TranslatorError
 from translator.files import write_file
@@ -300,6 +300,48 @@ def test_to_start_anew_the_finished_part_is_deleted(source: Path, begun: Path):
     begun.with_name("out.partial").unlink()
     assert translate_file(load(weights="x"), source, begun, resume=True) == 95
     assert names(begun.parent) == {"in.txt", "out"}
+
+
+def test_what_is_left_of_an_output_goes_once_that_is_whole(source: Path, begun: Path):
+    with pytest.raises(TranslatorError):
+        translate_file(load(fails_at="line 50"), source, begun)
+    assert names(begun.parent) == {"in.txt", "out.partial", "out.partial.json"}
+    translate_file(upside, source, begun)
+    assert names(begun.parent) == {"in.txt", "out"}
+
+
+def test_what_another_process_goes_on_with_stays(source: Path, begun: Path):
+    with unfinished(begun, {**upside().fingerprint(), **Lines(source).made_of}):
+        translate_file(upside, source, begun)
+    assert names(begun.parent) == {"in.txt", "out", "out.partial", "out.partial.json"}
+
+
+def test_a_file_that_no_translation_has_left_stays(source: Path, tmp_path: Path):
+    (tmp_path / "out.partial").write_text("somebody else's")
+    translate_file(upside, source, tmp_path / "out")
+    (tmp_path / "out.partial.json").write_text("{}")
+    translate_file(upside, source, tmp_path / "out")
+    assert names(tmp_path) == {"in.txt", "out", "out.partial", "out.partial.json"}
+
+
+@pytest.mark.parametrize("name", ["n" * 250, "ü" * 124])
+def test_an_output_whose_name_leaves_no_room_for_an_ending_goes_on_too(source: Path, tmp_path: Path, name: str):
+    with pytest.raises(TranslatorError, match="line 51: not this one"):
+        translate_file(load(fails_at="line 50"), source, tmp_path / name, resume=True)
+    other = tmp_path / f"{name[:-1]}x"
+    assert translate_file(upside, source, other, resume=True) == 95
+    assert translate_file(upside, source, tmp_path / name, resume=True) == 45
+    assert (tmp_path / name).read_bytes() == other.read_bytes() == backwards(source)
+    assert names(tmp_path) == {"in.txt", name, other.name}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("no/out", r"no such folder; make it first:  mkdir -p .*/no: "), ("", "is a")]
+)
+def test_an_output_that_cannot_be_written_is_refused_before_anything_is_loaded(source, tmp_path, name, said):
+    with pytest.raises(OSError, match=said) as caught:
+        translate_file(lambda: pytest.fail("loaded"), source, tmp_path / name)
+    assert caught.value.filename == str(tmp_path / name)
 
 
 def test_two_commands_do_not_write_one_output(source: Path, begun: Path):

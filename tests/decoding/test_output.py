@@ -109,6 +109,50 @@ def test_options_of_the_command_line_reach_the_engine(
     assert engine.asked == [dataclasses.replace(OPTIONS, **changes)]
 
 
+@pytest.mark.parametrize(
+    ("given", "lacking"),
+    [
+        (["--sample", "--top-k=3"], "--sample, --top-k"),
+        (["--xla"], "--xla"),
+        (["--format=json", "--token-scores"], "--token-scores"),
+        (["--stopping=exact", "--length-penalty=0.5"], "--stopping"),
+        (["--target-prefixes=in.txt"], "--target-prefixes"),
+    ],
+)
+def test_what_an_engine_lacks_is_refused_before_a_model_is_converted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, given: list[str], lacking: str
+):
+    (tmp_path / "in.txt").write_text("a\n")
+    monkeypatch.chdir(tmp_path)
+    assert engines_for(monkeypatch, "--engine=ctranslate2", *given) == (2, [])
+    assert capsys.readouterr().err == f"--engine ctranslate2 has no {lacking}; leave that out, or --engine\n"
+    assert engines_for(monkeypatch, "--engine=auto", *given)[1] == ["transformer"]
+
+
+@pytest.mark.parametrize("given", ["--stopping=finished", "--no-xla", "--length-penalty=0", "--suppress=a"])
+def test_what_an_engine_has_reaches_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str):
+    (tmp_path / "in.txt").write_text("a\n")
+    monkeypatch.chdir(tmp_path)
+    assert engines_for(monkeypatch, "--engine=ctranslate2", given)[1] == ["ctranslate2"]
+    assert engines_for(monkeypatch, "--engine=auto", given)[1] == ["auto"]
+
+
+def engines_for(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, list[str]]:
+    """The exit code of a command, and the engines that were to be opened, which ends it."""
+    opened: list[str] = []
+
+    def load(*given: Any) -> Translator:
+        opened.append(given[3])
+        raise OptionsError("enough")
+
+    monkeypatch.setattr(Translator, "load", load)
+    monkeypatch.setattr(sys, "argv", ["translator", "translate", "run", "--input=in.txt", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, opened
+
+
 def test_a_phrase_is_suppressed_as_its_tokens(monkeypatch: pytest.MonkeyPatch, tokenizer: Tokenizer, tmp_path: Path):
     (tmp_path / "in.txt").write_text(SENTENCES[0] + "\n")
     engine = CopyingEngine()
@@ -134,7 +178,15 @@ def test_prefixes_and_n_best_lists_from_files(monkeypatch: pytest.MonkeyPatch, t
     [
         (["--n-best=2"], "add --format moses or json"),
         (["--n-best=9", "--format=json"], "needs a beam as large: the beam is 2"),
-        (["--temperature=2"], "temperature needs sample"),
+        (["--temperature=2"], "--temperature needs --sample"),
+        (["--temperature=2", "--top-k=3"], "--temperature, --top-k need --sample"),
+        (["--stopping=ahead", "--patience=2"], "--patience needs --stopping finished"),
+        (["--beam=1", "--coverage-penalty=1"], "--coverage-penalty needs beam search, with a --beam of 2 or more"),
+        (["--top-p=2", "--sample"], "--top-p must be above 0 and at most 1, not 2.0"),
+        (["--sample", "--beam=4"], "--sample has no beam: --n-best says how many translations there are; leave --beam"),
+        (["--alternatives", "--beam=4"], "--alternatives has no beam: --n-best says how many"),
+        (["--alternatives"], "--alternatives needs --n-best, their number, of 2 or more"),
+        (["--mbr", "--target-prefixes=SHORT"], "--mbr takes no --target-prefixes"),
         (["--target-prefixes=SHORT"], "has fewer lines than the input"),
         (["--target-prefixes=LONG"], "has more than the 2 lines of the input"),
     ],

@@ -398,18 +398,18 @@ def test_what_has_ended_is_untouched_by_constraints_on_prefixes(constrained: Con
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"patience": 2.0}, "patience needs stopping = finished"),
-        ({"stopping": "exact", "patience": 2.0}, "patience needs stopping = finished"),
-        ({"beam_size": 1, "stopping": "exact"}, "stopping needs beam search with a beam of 2 or more"),
-        ({"sample": True, "coverage_penalty": 0.1}, "coverage_penalty needs beam search with a beam of 2 or more"),
-        ({"temperature": 0.5, "top_k": 3}, "temperature, top_k needs sample"),
-        ({"sample": True, "temperature": 0.0}, "temperature must be above 0, not 0.0"),
-        ({"sample": True, "top_p": 1.5}, "top_p must be above 0 and at most 1, not 1.5"),
-        ({"alternatives": True, "sample": True}, "alternatives needs a search without sample"),
-        ({"alternatives": True, "beam_size": 1}, "alternatives needs a beam_size of 2 or more"),
-        ({"min_length_factor": 3.0}, "min_length_factor needs a max_length_factor that is no smaller"),
-        ({"suppressed": ((),)}, "suppressed must be phrases of one token or more"),
-        ({"stopping": "never"}, "stopping must be ahead, finished or exact, not never"),
+        ({"patience": 2.0}, "`patience` needs `stopping` finished"),
+        ({"stopping": "exact", "patience": 2.0}, "`patience` needs `stopping` finished"),
+        ({"beam_size": 1, "stopping": "exact"}, "`stopping` needs beam search, with a `beam_size` of 2 or more"),
+        ({"sample": True, "coverage_penalty": 0.1}, "`coverage_penalty` needs beam search, with a `beam_size` of 2"),
+        ({"temperature": 0.5, "top_k": 3}, "`temperature`, `top_k` need `sample`"),
+        ({"sample": True, "temperature": 0.0}, "`temperature` must be above 0, not 0.0"),
+        ({"sample": True, "top_p": 1.5}, "`top_p` must be above 0 and at most 1, not 1.5"),
+        ({"alternatives": True, "sample": True}, "`alternatives` needs a search without `sample`"),
+        ({"alternatives": True, "beam_size": 1}, "`alternatives` needs a `beam_size` of 2 or more"),
+        ({"min_length_factor": 3.0}, "`min_length_factor` needs a `max_length_factor` that is no smaller"),
+        ({"suppressed": ((),)}, "`suppressed` must be phrases of one token or more"),
+        ({"stopping": "never"}, "`stopping` must be ahead, finished or exact, not never"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_in_a_line(changes: dict[str, Any], message: str):
@@ -449,7 +449,7 @@ def test_an_option_without_meaning_beside_a_change_is_left_out_unless_it_is_aske
     assert SearchOptions.of(config, 1) == greedy
     assert options.with_changes({"sample": True}).coverage_penalty == 0
     assert options.with_changes({"stopping": "exact"}).patience == 1
-    with pytest.raises(OptionsError, match="coverage_penalty needs beam search"):
+    with pytest.raises(OptionsError, match="`coverage_penalty` needs beam search"):
         options.with_changes({"beam_size": 1, "coverage_penalty": 0.2})
 
 

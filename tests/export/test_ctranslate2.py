@@ -292,6 +292,12 @@ def test_a_kind_of_attention_that_it_has_not_is_refused_by_name(settings: dict[s
     assert re.fullmatch(f"CTranslate2 has {reason}", str(ctranslate2.refusal(ModelConfig.model_validate(settings))))
 
 
+def test_no_window_in_any_layer_is_no_window():
+    attention = {"encoder": {"window": [None, None]}}
+    config = ModelConfig.model_validate({"encoder_layers": 2, "attention": attention})
+    assert ctranslate2.refusal(config) is None
+
+
 def test_every_setting_of_a_model_is_held_or_must_have_its_default(monkeypatch):
     monkeypatch.setattr(ctranslate2, "HELD", {k: v for k, v in ctranslate2.HELD.items() if k != "dropout"})
     assert ctranslate2.refusal(ModelConfig(dropout=0.25)) == "CTranslate2 has nothing for model.dropout 0.25"

@@ -95,7 +95,7 @@ def test_the_command_exports_in_integers_and_keeps_the_figures(run, tmp_path, mo
         (["--format=ctranslate2", "--beam=2"], "--format ctranslate2 holds no search, so no beam size either"),
         (
             ["--format=ctranslate2", "--top-k=2"],
-            "--format ctranslate2 holds no search, so no options of it either: top_k",
+            "--format ctranslate2 holds no search, so no options of it either: --top-k",
         ),
     ],
 )

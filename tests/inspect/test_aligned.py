@@ -67,6 +67,7 @@ def test_text_ends_in_its_alignment_as_marian_writes_it(aligned, call):
     expected = [f"{each.text} ||| {each.alignment.line('pharaoh')}" for each in aligned.translate(SOURCES)]
     code, lines, _ = call("--alignment")
     assert (code, lines) == (0, expected)
+    assert lines[SOURCES.index("")] == " ||| "
 
 
 @pytest.mark.usefixtures("loaded")

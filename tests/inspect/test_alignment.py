@@ -1,7 +1,6 @@
 """Readings against NumPy, and alignments of pairs: in order, whatever the batch and the length."""
 
 import json
-import shutil
 from pathlib import Path
 
 import keras
@@ -16,6 +15,7 @@ from translator.config.schema import Config, ModelConfig, TokenizerConfig
 from translator.data.words import words_of
 from translator.decoding import scored
 from translator.decoding.options import OptionsError
+from translator.decoding.translator import Translator
 from translator.inspect.alignment import Aligner, AlignmentOptions
 from translator.inspect.readings import Reader
 from translator.inspect.word_weights import Reading
@@ -204,8 +204,8 @@ def test_subwords_are_summed_over_a_source_word_and_averaged_over_a_target_word(
 
 def test_layers_and_heads_that_are_not_there_are_named(aligner):
     for reading, said in (
-        (Reading(layer=3), "there is no layer 3: the decoder has 2"),
-        (Reading(layer=1, head=0), "there is no head 0: the decoder has 2"),
+        (Reading(layer=3), "there is no layer 3: counted from 1, the last one is 2"),
+        (Reading(layer=1, head=0), "there is no head 0: counted from 1, the last one is 2"),
         (Reading("rollout", layer=1), "a rollout goes through all layers"),
     ):
         with pytest.raises(OptionsError, match=said):
@@ -258,14 +258,21 @@ def test_the_command_writes_a_line_for_each_pair(runs, aligner, call, files, mon
     assert (code, out) == (0, [each.line("talp") for each in one])
 
 
-def test_what_does_not_go_together_is_one_line(runs, call, files, tmp_path):
-    shutil.copy(files[1], tmp_path / "short")
+def test_files_of_different_lengths_are_named(runs, call, files, tmp_path):
     (tmp_path / "short").write_text("ant\n")
+    code, _, err = call(runs[0], "--source", files[0], "--target", tmp_path / "short")
+    assert code == 2
+    assert "aligning needs one target line" in " ".join(err.split())
+
+
+def test_what_does_not_go_together_is_one_line(runs, call, files, tmp_path, monkeypatch):
+    monkeypatch.setattr(Translator, "load", lambda *_, **__: pytest.fail("loaded"))
     for arguments, said in (
         (("--source", files[0]), "--source and --target go together"),
         (("--source", files[0], "--target", files[1], "--independent"), "--independent needs --reverse"),
-        (("--source", files[0], "--target", tmp_path / "short"), "aligning needs one target line"),
         (("--source", files[0], "--target", files[1], "--layer", "9"), "there is no layer 9"),
+        (("--reverse", runs[1], "--head", "3"), "there is no head 3"),
+        (("--method", "rollout", "--layer", "1"), "--method rollout goes through all layers"),
     ):
         code, _, err = call(runs[0], *arguments)
         assert code == 2

@@ -11,6 +11,7 @@ import pytest
 from tests.command_line import command
 from tests.inspect.test_alignment import make_run
 from translator.decoding.options import OptionsError
+from translator.decoding.translator import Translator
 from translator.inspect import plots
 from translator.inspect.attention import KINDS, Attention, Maps, Shown
 from translator.inspect.attention_files import document, page, write
@@ -140,7 +141,7 @@ def test_a_picture_without_matplotlib_is_a_line_and_the_page_does_without(tmp_pa
 
 def test_a_layer_that_is_not_there_is_refused_and_nothing_is_written(tmp_path: Path):
     for name in ("x.json", "x.svg"):
-        with pytest.raises(OptionsError, match="there is no layer 3: there are 2, counted from 1"):
+        with pytest.raises(OptionsError, match="there is no layer 3: counted from 1, the last one is 2"):
             write(attention_of(("a",), ("b",)), tmp_path / name, Shown(layer=3))
     assert not list(tmp_path.iterdir())
 
@@ -177,10 +178,20 @@ def test_the_command_writes_the_file_that_its_name_says(tmp_path: Path, monkeypa
         (["ant", "--every", "--layer", "1", "--output", "x.svg"], "--every shows all heads of all layers"),
         (["ant", "--prune-report"], "--prune-report takes no sentence"),
         (["ant", "--sentences", "3", "--output", "x.svg"], "--sentences goes with --prune-report"),
+        ([" ", "--output", "x.html"], "what should the model read?"),
+        (["ant", "--output", "no/x.html"], "no/x.html: there is no such folder; make it first:  mkdir -p /"),
+        (["--prune-report", "--output", "no/x.csv"], "no/x.csv: there is no such folder; make it first:  mkdir -p /"),
+        (
+            ["ant", "--layer", "2", "--kind", "encoder", "--output", "x.html"],
+            "there is no layer 2: counted from 1, the",
+        ),
+        (["ant", "--head", "3", "--output", "x.html"], "there is no head 3: counted from 1, the last one is 2"),
     ],
 )
-def test_a_mistake_is_a_line(arguments, message, tmp_path, monkeypatch, capsys):
-    code, _, err = command(monkeypatch, capsys, "attention", str(tmp_path), *arguments)
+def test_a_mistake_is_a_line_before_anything_is_loaded(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Translator, "load", lambda *_, **__: pytest.fail("loaded"))
+    monkeypatch.chdir(tmp_path)
+    code, _, err = command(monkeypatch, capsys, "attention", str(make_run(tmp_path / "run")), *arguments)
     assert code == 2
     assert message in err
     assert len(err.splitlines()) == 1

@@ -83,11 +83,12 @@ def test_without_a_translation_the_one_that_is_found_is_read(reader):
     ("source", "target", "message"),
     [
         (" ", None, "the sentence is blank; there is nothing to look at"),
-        ("ant " * 31, "ant", "the sentence has .* tokens; this model reads at most 30 at once"),
+        ("ant " * 31, None, "the sentence has .* tokens; this model reads at most 30 at once"),
         ("ant", "ant " * 120, "the translation has .* tokens; this model reads at most .* at once"),
     ],
 )
-def test_what_cannot_be_read_is_said_in_a_line(reader, source, target, message):
+def test_what_cannot_be_read_is_said_in_a_line_and_nothing_is_translated(reader, source, target, message, monkeypatch):
+    monkeypatch.setattr(reader.translator, "translate_text", lambda *_: pytest.fail("translated"))
     with pytest.raises(OptionsError, match=message):
         reader.read(source, target)
 
@@ -131,5 +132,5 @@ def test_a_map_is_a_head_or_a_mean():
     assert maps.map(head=1).tolist() == [[2, 3]]
     assert maps.map().tolist() == [[3, 4]]
     for layer, head in ((3, None), (None, 0), (1, 3)):
-        with pytest.raises(OptionsError, match=r"there is no (layer|head) \d: there are 2, counted from 1"):
+        with pytest.raises(OptionsError, match=r"there is no (layer|head) \d: counted from 1, the last one is 2"):
             maps.map(layer, head)

@@ -175,12 +175,14 @@ def test_without_a_translation_the_runs_own_is_explained(attributor):
     ("pair", "contrast", "said"),
     [
         (("", ""), None, "there is nothing to explain"),
-        (("ant " * 50, "ant"), None, "too many for the model, which translates 30 at once"),
+        (("ant " * 50, None), None, "the sentence has .* tokens; this model reads at most 30 at once"),
+        (("ant", "ant " * 120), None, "the translation has .* tokens; this model reads at most .* at once"),
         (("ant", "bear cat"), Contrast("ant", 3), "there is no word 3: the translation has 2"),
         (("ant", "bear cat"), Contrast("cat", 2), '"cat" is what stands there: word 2 of the translation is "cat"'),
     ],
 )
-def test_what_cannot_be_explained_is_said(attributor, pair, contrast, said):
+def test_what_cannot_be_explained_is_said_and_nothing_is_translated(attributor, pair, contrast, said, monkeypatch):
+    monkeypatch.setattr(attributor.translator, "translate_text", lambda *_: pytest.fail("translated"))
     with pytest.raises(OptionsError, match=said):
         attributor.attribute(*pair, AttributionOptions(contrast=contrast))
 
@@ -209,7 +211,16 @@ def test_the_command_prints_what_python_gives(attributor, call):
     assert [line.split()[0] for line in out] == ["margin", "bear", "ant", "</s>"]
 
 
-def test_a_contrast_is_a_word_and_a_place(call):
-    code, _, err = call("ant", "--instead", "cat")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ant", "--instead=cat"], "--instead and --at go together"),
+        (["ant", "--steps=8"], "--steps goes with --method integrated"),
+        ([" "], "there is nothing to explain"),
+    ],
+)
+def test_a_mistake_is_said_before_anything_is_loaded(call, monkeypatch, arguments, said):
+    monkeypatch.setattr(Attributor, "load", lambda *_: pytest.fail("loaded"))
+    code, _, err = call(*arguments)
     assert code == 2
-    assert "--instead and --at go together" in err
+    assert said in err

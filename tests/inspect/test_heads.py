@@ -1,5 +1,6 @@
 """A head taken away: what is left is what the others add, and the model is as it was afterwards."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from tests.command_line import command
 from tests.inspect.test_alignment import make_run
+from translator.cli.attention import print_table
 from translator.data.corpora.base import SentencePair
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError
@@ -114,11 +116,22 @@ def test_a_report_as_a_picture_has_each_difference():
     assert texts.count("-1.5") == 6
 
 
+def test_a_table_off_a_terminal_is_as_wide_as_its_heads(capsys):
+    heads = range(1, 33)
+    print_table(HeadReport(40.0, 1, tuple(WithoutHead("cross", 1, head, 38.5, -1.5, -2.0, -1.0) for head in heads)))
+    header, row, told = (line for line in capsys.readouterr().out.splitlines() if any(c.isalnum() for c in line))
+    assert re.findall(r"head \d+", header) == [f"head {head}" for head in heads]
+    assert row.count("-1.50*") == 32
+    assert "on 1 validation sentence; without" in told
+    assert told.endswith("Heads that are missed: 32 of 32.")
+
+
 def test_the_command_prints_a_line_for_each_layer_and_writes_the_table(tmp_path: Path, monkeypatch, capsys):
     run, output = str(make_run(tmp_path / "run")), tmp_path / "x.csv"
     arguments = "attention", run, "--prune-report", "--sentences", "3", "--beam", "1", "--output", str(output)
     code, out, _ = command(monkeypatch, capsys, *arguments)
     assert code == 0
     assert [name for name in ("encoder 1", "decoder 1", "decoder 2", "cross 1", "cross 2") if name not in out] == []
-    assert "with all heads, on 3 validation sentences" in out
+    assert "with all heads, on 3 validation sentences;" in out
+    assert re.search(r"\. Heads that are missed: \d of 10\.$", out, re.MULTILINE)
     assert len(output.read_text(encoding="utf-8").splitlines()) == 12

@@ -10,7 +10,7 @@ from translator.cli.arguments import CheckpointOption, Run
 from translator.cli.console import console
 from translator.data.paired import paired_lines, tabbed_lines
 from translator.progress import progress
-from translator.run_folder import RunError
+from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
 
 LINES_TOGETHER = 4096  # pairs that are read before their alignments are written
@@ -64,6 +64,12 @@ def align(
         raise RunError("--source and --target go together: name both files, or neither for standard input")
     if independent and reverse is None:
         raise RunError("--independent needs --reverse: with one run there is nothing to be independent of")
+    if method == "rollout" and (layer or head):
+        raise RunError("--method rollout goes through all layers and heads; leave --layer and --head out")
+    from translator.inspect.numbered import require_head
+
+    for model in (RunFolder(path).load_config().model for path in (run, reverse) if path):
+        require_head(layer, head, model.decoder_layers, model.num_heads)
     start_tensorflow()
     from translator.inspect.alignment import Aligner, AlignmentOptions
     from translator.inspect.word_weights import Reading

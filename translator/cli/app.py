@@ -1,21 +1,19 @@
 """All commands together, and how an error becomes one line and an exit code."""
 
 import errno
-import logging
 import os
 import signal
 import sys
 from typing import Annotated
 
 import typer
-from rich.logging import RichHandler
 
 import translator
 from translator.cli.align import align
 from translator.cli.attention import attention
 from translator.cli.attribute import attribute
 from translator.cli.config import show_config
-from translator.cli.console import console, say
+from translator.cli.console import say, start_logging
 from translator.cli.evaluate import evaluate
 from translator.cli.export import export
 from translator.cli.score import score
@@ -59,9 +57,7 @@ def options(
 
 def main() -> None:
     """Runs the command line; an error that the user can fix ends in one line on standard error and an exit code."""
-    handler = RichHandler(console=console, show_time=False, show_path=False)
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
-    logging.getLogger("translator").setLevel(logging.INFO)
+    start_logging()
     try:
         app()
     except TranslatorError as error:

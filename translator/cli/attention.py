@@ -9,14 +9,16 @@ from rich.console import Console
 from rich.table import Table
 
 from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Run
-from translator.cli.console import console
-from translator.files import write_file
+from translator.cli.console import console, say
+from translator.files import require_writable, write_file
 from translator.progress import progress
-from translator.run_folder import RunError
+from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
 
 if TYPE_CHECKING:
     from translator.inspect.heads import HeadReport
+
+MOST_COLUMNS = 10_000  # of a table that no terminal shows: as many as its heads need
 
 
 def attention(
@@ -63,7 +65,7 @@ def attention(
             raise RunError("--prune-report takes no sentence: it measures on the validation set")
         _prune_report(run, output, sentences, beam, checkpoint)
         return
-    if sentence is None:
+    if sentence is None or not sentence.strip():
         raise RunError("what should the model read? Give a sentence after the run, in quotes")
     if output is None:
         raise RunError("--output says where to write: x.png, x.svg, x.html or x.json")
@@ -75,12 +77,15 @@ def attention(
     from translator.inspect.attention_files import FORMS, write
     from translator.inspect.plots import form_of
 
-    form_of(output, FORMS)  # before anything is loaded
+    shown = Shown(kind, layer, head, every, "tokens" if tokens else "words")
+    form_of(output, FORMS)
+    require_writable(output)
+    shown.require(RunFolder(run).load_config().model)
     start_tensorflow()
     from translator.inspect.attention_reader import AttentionReader
 
     read = AttentionReader.load(run, beam, checkpoint).read(sentence, target, where)
-    write(read, output, Shown(kind, layer, head, every, "tokens" if tokens else "words"))
+    write(read, output, shown)
     print(output)
 
 
@@ -90,28 +95,33 @@ def _prune_report(
     from translator.inspect.plots import PICTURES, form_of
 
     form = form_of(output, (*PICTURES, "csv")) if output else None
+    if output:
+        require_writable(output)
     start_tensorflow()
     from translator.inspect.heads import draw, report_of_run
 
     with progress(console, "translating without each head") as show:
         report = report_of_run(run, sentences, beam, checkpoint, show)
-    _print(report)
+    print_table(report)
     if output and form:
         write_file(output, report.csv.encode() if form == "csv" else draw(report, form))
         print(output)
 
 
-def _print(report: "HeadReport") -> None:
+def print_table(report: "HeadReport") -> None:
     """A line for each layer, with what BLEU loses or gains without each of its heads."""
     heads = range(1, max(row.head for row in report.without) + 1)
     table = Table("", *(f"head {head}" for head in heads))
     for (kind, layer), rows in itertools.groupby(report.without, lambda row: (row.kind, row.layer)):
         table.add_row(f"{kind} {layer}", *(f"{row.difference:+.2f}{'*' if row.is_certain else ' '}" for row in rows))
     shown = Console(highlight=False)
+    if not shown.is_terminal:
+        shown.width = MOST_COLUMNS
     shown.print(table)
     lost = sum(row.is_certain and row.difference < 0 for row in report.without)
-    shown.print(
-        f"BLEU {report.bleu:.2f} with all heads, on {report.sentences:,} validation sentences; without one of them it "
-        f"changes as above, * if 0 is outside the 95% interval. {lost} of {len(report.without)} heads are missed.",
-        soft_wrap=True,
+    on = f"{report.sentences:,} validation {'sentence' if report.sentences == 1 else 'sentences'}"
+    say(
+        f"BLEU {report.bleu:.2f} with all heads, on {on}; without one of them it changes as above, * if 0 is outside "
+        f"the 95% interval. Heads that are missed: {lost} of {len(report.without)}.",
+        shown,
     )

@@ -32,7 +32,7 @@ def attribute(
     tokenized: Annotated[
         bool, typer.Option("--tokenized", help="Only spaces separate words; else punctuation is split off.")
     ] = False,
-    steps: Annotated[int, typer.Option(min=1, max=4096, help="Of integrated gradients.")] = 32,
+    steps: Annotated[int | None, typer.Option(min=1, max=4096, help="Of integrated gradients; 32 by default.")] = None,
     checkpoint: CheckpointOption = None,
 ) -> None:
     """Say which words of a sentence, and of its translation so far, each word of the translation comes from."""
@@ -40,11 +40,15 @@ def attribute(
         raise RunError("standard output is closed; send it to a file")
     if (instead is None) != (at is None):
         raise RunError("--instead and --at go together: another word, and the place where it does not stand")
+    if steps is not None and method != "integrated":
+        raise RunError("--steps goes with --method integrated: other methods take none")
+    if not sentence.strip() and not (target or "").strip():
+        raise RunError("there is nothing to explain: sentence and translation are blank")
     start_tensorflow()
-    from translator.inspect.attribution.attributor import AttributionOptions, Attributor, Contrast
+    from translator.inspect.attribution.attributor import DEFAULTS, AttributionOptions, Attributor, Contrast
 
     contrast = Contrast(instead, at) if instead is not None and at is not None else None
-    options = AttributionOptions(method, contrast, not tokens, tokenized, steps)
+    options = AttributionOptions(method, contrast, not tokens, tokenized, steps or DEFAULTS.steps)
     found = Attributor.load(run, checkpoint).attribute(sentence, target, options)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     sys.stdout.write((found.json() if form == "json" else found.table()) + "\n")

@@ -1,10 +1,12 @@
 """What is written to standard error: progress, warnings, errors, and what to do next."""
 
+import logging
 import shutil
 import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.logging import RichHandler
 
 from translator.errors import shell_quoted
 
@@ -14,6 +16,18 @@ console = Console(stderr=True, highlight=False, emoji=False)
 def say(message: str, to: Console = console) -> None:
     """Prints a line as it stands."""
     to.print(message, markup=False, soft_wrap=True)
+
+
+def start_logging() -> None:
+    """Shows warnings of all libraries, and what this package logs; off a terminal each is one line, however long."""
+    if console.is_terminal:
+        handler: logging.Handler = RichHandler(console=console, show_time=False, show_path=False)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(levelname)-8s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("translator").setLevel(logging.INFO)
 
 
 def own_command() -> str:

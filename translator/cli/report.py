@@ -28,6 +28,7 @@ def print_report(report: "Report") -> None:
         figure = "     –" if value is None else f"{value:6.2f}"
         output.print(f"{name:5}{figure}  {signature}", markup=False, soft_wrap=True)
     if report.nll is not None:
-        output.print(f"nll  {report.nll:6.3f}  nats a token of the references; perplexity {report.perplexity:.2f}")
+        nll = f"nll  {report.nll:6.3f}  nats a token of the references; perplexity {report.perplexity:.2f}"
+        output.print(nll, soft_wrap=True)
     more = f", and their references read in {report.nll_seconds:.1f} s" if report.nll_seconds else ""
-    output.print(f"{len(report.pairs):,} sentences in {report.seconds:.1f} s{more}", markup=False)
+    output.print(f"{len(report.pairs):,} sentences in {report.seconds:.1f} s{more}", markup=False, soft_wrap=True)

@@ -2,10 +2,14 @@
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
+
+from translator.errors import TranslatorError
 
 if TYPE_CHECKING:
     from translator.decoding.translator import Translator
@@ -45,6 +49,15 @@ SEARCH_OPTIONS: dict[str, Any] = {
     ),
 }
 
+# What a field of `SearchOptions` is called on the command line.
+FLAGS: Mapping[str, str] = MappingProxyType(
+    {"beam_size": "--beam", "with_token_log_probs": "--token-scores"}
+    | {
+        name: next(iter(get_args(option)[1].param_decls), f"--{name.replace('_', '-')}")
+        for name, option in SEARCH_OPTIONS.items()
+    }
+)
+
 
 def takes_search_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds these options to a command's; it is handed those that were given as one mapping, `search`."""
@@ -57,12 +70,31 @@ def takes_search_options(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapped(**arguments: Any) -> None:
         search = {name: arguments.pop(name) for name in SEARCH_OPTIONS}
-        command(**arguments, search={name: value for name, value in search.items() if value not in (None, [])})
+        try:
+            command(**arguments, search={name: value for name, value in search.items() if value not in (None, [])})
+        except TranslatorError as error:
+            error.args = (with_flags(str(error)),)
+            raise
 
     parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + added
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
     return wrapped
+
+
+def with_flags(message: str) -> str:
+    """A message with the options of a search, which stand between backticks there, by their names here."""
+    return re.sub(r"`(\w+)`", lambda found: FLAGS.get(found[1], found[0]), message)
+
+
+def lacking_in_ctranslate2(search: Mapping[str, Any]) -> list[str]:
+    """Which of some options CTranslate2's search has not, by their names here."""
+    from translator.decoding.engines.ctranslate2 import SEARCHED_WITH
+    from translator.decoding.options import OPTIONS
+
+    changed = {name for name, value in search.items() if value != OPTIONS[name]}
+    own = {"stopping"} if search.get("stopping") == "finished" else set()
+    return [FLAGS[name] for name in search if name in changed - SEARCHED_WITH - own]
 
 
 def apply(translator: "Translator", search: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import enum
+import logging
 import signal
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import typer
 
 from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Ensemble, Quantization
 from translator.cli.console import console
-from translator.cli.search_options import apply, takes_search_options
+from translator.cli.search_options import apply, lacking_in_ctranslate2, takes_search_options
 from translator.progress import progress
 from translator.run_folder import RunError
 from translator.runtime import start_tensorflow
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from translator.decoding.translator import Translator
     from translator.decoding.workers import Translating
     from translator.inspect.aligned import Aligned
+
+log = logging.getLogger(__name__)
 
 
 class Engine(str, enum.Enum):
@@ -98,9 +101,40 @@ class Asked:
     quantization: str | None
     n_best: int
     form: "Format"
-    token_scores: bool
     alignment: bool
+    has_target_prefixes: bool
     search: dict[str, Any]
+
+    def require_possible(self) -> None:
+        """Raises a RunError for what does not go together, whatever the model is."""
+        if self.form == "text" and (self.n_best > 1 or "with_token_log_probs" in self.search):
+            raise RunError("text has no room for scores or several translations of a line; add --format moses or json")
+        if self.quantization and self.engine is not Engine.CTRANSLATE2:
+            raise RunError("--quantization goes with --engine ctranslate2; leave it out")
+        if self.keep and (self.form != "text" or self.has_target_prefixes or self.alignment):
+            raise RunError("--keep goes with plain text alone: leave out --format, --target-prefixes and --alignment")
+        if self.mbr and self.has_target_prefixes:
+            raise RunError("--mbr takes no --target-prefixes; leave out one of them")
+        for name in ("sample", "alternatives"):
+            if self.search.get(name) and self.beam is not None and not self.mbr:
+                raise RunError(f"--{name} has no beam: --n-best says how many translations there are; leave --beam out")
+        if self.search.get("alternatives") and max(self.n_best, self.beam or 0) == 1:
+            raise RunError("--alternatives needs --n-best, their number, of 2 or more")
+        self._require_engine()
+
+    def _require_engine(self) -> None:
+        """Raises a RunError for what the engine lacks, whatever the model is."""
+        if self.engine is Engine.CTRANSLATE2 and (lacking := self._lacking):
+            raise RunError(f"--engine ctranslate2 has no {', '.join(lacking)}; leave that out, or --engine")
+        if self.ensemble and self.engine in (Engine.CTRANSLATE2, Engine.AUTO):
+            raise RunError(f"--ensemble searches with the engine transformer; leave --engine {self.engine.value} out")
+        if self.engine is Engine.SAVED_MODEL:
+            self._require_nothing_fixed()
+
+    @property
+    def _lacking(self) -> list[str]:
+        """What is asked for that CTranslate2 has not."""
+        return [*lacking_in_ctranslate2(self.search), *["--target-prefixes"] * self.has_target_prefixes]
 
     def __call__(self) -> "Translating":
         """Opens it.
@@ -110,7 +144,7 @@ class Asked:
         """
         start_tensorflow()
         translator = self._opened()
-        apply(translator, self.search | ({"with_token_log_probs": True} if self.token_scores else {}))
+        apply(translator, self.search)
         if self.n_best > 1 and self.n_best > translator.options.beam_size:
             raise RunError(f"--n-best {self.n_best} needs a beam as large: the beam is {translator.options.beam_size}")
         if self.mbr:
@@ -139,21 +173,28 @@ class Asked:
         if beam is None and (self.search.get("sample") or self.search.get("alternatives")):
             beam = self.n_best
         if self.engine is Engine.SAVED_MODEL:
-            self._require_nothing_fixed(beam)
             return Translator.load_exported(self.model)
         if self.ensemble:
             return Translator.load_ensemble([self.model, *self.ensemble], beam, self.checkpoint)
-        return Translator.load(self.model, beam, self.checkpoint, self.engine.value, self.quantization)
+        engine = self.engine
+        if engine is Engine.AUTO and (lacking := self._lacking):
+            log.info("--engine auto: transformer, because ctranslate2 has no %s", ", ".join(lacking))
+            engine = Engine.TRANSFORMER
+        return Translator.load(self.model, beam, self.checkpoint, engine.value, self.quantization)
 
-    def _require_nothing_fixed(self, beam: int | None) -> None:
+    def _require_nothing_fixed(self) -> None:
         """Raises a RunError for options that an exported model cannot follow."""
         what = f"{self.model} is an exported model"
-        if beam is not None:
+        if self.alignment:
+            raise RunError(f"{what}, which is not looked into; leave --alignment out, or name a run")
+        if self.beam is not None:
             raise RunError(f"{what}, whose beam size is fixed; leave --beam out")
         if self.checkpoint is not None:
             raise RunError(f"{what}, which has no checkpoints; leave --checkpoint out")
         if self.ensemble:
             raise RunError(f"{what}, which is no part of an ensemble; leave --ensemble out")
+        if self.has_target_prefixes:
+            raise RunError(f"{what}, whose search begins freely; leave --target-prefixes out")
 
 
 @takes_search_options
@@ -185,20 +226,11 @@ def translate(
     from translator.decoding.blocks import Lines, Shard
     from translator.decoding.files import translate_file
 
-    if form == "text" and (n_best > 1 or token_scores):
-        raise RunError("text has no room for scores or several translations of a line; add --format moses or json")
-    if quantization and engine is not Engine.CTRANSLATE2:
-        raise RunError("--quantization goes with --engine ctranslate2; leave it out")
-    if keep and (form != "text" or target_prefixes or alignment):
-        raise RunError("--keep goes with plain text alone: leave out --format, --target-prefixes and --alignment")
-    if alignment and engine is Engine.SAVED_MODEL:
-        raise RunError(f"{model} is an exported model, which is not looked into; leave --alignment out, or name a run")
-    if ensemble and engine in (Engine.CTRANSLATE2, Engine.AUTO):
-        raise RunError(f"--ensemble searches with the engine transformer; leave --engine {engine.value} out")
     asked = Asked(
-        model, beam, checkpoint, ensemble, mbr, keep, engine, quantization, n_best, form, token_scores, alignment,
-        search,
+        model, beam, checkpoint, ensemble, mbr, keep, engine, quantization, n_best, form, alignment,
+        target_prefixes is not None, search | ({"with_token_log_probs": True} if token_scores else {}),
     )  # fmt: skip
+    asked.require_possible()
     lines = Lines(input, target_prefixes, Shard.parse(shard) if shard else None)
     ending = _exiting_when_terminated() if output else contextlib.nullcontext()
     with ending, progress(console, "translating", visible=bool(output)) as show:

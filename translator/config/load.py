@@ -134,7 +134,7 @@ def _override(tree: dict[str, Any], keys: Sequence[str], value: Any, origins: di
     """Sets a value in `tree` at the path given by its keys, which may lead into a corpus."""
     for depth, key in enumerate(keys[:-1], 1):
         path = ".".join(keys[:depth])
-        origins[path] = origin
+        origins.setdefault(path, origin)
         inner = tree.get(key)
         if path in CORPORA and len(as_corpora(inner)) == 1:
             (inner,) = as_corpora(inner)

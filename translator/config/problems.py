@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from translator.config.names import OTHER_NAMES
@@ -13,6 +13,8 @@ from translator.config.yaml_text import not_text, shown
 # Pydantic's names for the branches of "a number or auto" in the locations of its errors.
 NUMBER_BRANCH, AUTO_BRANCH = "constrained-int", "literal['auto']"
 
+OVERRIDE = "--set "  # how the origin of a setting begins that no file has
+
 
 def problem(details: Any, origins: dict[str, str], path: str) -> str:
     """One line for one of pydantic's errors: file, key, what was expected and what was found."""
@@ -22,11 +24,20 @@ def problem(details: Any, origins: dict[str, str], path: str) -> str:
     places = (location[:length] for length in range(len(location), 0, -1))
     known = (".".join(map(str, parts)) for place in places for parts in (place, _names(place)))
     where = next((origins[name] for name in known if name in origins), path)
+    if details["type"] == "value_error":
+        where = _with_overrides(where, _names(location), origins)
     if details["type"] == "extra_forbidden":
         return f"{where}: unknown key {key}; {_known_key(location)}"
     if details["type"] == "missing":
         return f"{where}: {key} is missing"
     return f"{where}: {key + ': ' if key else ''}{_said(details, location, where)}"
+
+
+def _with_overrides(where: str, section: Sequence[str], origins: Mapping[str, str]) -> str:
+    """Where settings come from that do not go together: a file, and what was set in the section beside it."""
+    inside = (origin for key, origin in origins.items() if key.split(".")[: len(section)] == list(section))
+    overrides = dict.fromkeys(origin for origin in inside if origin.startswith(OVERRIDE) and origin != where)
+    return " and ".join([where, *overrides])
 
 
 def _said(details: Any, location: Sequence[Any], where: str) -> str:

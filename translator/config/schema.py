@@ -238,6 +238,13 @@ class TrainConfig(Section):
             raise ValueError("the cosine schedule depends on the last step: set max_steps or max_epochs")
         return self
 
+    @model_validator(mode="after")
+    def _a_head_is_named_only_to_be_taught(self) -> "TrainConfig":
+        for name, default in (("guided_layer", None), ("guided_head", 1)):
+            if (value := getattr(self, name)) != default and not self.guided_alignment:
+                raise ValueError(f"{name} {value} has no meaning without guided_alignment; leave it out")
+        return self
+
 
 class SearchConfig(Section):
     """Decoding: beam search and its limits."""

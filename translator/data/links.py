@@ -53,6 +53,7 @@ def with_links(
     except (OSError, ValueError):
         kept = None
     if kept != store.fingerprint:
+        paths[2].unlink(missing_ok=True)  # so that it never stands for arrays that it was not written for
         offsets = array.array("q", [0])
         with replacing(paths[0]) as partial, partial.open("wb") as file:
             for row in _rows(store, config, tokenizers, show):

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from translator.data.arriving import is_a_file
 from translator.decoding.blocks import Block, FilesError, Lines, bytes_of
-from translator.decoding.unfinished import Unfinished, partial_of, state_of, unfinished
+from translator.decoding.unfinished import Unfinished, forget, partial_of, state_of, unfinished
 from translator.decoding.workers import Here, Load, Processes, Translated
-from translator.files import is_standard_output, replacing
+from translator.files import is_standard_output, replacing, require_writable
 from translator.progress import Show, show_nothing
 from translator.runtime import cores
 
@@ -45,7 +45,8 @@ def translate_file(
         load: gives what translates, once in each process; with several, pickle has to take it. That is a `Translator`,
             or a `translator.decoding.output.Formatted` or `translator.decoding.placeholders.Keeper` with one in it.
         input: the lines, or the `source` of `Lines`.
-        output: replaced at the end, or not at all, and zipped if its name ends in .gz; None for standard output.
+        output: replaced at the end, or not at all, and zipped if its name ends in .gz; None for standard output. What
+            an interruption left of it is deleted then.
         processes: how many translate a file; None chooses (`default_processes`).
         resume: keep what is done beside the output (`translator.decoding.unfinished`) if an error or an interruption
             ends this, and go on from there.
@@ -59,6 +60,7 @@ def translate_file(
         CorpusError: the input cannot be read; says where.
         ResumeError: something changed since the interruption; says what.
         WorkerError: a process has ended.
+        OSError: the output, which the error names, cannot be written.
     """
     target = None if output is None or is_standard_output(Path(output)) else Path(output)
     lines = input if isinstance(input, Lines) else Lines(input)
@@ -81,6 +83,8 @@ def translate_file(
             log.warning(warning)
         if begun:
             begun.finish()
+    if target and not resume:
+        forget(target)
     return now
 
 
@@ -105,7 +109,8 @@ def _count(processes: int | None, part: range | None) -> int:
 def _require_fitting(lines: Lines, target: Path | None, processes: int | None, resume: bool) -> None:
     """Raises a FilesError for files that do not fit together, or not with what is asked for."""
     if target:
-        _require_no_input(lines, [target, *((partial_of(target), state_of(target)) if resume else ())])
+        _require_no_input(lines, [target, partial_of(target), state_of(target)])
+        require_writable(target)
     if processes:
         lines.require_file("--processes")
     if resume:

@@ -12,7 +12,10 @@ from translator.errors import TranslatorError
 
 
 class OptionsError(TranslatorError):
-    """An engine is asked for a search that it cannot do."""
+    """An engine is asked for a search that it cannot do.
+
+    Its text has fields of `SearchOptions` between backticks, for which the command line has names of its own.
+    """
 
 
 @dataclass(frozen=True)
@@ -218,22 +221,30 @@ def _problems(options: SearchOptions) -> list[str]:
         ("top_k", options.top_k >= 0, "0 or more"),
         ("top_p", 0 < options.top_p <= 1, "above 0 and at most 1"),
     ]
-    problems = [f"{name} must be {wanted}, not {getattr(options, name)}" for name, holds, wanted in ranges if not holds]
+    problems = [
+        f"`{name}` must be {wanted}, not {getattr(options, name)}" for name, holds, wanted in ranges if not holds
+    ]
     given = {name for name, value in OPTIONS.items() if value is not MISSING and getattr(options, name) != value}
     competing = OF_BEAM_SEARCH & given
     one = options.beam_size == 1
     needs = [
-        ({"temperature", "top_k", "top_p", "seed"} & given, options.sample, "sample"),
-        (competing, not (one or options.sample or options.alternatives), "beam search with a beam of 2 or more"),
-        ({"patience"} & given, options.stopping == "finished", "stopping = finished"),
-        ({"alternatives"} & given, not options.sample, "a search without sample"),
-        ({"alternatives"} & given, not one, "a beam_size of 2 or more, the number of alternatives"),
+        ({"temperature", "top_k", "top_p", "seed"} & given, options.sample, "`sample`"),
+        (
+            competing,
+            not (one or options.sample or options.alternatives),
+            "beam search, with a `beam_size` of 2 or more",
+        ),
+        ({"patience"} & given, options.stopping == "finished", "`stopping` finished"),
+        ({"alternatives"} & given, not options.sample, "a search without `sample`"),
+        ({"alternatives"} & given, not one, "a `beam_size` of 2 or more, the number of alternatives"),
         (
             {"min_length_factor"} & given,
             options.min_length_factor <= options.max_length_factor,
-            "a max_length_factor that is no smaller",
+            "a `max_length_factor` that is no smaller",
         ),
     ]
     return problems + [
-        f"{', '.join(sorted(which))} needs {what}" for which, holds, what in needs if which and not holds
+        f"{', '.join(f'`{name}`' for name in sorted(which))} {'needs' if len(which) == 1 else 'need'} {what}"
+        for which, holds, what in needs
+        if which and not holds
     ]

@@ -67,6 +67,15 @@ class PairCutter:
         self.source, self.target = source, target
         self.most_source, self.most_target = most_source, most_target
 
+    def require_whole(self, pair: Pair) -> None:
+        """Raises an OptionsError for a pair of which one side is too long to be read at once."""
+        sides = (("sentence", pair.source, self.most_source), ("translation", pair.target, self.most_target))
+        for side, ids, most in sides:
+            if len(ids) > most:
+                raise OptionsError(
+                    f"the {side} has {len(ids):,} tokens; this model reads at most {most:,} at once; give a part of it"
+                )
+
     def cut(self, pair: Pair) -> list[Pair]:
         """The pieces of a pair: itself if it is short enough, none if both sides are empty."""
         if not pair.source and not pair.target:

@@ -1,7 +1,6 @@
 """A translation that goes on after an interruption: what is done stays beside the output, with what it was made of."""
 
 import contextlib
-import errno
 import fcntl
 import json
 import os
@@ -11,10 +10,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from translator.errors import TranslatorError, shell_quoted
-from translator.files import flush_to_disk, open_file, set_owner_and_mode, write_file
+from translator.files import beside, flush_to_disk, open_file, require_writable, set_owner_and_mode, write_file
 
 MOST_STATE_BYTES = 2**20
 STATE_VERSION = 1
+PARTIAL = ".partial"  # how the name of the finished part of an output ends
 
 
 class ResumeError(TranslatorError):
@@ -99,8 +99,7 @@ def unfinished(output: Path, made_of: Mapping[str, Any]) -> Iterator[Unfinished]
         ResumeError: it was made of something else; says of what.
         OSError: `output`, which the error names, cannot be written.
     """
-    if output.exists() and not os.access(output, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(output))
+    require_writable(output)
     path = partial_of(output)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     with os.fdopen(descriptor, "r+b") as file:
@@ -119,15 +118,29 @@ def unfinished(output: Path, made_of: Mapping[str, Any]) -> Iterator[Unfinished]
         yield Unfinished(output, made_of, file)
 
 
+def forget(output: Path) -> None:
+    """Deletes what an interruption left of an output, which is whole now; not what no translation has left.
+
+    What another process goes on with is left to it.
+    """
+    try:
+        with open_file(partial_of(output)) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _read_state(output):
+                partial_of(output).unlink()
+                state_of(output).unlink()
+    except (OSError, ResumeError):
+        return
+
+
 def partial_of(output: Path) -> Path:
     """Where the finished part of an output is kept: beside the file that it will replace."""
-    target = Path(os.path.realpath(output))
-    return target.with_name(f"{target.name}.partial")
+    return beside(output, PARTIAL)
 
 
 def state_of(output: Path) -> Path:
     """Where the state of the finished part is kept."""
-    return partial_of(output).with_name(f"{partial_of(output).name}.json")
+    return beside(output, f"{PARTIAL}.json")
 
 
 def _read_state(output: Path) -> dict[str, Any]:

@@ -56,8 +56,10 @@ def refusal(config: ModelConfig) -> str | None:
     sections += [(f"model.attention.{place}", each, HELD_ATTENTION) for place, each in config.attention.in_places()]
     for key, section, held in sections:
         for name, field in type(section).model_fields.items():
-            value = getattr(section, name)
-            if name not in held and value != field.get_default(call_default_factory=True):
+            value, default = getattr(section, name), field.get_default(call_default_factory=True)
+            if isinstance(value, tuple) and len(set(value)) == 1:
+                value = value[:1]  # the same for each layer is one for all
+            if name not in held and value != default:
                 shown = list(value) if isinstance(value, tuple) else value
                 return f"CTranslate2 has nothing for {key}.{name} {shown}"
             if held.get(name) and value not in held[name]:
@@ -138,17 +140,7 @@ def specification(
             **common,
         ),
     )
-    for index, layer in enumerate(spec.encoder.layer):
-        _set_layer(layer, weights, f"encoder.layers.{index}")
-        _set_parts(layer.self_attention, config.attention.encoder, config.num_heads)
-    for index, layer in enumerate(spec.decoder.layer):
-        _set_layer(layer, weights, f"decoder.layers.{index}")
-        _set_parts(layer.self_attention, config.attention.decoder, config.num_heads)
-        _set_cross_attention(layer.attention, weights, f"decoder.layers.{index}.cross_attention")
-        _set_parts(layer.attention, config.attention.cross, config.num_heads)
-    if config.norm == "pre":
-        _set_norm(spec.encoder.layer_norm, weights, "encoder.norm")
-        _set_norm(spec.decoder.layer_norm, weights, "decoder.norm")
+    _set_layers(spec, config, weights)
     _set_tables(spec, model, rows)
     _set_vocabularies(spec, source, target)
     spec.config.layer_norm_epsilon = config.layer_norm_epsilon
@@ -201,6 +193,21 @@ def _set_tables(spec: Any, model: Transformer, rows: int) -> None:
             # Its own table starts at position 1, with another denominator; it has one wherever it knows no other kind.
             vectors = tf.zeros([rows, model.config.d_model]) if positions is None else positions(tf.range(rows))
             part.position_encodings.encodings = np.asarray(vectors, np.float32)
+
+
+def _set_layers(spec: Any, config: ModelConfig, weights: Weights) -> None:
+    """Sets the layers of both sides, and the norms behind them."""
+    for index, layer in enumerate(spec.encoder.layer):
+        _set_layer(layer, weights, f"encoder.layers.{index}")
+        _set_parts(layer.self_attention, config.attention.encoder, config.num_heads)
+    for index, layer in enumerate(spec.decoder.layer):
+        _set_layer(layer, weights, f"decoder.layers.{index}")
+        _set_parts(layer.self_attention, config.attention.decoder, config.num_heads)
+        _set_cross_attention(layer.attention, weights, f"decoder.layers.{index}.cross_attention")
+        _set_parts(layer.attention, config.attention.cross, config.num_heads)
+    if config.norm == "pre":
+        _set_norm(spec.encoder.layer_norm, weights, "encoder.norm")
+        _set_norm(spec.decoder.layer_norm, weights, "decoder.norm")
 
 
 def _set_layer(layer: Any, weights: Weights, name: str) -> None:

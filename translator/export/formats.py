@@ -113,7 +113,9 @@ def export_run(
     if beam_size is not None and not format.holds_search:
         raise ExportError(f"--format {name} holds no search, so no beam size either; leave --beam out")
     if search and not format.holds_search:
-        raise ExportError(f"--format {name} holds no search, so no options of it either: {', '.join(search)}")
+        raise ExportError(
+            f"--format {name} holds no search, so no options of it either: {', '.join(f'`{each}`' for each in search)}"
+        )
     format.require()
     with quiet(), new_folder(output) as partial:
         translator = Translator.load(run, beam_size)

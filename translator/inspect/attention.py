@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from translator.decoding.options import OptionsError
+from translator.config.schema import ModelConfig
+from translator.inspect.numbered import require_head
 
 Kind = Literal["encoder", "decoder", "cross"]
 View = Literal["words", "tokens"]
@@ -43,9 +44,7 @@ class Maps:
 
     def require(self, layer: int | None, head: int | None) -> None:
         """Raises an OptionsError unless the layer and the head exist."""
-        for name, wanted, number in zip(("layer", "head"), (layer, head), self.weights.shape, strict=False):
-            if wanted is not None and not 1 <= wanted <= number:
-                raise OptionsError(f"there is no {name} {wanted}: there are {number}, counted from 1")
+        require_head(layer, head, *self.weights.shape[:2])
 
     @property
     def entropies(self) -> np.ndarray:
@@ -90,3 +89,8 @@ class Shown(NamedTuple):
     head: int | None = None
     every: bool = False
     view: View = "words"
+
+    def require(self, model: ModelConfig) -> None:
+        """Raises an OptionsError unless a model has the layer and the head there."""
+        layers = model.encoder_layers if self.kind == "encoder" else model.decoder_layers
+        require_head(self.layer, self.head, layers, model.num_heads)

@@ -17,6 +17,7 @@ from translator.data.tokenizer import Tokenizer
 from translator.data.words import shares, words_of
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError
+from translator.decoding.scored import Pair
 from translator.decoding.translator import Translator
 from translator.inspect.attention import KINDS, Attention, Maps, Where
 from translator.languages import writes_no_spaces
@@ -86,13 +87,13 @@ class AttentionReader:
         """
         if not source.strip():
             raise OptionsError("the sentence is blank; there is nothing to look at")
+        source_spaceless, target_spaceless = map(writes_no_spaces, self.languages)
+        source_ids, source_axis = _encoded(self.translator.source, source, source_spaceless)
+        self.translator.pair_cutter.require_whole(Pair(source_ids, []))
         if target is None:
             (target,) = self.translator.translate_text([source])
-        tokenizers = self.translator.source, self.translator.target
-        (source_ids, source_axis), (target_ids, target_axis) = map(
-            _encoded, tokenizers, (source, target), map(writes_no_spaces, self.languages)
-        )
-        self._require_lengths(len(source_ids), len(target_ids))
+        target_ids, target_axis = _encoded(self.translator.target, target, target_spaceless)
+        self.translator.pair_cutter.require_whole(Pair(source_ids, target_ids))
         ids = pad([source_ids], eos=True), pad([target_ids], bos=True)
         weights = [place.numpy()[0] for place in self._graph(*map(tf.constant, ids))]
         bos, eos = self.translator.target.pieces([BOS_ID, EOS_ID])
@@ -109,15 +110,6 @@ class AttentionReader:
         (source_ids,), (target_ids,) = self.translator.source.encode([source]), self.translator.target.encode([target])
         is_short = len(source_ids) <= cutter.most_source and len(target_ids) <= cutter.most_target
         return bool(source.strip()) and is_short
-
-    def _require_lengths(self, source: int, target: int) -> None:
-        cutter = self.translator.pair_cutter
-        for side, length, most in (
-            ("sentence", source, cutter.most_source),
-            ("translation", target, cutter.most_target),
-        ):
-            if length > most:
-                raise OptionsError(f"the {side} has {length} tokens; this model reads at most {most} at once")
 
 
 def _graph_of(model: Transformer) -> Callable[[tf.Tensor, tf.Tensor], Sequence[tf.Tensor]]:

@@ -16,6 +16,7 @@ from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError
 from translator.decoding.scored import Pair, batches_of
 from translator.decoding.translator import Translator
+from translator.inspect.numbered import require_head
 from translator.inspect.readings import Method, Reader
 
 
@@ -83,12 +84,7 @@ class Direction:
         config = self.reader.model.config
         if reading.method == "rollout" and (reading.layer or reading.head):
             raise OptionsError("a rollout goes through all layers and heads; leave layer and head out")
-        for name, wanted, number in (
-            ("layer", reading.layer, config.decoder_layers),
-            ("head", reading.head, config.num_heads),
-        ):
-            if wanted is not None and not 1 <= wanted <= number:
-                raise OptionsError(f"there is no {name} {wanted}: the decoder has {number}, counted from 1")
+        require_head(reading.layer, reading.head, config.decoder_layers, config.num_heads)
 
     def weights(
         self,

@@ -41,6 +41,9 @@ class StepSums(NamedTuple):
 # guided alignment)
 # -> the values of `StepSums`: float32 [4], on the device
 Update = Callable[..., tf.Tensor]
+# (source [B, S], target [B, T + 1], and links with guided alignment; a seed: int32 [2]) -> a gradient for each weight,
+# and the loss, negative log-likelihood and tokens: float32 [3]
+Gradients = Callable[[Sequence[tf.Tensor], tf.Tensor], tuple[list[tf.Tensor], tf.Tensor]]
 
 
 class Guidance(NamedTuple):
@@ -116,7 +119,6 @@ def make_update(
             then, and is made at once for all of them. Without one, shapes are found out call by call.
     """
     variables = [weight.value for weight in optimizer.weights]
-
     guidance = Guidance.of(config)
 
     def gradients(arrays: Sequence[tf.Tensor], seed: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
@@ -130,16 +132,7 @@ def make_update(
     def replica_update(step: tf.Tensor, *arrays: tf.Tensor) -> tf.Tensor:
         seeds = _dropout_seeds(config, step)
         compiled = tf.function(gradients, jit_compile=True) if config.xla else gradients
-        grads, sums = compiled([each[0] for each in arrays], seeds[0])
-        if config.micro_batches > 1:  # a loop that never runs would be traced all the same
-            for micro_batch in tf.range(1, config.micro_batches):
-                part = [each[micro_batch] for each in arrays]
-                more_grads, more_sums = compiled(part, seeds[micro_batch])
-                # Copies keep TensorFlow from merging these sums with others into some that it does in a buffer of its
-                # own: what a step that runs out of memory leaves there, the next one stumbles over.
-                more_grads = [tf.raw_ops.Snapshot(input=part) for part in more_grads]
-                grads = [a + b for a, b in zip(grads, more_grads, strict=True)]
-                sums += more_sums
+        grads, sums = _over_micro_batches(compiled, arrays, seeds)
         context = tf.distribute.get_replica_context()
         grads, sums = context.all_reduce(tf.distribute.ReduceOp.SUM, (grads, sums))
         norm = tf.linalg.global_norm(grads) / sums[2]
@@ -160,6 +153,22 @@ def make_update(
         return strategy.experimental_local_results(sums)[0]
 
     return update
+
+
+def _over_micro_batches(
+    gradients: Gradients, arrays: Sequence[tf.Tensor], seeds: tf.Tensor
+) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """The gradients and sums of a replica, one micro-batch after the other; seeds are int32 [N, 2]."""
+    grads, sums = gradients([each[0] for each in arrays], seeds[0])
+    if len(seeds) > 1:  # a loop that never runs would be traced all the same
+        for micro_batch in tf.range(1, len(seeds)):
+            more_grads, more_sums = gradients([each[micro_batch] for each in arrays], seeds[micro_batch])
+            # Copies keep TensorFlow from merging these sums with others into some that it does in a buffer of its
+            # own: what a step that runs out of memory leaves there, the next one stumbles over.
+            more_grads = [tf.raw_ops.Snapshot(input=part) for part in more_grads]
+            grads = [a + b for a, b in zip(grads, more_grads, strict=True)]
+            sums += more_sums
+    return grads, sums
 
 
 def _dropout_seeds(config: TrainConfig, step: tf.Tensor) -> tf.Tensor:

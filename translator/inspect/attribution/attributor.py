@@ -102,17 +102,14 @@ class Attributor:
         Raises:
             OptionsError: the pair is too long for the model, both are blank, or the contrast is none.
         """
+        read = self._text(0, source, options)
+        self.translator.pair_cutter.require_whole(Pair(read.ids, []))
         if target is None:
             (target,) = self.translator.translate_text([source])
-        read, written = self._text(0, source, options), self._text(1, target, options)
-        pieces = self.translator.pair_cutter.cut(Pair(read.ids, written.ids))
-        if not pieces:
+        written = self._text(1, target, options)
+        self.translator.pair_cutter.require_whole(Pair(read.ids, written.ids))
+        if not read.ids and not written.ids:
             raise OptionsError("there is nothing to explain: sentence and translation are blank")
-        if len(pieces) > 1:
-            raise OptionsError(
-                f"sentence and translation have {len(read.ids):,} and {len(written.ids):,} tokens, too many for "
-                f"the model, which translates {self.translator.max_source_tokens:,} at once; give a part of them"
-            )
         asked = _every_word(written) if options.contrast is None else self._contrast(target, written, options)
         return self._attributed(read, asked, options)
 
