@@ -124,7 +124,7 @@ def _compare_threads(given: dict[str, Any], size: str, arguments: argparse.Names
     print(
         f"{size}, memory: {first['peak_gb']:.2f} GB at most; TensorFlow, model and corpus {first['before_gb']:.2f}, "
         f"of which weights and two moments {first['state_gb']:.2f}; gradients {first['state_gb'] / 3:.2f}; the rest is "
-        "activations, logits foremost, and what the allocator keeps"
+        "activations and what the allocator keeps"
     )
     _show_classes(first["classes"])
 
