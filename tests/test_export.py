@@ -119,7 +119,7 @@ def of_the_run(exported: Exported) -> list[str]:
 
 def test_a_process_without_this_package_translates_as_the_run_does(exported, of_the_run, tmp_path):
     ran = subprocess.run(
-        [sys.executable, "-c", FRESH_PROCESS, str(exported.folder)],
+        [sys.executable, "-c", FRESH_PROCESS, str(exported.folder / "1")],
         input=json.dumps(exported.sentences), capture_output=True, text=True, check=False, cwd=tmp_path,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
@@ -156,6 +156,86 @@ def test_it_gives_the_runs_scores_and_hypotheses(exported):
         assert [text.text for text in theirs.hypotheses] == [text.text for text in ours.hypotheses]
         np.testing.assert_allclose([t.score for t in theirs.hypotheses], [t.score for t in ours.hypotheses], rtol=1e-5)
         assert theirs.log_prob == pytest.approx(ours.log_prob, rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def signatures(exported):
+    module = tf.saved_model.load(str(exported.folder / "1"))
+    yield module.signatures
+    del module  # it keeps the variables alive until here
+
+
+def test_a_server_is_given_the_runs_hypotheses_and_scores(exported, signatures):
+    found = {
+        name: part.numpy() for name, part in signatures["n_best"](sentences=tf.constant(exported.sentences)).items()
+    }
+    assert found["translations"].shape == found["scores"].shape == (len(exported.sentences), 3)
+    for i, ours in enumerate(Translator.load(exported.run).translate(exported.sentences)):
+        count = found["counts"][i]
+        assert [text.decode() for text in found["translations"][i, :count]] == [each.text for each in ours.hypotheses]
+        np.testing.assert_allclose(
+            found["scores"][i, :count], [each.score for each in ours.hypotheses], rtol=1e-5, atol=1e-6
+        )
+        assert not any(found["translations"][i, count:])
+        assert not np.any(found["scores"][i, count:])
+    assert set(found["counts"]) == {1, 3}  # of a sentence in pieces, or a blank one; and of others
+
+
+def test_a_server_is_given_the_runs_attention(exported, signatures):
+    sentences = ["", *exported.sentences[-8:]]
+    found = {name: part.numpy() for name, part in signatures["attention"](sentences=tf.constant(sentences)).items()}
+    run = Translator.load(exported.run)
+    for i, ours in enumerate(run.translate(sentences, attention=True)):
+        assert found["translations"][i].decode() == ours.text
+        if not ours.pieces:
+            assert not any(found["target_tokens"][i])
+            assert not np.any(found["attention"][i])
+            continue
+        (piece,), (weights,) = ours.pieces, ours.attention or ()
+        _, length, read = weights.shape
+        np.testing.assert_allclose(found["attention"][i, :, :length, :read], weights, rtol=1e-4, atol=1e-6)
+        assert not np.any(found["attention"][i, :, length:])
+        assert not np.any(found["attention"][i, :, :, read:])
+        tokens = [token.decode() for token in found["source_tokens"][i]]
+        assert tokens[:read] == [*run.source.pieces(piece.source_ids), "</s>"]
+        assert not any(tokens[read:])
+        written = [token.decode() for token in found["target_tokens"][i] if token]
+        assert written == [*run.target.pieces(piece.best.ids), *["</s>"] * piece.best.ended]
+
+
+def test_attention_of_a_sentence_in_pieces_is_refused(exported, signatures):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="too long to be translated in one piece"):
+        signatures["attention"](sentences=tf.constant(exported.sentences[2:3]))
+
+
+def test_tensorflows_own_tool_shows_the_signatures(exported):
+    tool = Path(sys.executable).with_name("saved_model_cli")
+    ran = subprocess.run(
+        [tool, "show", "--dir", exported.folder / "1", "--tag_set", "serve"], capture_output=True, text=True, check=True
+    )
+    for name in ("serving_default", "n_best", "attention"):
+        assert f'SignatureDef key: "{name}"' in ran.stdout
+
+
+def test_requests_and_answers_are_tensorflow_servings(exported, signatures, of_the_run):
+    """As ModelServer does it: by the signature, tensors by their names, each with a row for a sentence."""
+    predict_pb2 = pytest.importorskip("tensorflow_serving.apis.predict_pb2", reason="tensorflow-serving-api is missing")
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "translator", "n_best"
+    request.inputs["sentences"].CopyFrom(tf.make_tensor_proto(exported.sentences))
+    request = predict_pb2.PredictRequest.FromString(request.SerializeToString())
+
+    signature = signatures[request.model_spec.signature_name]
+    assert set(signature.structured_input_signature[1]) == set(request.inputs)
+    inputs = {name: tf.constant(tf.make_ndarray(proto)) for name, proto in request.inputs.items()}
+    answer = predict_pb2.PredictResponse()
+    for name, part in signature(**inputs).items():
+        answer.outputs[name].CopyFrom(tf.make_tensor_proto(part.numpy()))
+    found = {name: tf.make_ndarray(proto) for name, proto in answer.outputs.items()}
+    assert [row[0].decode() for row in found["translations"]] == of_the_run
+    # REST gives a JSON object for each instance, so that each output must have a row for it, and all numbers be finite.
+    assert {len(part) for part in found.values()} == {len(exported.sentences)}
+    assert np.all(np.isfinite(found["scores"]))
 
 
 def test_it_tells_its_weights(exported):
@@ -231,7 +311,7 @@ def test_pieces_of_a_language_without_spaces_are_joined_without_in_the_export_to
     thai = config.model_copy(update={"data": config.data.model_copy(update={"target": "th"})})
     monkeypatch.setattr(RunFolder, "load_config", lambda _: thai)
     export_run(exported.run, tmp_path / "thai")
-    module = tf.saved_model.load(tmp_path / "thai")
+    module = tf.saved_model.load(tmp_path / "thai" / "1")
     translations = [text.decode() for text in module.translate(tf.constant(exported.sentences)).numpy()]
     assert translations == Translator.load(exported.run).translate_text(exported.sentences) != of_the_run
     assert translations == Translator.load_exported(tmp_path / "thai").translate_text(exported.sentences)

@@ -105,7 +105,7 @@ class RunFolder:
         Raises:
             RunError: This is not a run folder.
         """
-        if not self.config.is_file() and (self.path / "saved_model.pb").is_file():
+        if not self.config.is_file() and any([*self.path.glob("saved_model.pb"), *self.path.glob("*/saved_model.pb")]):
             raise RunError(
                 f"{self.path} is not a run but an exported model: a graph, that is a program, which may read and write "
                 "files. If you trust it, add --engine saved_model to `translator translate`, or use "

@@ -13,6 +13,8 @@ from translator.decoding.options import Hypothesis, OptionsError, SearchOptions
 from translator.decoding.search.strategies import Hypotheses
 from translator.run_folder import RunError
 
+VERSION = "1"  # the folder in an export that holds the SavedModel: servers look for versions of a model
+
 
 class SavedModelEngine:
     """Searches as the graph was exported to.
@@ -53,12 +55,15 @@ class SavedModelEngine:
 def open_graph(path: Path) -> Any:
     """Opens a SavedModel, which can then run: only for one that the user named as such, or that was written here.
 
+    Its folder may be an export's or, within it, the version's.
+
     Raises:
         RunError: it cannot be read.
     """
     import tensorflow_text  # noqa: F401  (registers the operations of the tokenizers in the graph)
 
+    version = path / VERSION
     try:
-        return tf.saved_model.load(str(path))
+        return tf.saved_model.load(str(version if version.exists() else path))
     except Exception as error:  # TensorFlow raises what it likes of a damaged one
         raise RunError(f"{path} cannot be read as an exported model: {error}") from error
