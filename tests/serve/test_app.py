@@ -174,8 +174,9 @@ def test_a_key_is_asked_for_where_there_is_one():
             assert answer(client.post("/translate", json=body | {"api_key": key}))
             assert answer(client.post("/translate", data=body | {"api_key": key}))
             assert answer(client.post("/translate", json=body, headers={"Authorization": f"Bearer {key}"}))
-        for path in ("/detect", "/v1/translate"):
-            assert answer(client.post(path, json={"q": "a"} if path == "/detect" else {"sentences": []}), 403)
+        bodies: dict[str, Any] = {"/detect": {"q": "a"}, "/v1/translate": {"sentences": []}}
+        for path, asked in bodies.items():
+            assert answer(client.post(path, json=asked), 403)
         assert answer(client.get("/metrics"), 403)
         for path in ("/health", "/languages", "/frontend/settings"):
             assert client.get(path).status_code == 200
