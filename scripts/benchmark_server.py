@@ -6,7 +6,7 @@ A server is started over the run, with the engine on one core and everything els
 client sends a sentence of the test set, waits for its translation, and sends the next. Printed are errors, answers that
 are not the offline translation of the same sentence (`different`; `swapped` if it is that of another sentence), the
 sentences a second, beside those of the offline engine on one core with as large batches, and the time that clients
-waited.
+waited. A busy machine changes processor times less than the others.
 
 The number of answers that differ need not be 0 for the engine `transformer`: a translation may depend on its batch, in
 the last bits of its probabilities (docs/decoding-and-serving.md). Swapped ones must be 0.
@@ -21,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,12 +64,40 @@ def main() -> int:
     os.sched_setaffinity(0, {given.other_core})
     try:
         asyncio.run(_load(given, address, sentences, translations, 2.0))  # to warm up
+        before = _state(server.pid, address)
         measured = asyncio.run(_load(given, address, sentences, translations, given.seconds))
+        spent = [after - earlier for after, earlier in zip(_state(server.pid, address), before, strict=True)]
     finally:
         server.send_signal(signal.SIGTERM)
         print(f"the server ended with {server.wait()}")
     _report(measured, given.seconds, rate)
+    http, engine, clients, batches, translated = spent
+    print(
+        f"batches of {translated / batches:.1f}; processor ms for an answer: engine {1000 * engine / translated:.2f}, "
+        f"HTTP {1000 * http / translated:.2f}, clients {1000 * clients / translated:.2f}"
+    )
+    given.clients = max(1, round(translated / batches))
+    _, _, rate = _offline(given)
+    online = len(measured.seconds) / given.seconds
+    print(f"{online / rate:.2f} × offline in batches of {given.clients}, {rate:.1f} sentences/s")
     return int(bool(measured.errors or measured.swapped))
+
+
+def _state(pid: int, address: str) -> list[float]:
+    """Processor seconds of the thread that speaks HTTP, of all others, and of the clients; batches; sentences."""
+    tick = os.sysconf("SC_CLK_TCK")
+    seconds = {}
+    for path in Path(f"/proc/{pid}/task").glob("*/stat"):
+        fields = path.read_text().rsplit(")", 1)[1].split()
+        seconds[path.parent.name] = (int(fields[11]) + int(fields[12])) / tick
+    http = seconds.pop(str(pid))
+    with urllib.request.urlopen(f"{address}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    batches, sentences = (
+        float(next(line for line in lines if line.startswith(f"translator_{name}_total{{")).split()[-1])
+        for name in ("batches", "sentences")
+    )
+    return [http, sum(seconds.values()), time.process_time(), batches, sentences]
 
 
 def _report(measured: Measured, seconds: float, offline: float) -> None:
@@ -157,11 +186,12 @@ def _translate_offline(given: argparse.Namespace) -> None:
     translator = Translator.load(given.run, engine=given.engine)
     translator.batch_sentences = given.clients
     translations = translator.translate_text(sentences, None)
-    began = time.monotonic()
+    began, spent = time.monotonic(), time.process_time()
     # As many at a time as there are clients: the server cannot sort more of them by length than wait.
     for start in range(0, len(sentences), given.clients):
         translator.translate_text(sentences[start : start + given.clients], None)
     rate = len(sentences) / (time.monotonic() - began)
+    print(f"offline: {1000 * (time.process_time() - spent) / len(sentences):.2f} processor ms a sentence")
     result = {"sentences": sentences, "translations": translations, "rate": rate}
     given.offline.write_text(json.dumps(result), encoding="utf-8")
 

@@ -46,7 +46,7 @@ def test_lists_give_lists(client: TestClient):
     assert answer(client.post("/translate", json={"q": ["a", "", "be. Cat."], **EN_DE})) == {
         "translatedText": ["A", "", "BE. CAT."]
     }
-    assert answer(client.post("/translate", json={"q": [], **EN_DE})) == {"translatedText": []}
+    assert answer(client.post("/translate", json={"q": [], **EN_DE}), 400)["error"]
     assert answer(client.post("/translate", data={"q": ["a", "b"], **EN_DE})) == {"translatedText": ["A", "B"]}
 
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import pydantic
 import pydantic_core
 from fastapi import Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -38,10 +38,8 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class JSONAnswer(Response):
+class JSONAnswer(JSONResponse):
     """A JSON document, in UTF-8."""
-
-    media_type = JSON
 
     def render(self, content: Any) -> bytes:
         """See `starlette.responses.Response`."""
@@ -71,10 +69,20 @@ async def read(request: Request, kind: type[Body], most_bytes: int) -> Body:
         raise RequestError(400, _problems(error)) from None
 
 
-def described(kind: type[pydantic.BaseModel], *, forms: bool) -> dict[str, Any]:
-    """The body in OpenAPI's words."""
+def described(
+    kind: type[pydantic.BaseModel], *, forms: bool, known: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """The body in OpenAPI's words.
+
+    Args:
+        kind: of the body.
+        forms: whether it may come as a form, too.
+        known: what else is known of some fields, by their names, once a server runs.
+    """
     schema = kind.model_json_schema()
     schema = _inlined(schema, schema.pop("$defs", {}))
+    for name, more in (known or {}).items():
+        schema["properties"][name] |= more
     types = (JSON, FORM, MULTIPART) if forms else (JSON,)
     return {"requestBody": {"required": True, "content": {each: {"schema": schema} for each in types}}}
 

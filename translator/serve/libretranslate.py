@@ -20,7 +20,7 @@ Code = Annotated[str, pydantic.Field(min_length=2, max_length=20)]
 class Translate(Keyed):
     """Texts to translate."""
 
-    q: str | list[str] = pydantic.Field(description="A text, or several.")
+    q: str | Annotated[list[str], pydantic.Field(min_length=1)] = pydantic.Field(description="A text, or several.")
     source: Code = pydantic.Field(description="Code of its language, or auto.")
     target: Code = pydantic.Field(description="Code of the language to translate it into.")
     format: Literal["text", "html"] = "text"
@@ -56,12 +56,41 @@ class Language(pydantic.BaseModel):
     targets: list[str]
 
 
+class Health(pydantic.BaseModel):
+    """Whether the server is well."""
+
+    status: Literal["ok"]
+
+
+class Named(pydantic.BaseModel):
+    """A language by its code and its English name."""
+
+    code: str
+    name: str
+
+
+class Settings(pydantic.BaseModel):
+    """What a page needs to know."""
+
+    apiKeys: bool  # noqa: N815  # these are LibreTranslate's names
+    charLimit: int  # noqa: N815
+    filesTranslation: bool  # noqa: N815
+    frontendTimeout: int  # noqa: N815
+    keyRequired: bool  # noqa: N815
+    language: dict[Literal["source", "target"], Named]
+    suggestions: bool
+    supportedFilesFormat: list[str]  # noqa: N815
+
+
 def router(service: Service) -> APIRouter:
     """The endpoints."""
+    known = _known(service)
     api = APIRouter(tags=["LibreTranslate"], default_response_class=JSONAnswer)
 
     @api.post(
-        "/translate", responses={200: {"model": Translated}, **ERRORS}, openapi_extra=described(Translate, forms=True)
+        "/translate",
+        responses={200: {"model": Translated}, **ERRORS},
+        openapi_extra=described(Translate, forms=True, known=known),
     )
     async def translate(request: Request) -> Response:
         """Translates a text or several; lines and what stands between sentences are kept."""
@@ -86,17 +115,29 @@ def router(service: Service) -> APIRouter:
             ]
         )
 
-    @api.get("/health", responses={200: {"content": {"application/json": {"example": {"status": "ok"}}}}})
+    @api.get("/health", responses={200: {"model": Health}})
     async def health() -> Response:
         """Says that the server is there."""
         return JSONAnswer({"status": "ok"})
 
-    @api.get("/frontend/settings", responses={200: {"content": {"application/json": {}}}})
+    @api.get("/frontend/settings", responses={200: {"model": Settings}})
     async def settings() -> Response:
         """What a page needs to know."""
         return JSONAnswer(_settings(service))
 
     return api
+
+
+def _known(service: Service) -> dict[str, dict[str, Any]]:
+    """What the fields of `Translate` may be in this server; regions of the languages may come, too."""
+    sources = list(service.models.languages)
+    targets = [model.target for model in service.models]
+    return {
+        "source": {"enum": [AUTO, *sources]},
+        "target": {"enum": list(dict.fromkeys([*targets, *sources]))},
+        "format": {"enum": ["text"]},
+        "alternatives": {"maximum": service.limits.alternatives},
+    }
 
 
 async def _translate(service: Service, body: Translate) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Options(pydantic.BaseModel):
     length_penalty_form: Literal["power", "gnmt"] | None = None
     coverage_penalty: float | None = pydantic.Field(None, ge=0, le=10)
     stopping: Literal["ahead", "finished", "exact"] | None = None
-    patience: float | None = pydantic.Field(None, gt=0, le=4)
+    patience: float | None = pydantic.Field(None, ge=0.01, le=4)
     min_length_factor: float | None = pydantic.Field(None, ge=0, le=4)
     max_length_factor: float | None = pydantic.Field(None, ge=0, le=4)
     max_length_margin: int | None = pydantic.Field(None, ge=1, le=200)
@@ -38,7 +38,7 @@ class Options(pydantic.BaseModel):
     sample: bool | None = None
     temperature: float | None = pydantic.Field(None, ge=0.01, le=10)
     top_k: int | None = pydantic.Field(None, ge=0, le=1000)
-    top_p: float | None = pydantic.Field(None, gt=0, le=1)
+    top_p: float | None = pydantic.Field(None, ge=0.01, le=1)
     seed: int | None = pydantic.Field(None, ge=0, lt=2**31)
     alternatives: bool | None = None
 
