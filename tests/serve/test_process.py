@@ -1,5 +1,6 @@
 """The real process, over a run with random weights."""
 
+import importlib.util
 import json
 import signal
 import socket
@@ -105,6 +106,14 @@ def test_a_pair_of_languages_is_served_by_one_run(tmp_path: Path, monkeypatch, c
     code, _, said = command(monkeypatch, capsys, "serve", *map(str, runs), "--port", "0")
     assert code == 2
     assert f"{runs[0]} and {runs[1]} both translate en to de; leave one of them out" in said
+
+
+def test_without_the_extra_one_line_says_how_to_install_it(tmp_path: Path, monkeypatch, capsys):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else found(name))
+    code, _, said = command(monkeypatch, capsys, "serve", str(tmp_path))
+    assert (code, said.count("\n")) == (2, 1)
+    assert "uvicorn cannot be imported; install the extra: pip install '.[serve]'" in said
 
 
 def test_terminated_it_answers_what_it_has_accepted_and_exits_with_0(served: Served):
