@@ -54,7 +54,7 @@ clean: ## remove caches and build leftovers; runs/ and .venv/ stay
 	find translator tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml | $(BIN)/pip
-	$(call install,.[ctranslate2])
+	$(call install,.[ctranslate2,serve])
 	@touch $@
 
 $(INSTALLED_DEV): pyproject.toml | $(BIN)/pip

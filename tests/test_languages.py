@@ -2,7 +2,7 @@
 
 import pytest
 
-from translator.languages import is_chinese, primary, writes_no_spaces
+from translator.languages import english_name, is_chinese, primary, writes_no_spaces
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,12 @@ def test_of_those_without_spaces_only_chinese_is_chinese():
     assert [code for code in ("zh-TW", "yue", "hak", "cmn", "jpn", "th", "nan_Latn") if is_chinese(code)] == [
         "zh-TW", "yue", "hak", "cmn",
     ]  # fmt: skip
+
+
+def test_languages_have_english_names_and_unknown_ones_their_codes():
+    assert [english_name(code) for code in ("de_DE", "zho_Hans", "nob", "tlh")] == [
+        "German",
+        "Chinese",
+        "Bokmål",
+        "tlh",
+    ]

@@ -17,6 +17,7 @@ from translator.cli.console import say, start_logging
 from translator.cli.evaluate import evaluate
 from translator.cli.export import export
 from translator.cli.score import score
+from translator.cli.serve import serve
 from translator.cli.train import prepare, train
 from translator.cli.translate import translate
 from translator.errors import TranslatorError
@@ -32,6 +33,7 @@ app.command("train")(train)
 app.command("prepare")(prepare)
 app.command("eval")(evaluate)
 app.command("translate")(translate)
+app.command("serve")(serve)
 app.command("score")(score)
 app.command("align")(align)
 app.command("attention")(attention)

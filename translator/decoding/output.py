@@ -1,4 +1,4 @@
-"""Translations as lines of a file: with scores, and several for each sentence. No TensorFlow here."""
+"""Translations as lines of a file or as JSON: with scores, and several for each sentence. No TensorFlow here."""
 
 import json
 import math
@@ -71,11 +71,15 @@ def lines_of(translation: Translation, number: int, form: Format, n_best: int) -
         return [translation.text + _alignment_field(translation.alignment)]
     if form == "moses":
         return [_moses_line(each, number - 1) for each in hypotheses]
-    best = {"score": _finite(translation.score), "log_prob": _finite(translation.log_prob)}
-    document = (
-        {"line": number, "text": translation.text} | best | {"hypotheses": [_json_object(each) for each in hypotheses]}
-    )
+    document = {"line": number} | document_of(translation, n_best)
     return [json.dumps(document, ensure_ascii=False, allow_nan=False)]
+
+
+def document_of(translation: Translation, n_best: int) -> dict[str, Any]:
+    """A translation and its first hypotheses, as JSON has them."""
+    best = {"score": _finite(translation.score), "log_prob": _finite(translation.log_prob)}
+    hypotheses = [_json_object(each) for each in translation.hypotheses[:n_best]]
+    return {"text": translation.text} | best | {"hypotheses": hypotheses}
 
 
 def _moses_line(hypothesis: ScoredText, number: int) -> str:

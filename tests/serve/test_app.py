@@ -1,0 +1,311 @@
+"""Every endpoint over a scripted translator."""
+
+import asyncio
+import dataclasses
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from tests.serve.scripted import Shouting, scripted_app, with_limits
+from translator.decoding.options import SearchOptions
+from translator.serve.version_1 import Options
+
+EN_DE = {"source": "en", "target": "de"}
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    with TestClient(scripted_app()) as client:
+        yield client
+
+
+def answer(response: httpx.Response, status: int = 200) -> Any:
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+# LibreTranslate
+
+
+def test_json_and_forms_are_translated_alike(client: TestClient):
+    body = {"q": "One dog. Two dogs.\n\nThree", **EN_DE}
+    expected = {"translatedText": "ONE DOG. TWO DOGS.\n\nTHREE"}
+    assert answer(client.post("/translate", json=body)) == expected
+    assert answer(client.post("/translate", data=body)) == expected
+    assert answer(client.post("/translate", files={key: (None, value) for key, value in body.items()})) == expected
+
+
+def test_lists_give_lists(client: TestClient):
+    assert answer(client.post("/translate", json={"q": ["a", "", "be. Cat."], **EN_DE})) == {
+        "translatedText": ["A", "", "BE. CAT."]
+    }
+    assert answer(client.post("/translate", json={"q": [], **EN_DE}), 400)["error"]
+    assert answer(client.post("/translate", data={"q": ["a", "b"], **EN_DE})) == {"translatedText": ["A", "B"]}
+
+
+def test_alternatives_are_the_next_hypotheses(client: TestClient):
+    assert answer(client.post("/translate", json={"q": "a b", "alternatives": 2, **EN_DE})) == {
+        "translatedText": "A B",
+        "alternatives": ["A B!", "A B!!"],
+    }
+    assert answer(client.post("/translate", json={"q": ["a", "be. Cat."], "alternatives": 1, **EN_DE})) == {
+        "translatedText": ["A", "BE. CAT."],
+        "alternatives": [["A!"], ["BE.! CAT.!"]],
+    }
+
+
+def test_the_language_is_found_among_those_loaded(client: TestClient):
+    body = {"q": ["the dog sees the water", "der Hund sieht das Haus"], "source": "auto", "target": "de"}
+    found = answer(client.post("/translate", json=body))
+    assert found["translatedText"] == ["THE DOG SEES THE WATER", "der Hund sieht das Haus"]
+    assert [each["language"] for each in found["detectedLanguage"]] == ["en", "de"]
+    assert [each["language"] for each in answer(client.post("/detect", data={"q": "das ist was sie denken"}))] == [
+        "de",
+        "en",
+    ]
+
+
+def test_a_blank_text_is_of_no_language(client: TestClient):
+    assert {each["confidence"] for each in answer(client.post("/detect", json={"q": " "}))} == {0}
+
+
+def test_the_descriptions_of_the_server(client: TestClient):
+    assert answer(client.get("/health")) == {"status": "ok"}
+    assert answer(client.get("/languages")) == [
+        {"code": "en", "name": "English", "targets": ["de"]},
+        {"code": "de", "name": "German", "targets": ["en"]},
+    ]
+    # As libretranslatepy asks: a GET with a form.
+    assert len(answer(client.request("GET", "/languages", content=b"api_key=x"))) == 2
+    settings = answer(client.get("/frontend/settings"))
+    assert (settings["charLimit"], settings["keyRequired"]) == (10_000, False)
+    assert settings["language"]["target"] == {"code": "de", "name": "German"}
+
+
+def test_a_region_finds_the_model_of_its_language(client: TestClient):
+    body = {"q": "a", "source": "en_US", "target": "deu"}
+    assert answer(client.post("/translate", json=body)) == {"translatedText": "A"}
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"{", "not JSON"),
+        (b"[]", "valid dictionary"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"q": "a", "source": "en"}', "target: Field required"),
+        (b'{"q": 1, "source": "en", "target": "de"}', "q.str: Input should be a valid string"),
+        (b'{"q": "\\ud800", "source": "en", "target": "de"}', ""),
+        (b'{"q": "a", "source": "en", "target": "fr"}', "en to fr is not supported; there is en to de, de to en"),
+        (b'{"q": "a", "source": "auto", "target": "fr"}', "nothing is translated into fr"),
+        (b'{"q": "a", "source": "en", "target": "de", "format": "html"}', "html is not supported yet"),
+        (b'{"q": "a", "source": "en", "target": "de", "alternatives": 10}', "alternatives must be 9 or less, not 10"),
+        (b'{"q": "a", "source": "en", "target": "de", "alternatives": -1}', "alternatives: Input should be greater"),
+        (b'{"q": "refused", "source": "en", "target": "de"}', "`beam_size` must be another"),
+    ],
+)
+def test_bad_requests_get_400_and_say_what_is_wrong(client: TestClient, body: bytes, problem: str):
+    response = client.post("/translate", content=body, headers={"content-type": "application/json"})
+    assert problem in answer(response, 400)["error"]
+
+
+@pytest.mark.parametrize("body", [b"q=%ff&source=en&target=de", b"q=%ff", b"&&=", b""])
+def test_bad_forms_get_400(client: TestClient, body: bytes):
+    response = client.post("/translate", content=body, headers={"content-type": "application/x-www-form-urlencoded"})
+    assert answer(response, 400)["error"]
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
+def test_bad_multipart_forms_get_400(client: TestClient, kind: str):
+    assert answer(client.post("/translate", content=b"nonsense", headers={"content-type": kind}), 400)["error"]
+
+
+def test_unknown_paths_and_methods_have_an_error(client: TestClient):
+    assert answer(client.get("/nothing"), 404) == {"error": "Not Found"}
+    assert answer(client.get("/translate"), 405) == {"error": "Method Not Allowed"}
+
+
+def test_a_fault_is_500_and_tells_no_text(client: TestClient, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO):
+        response = client.post("/translate", json={"q": "a fault", **EN_DE})
+    assert answer(response, 500) == {"error": "the server failed at this request"}
+    assert "ValueError" in caplog.text
+    assert "secret" not in caplog.text
+    assert answer(client.post("/translate", json={"q": "a", **EN_DE})) == {"translatedText": "A"}
+
+
+# Limits
+
+
+def test_large_requests_get_413_and_long_texts_400():
+    with TestClient(scripted_app(with_limits(body_bytes=100, characters=5))) as client:
+        assert "larger than 100 bytes" in answer(client.post("/translate", json={"q": "a" * 200}), 413)["error"]
+        chunks = (b"a" * 60 for _ in range(2))
+        assert answer(client.post("/translate", content=chunks), 413)["error"]
+        assert "6 characters, more than the 5" in answer(client.post("/detect", json={"q": "abcdef"}), 400)["error"]
+
+
+def test_a_full_queue_is_429_with_retry_after_and_a_late_answer_504():
+    gate = threading.Event()
+    app = scripted_app(with_limits(waiting_sentences=2, seconds=0.2), {("en", "de"): Shouting(gate=gate)})
+    with TestClient(app) as client:
+        assert answer(client.post("/translate", json={"q": "a", **EN_DE}), 504)["error"].startswith("the translation")
+        assert answer(client.post("/translate", json={"q": "b", **EN_DE}), 504)
+        full = client.post("/translate", json={"q": "c", **EN_DE})
+        assert answer(full, 429)["error"].startswith("too many sentences")
+        assert full.headers["retry-after"] == "1"
+        assert answer(client.post("/translate", json={"q": "Ant. Bee. Cat.", **EN_DE}), 413)
+        gate.set()
+
+
+def test_a_key_is_asked_for_where_there_is_one():
+    with TestClient(scripted_app(with_limits(api_keys=frozenset({"k1", "k2"})))) as client:
+        body = {"q": "a", **EN_DE}
+        assert "needs an API key" in answer(client.post("/translate", json=body), 403)["error"]
+        assert "not valid" in answer(client.post("/translate", json=body | {"api_key": "k"}), 403)["error"]
+        for key in ("k1", "k2"):
+            assert answer(client.post("/translate", json=body | {"api_key": key}))
+            assert answer(client.post("/translate", data=body | {"api_key": key}))
+            assert answer(client.post("/translate", json=body, headers={"Authorization": f"Bearer {key}"}))
+        bodies: dict[str, Any] = {"/detect": {"q": "a"}, "/v1/translate": {"sentences": []}}
+        for path, asked in bodies.items():
+            assert answer(client.post(path, json=asked), 403)
+        assert answer(client.get("/metrics"), 403)
+        for path in ("/health", "/languages", "/frontend/settings"):
+            assert client.get(path).status_code == 200
+
+
+def test_browsers_may_read_answers_only_where_an_origin_is_named():
+    headers = {"Origin": "https://example.org"}
+    with TestClient(scripted_app()) as client:
+        assert "access-control-allow-origin" not in client.get("/health", headers=headers).headers
+    with TestClient(scripted_app(with_limits(origins=("https://example.org",)))) as client:
+        allowed = client.get("/health", headers=headers).headers["access-control-allow-origin"]
+        assert allowed == "https://example.org"
+
+
+# v1
+
+
+def test_sentences_come_with_scores_hypotheses_tokens_and_alignment(client: TestClient):
+    body = {"sentences": ["a b", ""], "n_best": 2, "token_scores": True, "alignment": True, **EN_DE}
+    found = answer(client.post("/v1/translate", json=body))
+    assert (found["source"], found["target"], len(found["translations"])) == ("en", "de", 2)
+    first = found["translations"][0]
+    assert (first["text"], first["score"], first["log_prob"]) == ("A B", -1.0, -2.0)
+    assert first["hypotheses"][1] == {
+        "text": "A B!",
+        "score": -2.0,
+        "log_prob": -3.0,
+        "alignment": {"source": ["a", "b"], "target": ["A", "B!"], "links": [[0, 0]]},
+        "tokens": ["A B"],
+        "token_log_probs": [-1.0],
+    }
+
+
+def test_sentences_begin_with_their_prefixes(client: TestClient):
+    body = {"sentences": ["a", "b"], "prefixes": ["Das ", ""], **EN_DE}
+    found = answer(client.post("/v1/translate", json=body))
+    assert [each["text"] for each in found["translations"]] == ["Das A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"options": {"beam_sise": 3}}, "options.beam_sise: Extra inputs"),
+        ({"options": {"beam_size": 11}}, "options.beam_size must be 10 or less, not 11"),
+        ({"n_best": 3}, "n_best 3 needs a beam as large: options.beam_size is 2"),
+        ({"options": {"temperature": 2}}, "`temperature` needs `sample`"),
+        ({"options": {"max_length_factor": 100}}, "options.max_length_factor: Input should be less"),
+        ({"prefixes": []}, "prefixes: 0 for 1 sentences"),
+        ({"source": None}, "source and target are needed"),
+    ],
+)
+def test_impossible_searches_get_400(client: TestClient, changes: dict[str, Any], problem: str):
+    response = client.post("/v1/translate", json={"sentences": ["a"], **EN_DE} | changes)
+    assert problem in answer(response, 400)["error"]
+
+
+def test_every_search_option_can_be_asked_for():
+    own = {"with_attention", "with_token_log_probs", "xla"}  # none; token_scores; compiles for each shape
+    assert set(Options.model_fields) == {each.name for each in dataclasses.fields(SearchOptions)} - own
+
+
+def test_samples_need_no_beam_size(client: TestClient):
+    body = {"sentences": ["a"], "n_best": 3, "options": {"sample": True, "seed": 4}, **EN_DE}
+    assert len(answer(client.post("/v1/translate", json=body))["translations"][0]["hypotheses"]) == 3
+
+
+def test_endlessly_different_options_are_refused():
+    with TestClient(scripted_app(with_limits(option_sets=2))) as client:
+        for seed, status in ((1, 200), (2, 200), (1, 200), (3, 400)):
+            body = {"sentences": ["a"], "options": {"sample": True, "seed": seed}, **EN_DE}
+            assert client.post("/v1/translate", json=body).status_code == status
+
+
+def test_a_single_model_needs_no_languages():
+    with TestClient(scripted_app(translators={("en", "de"): Shouting()}, aligns=False)) as client:
+        assert answer(client.post("/v1/translate", json={"sentences": ["a"]}))["target"] == "de"
+        refused = client.post("/v1/translate", json={"sentences": ["a"], "alignment": True})
+        assert "cannot align" in answer(refused, 400)["error"]
+
+
+# Descriptions
+
+
+def test_openapi_describes_both_kinds_of_bodies_and_the_errors(client: TestClient):
+    document = answer(client.get("/openapi.json"))
+    translate = document["paths"]["/translate"]["post"]
+    assert set(translate["requestBody"]["content"]) == {
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+    }
+    assert {"200", "400", "403", "413", "429", "504"} <= set(translate["responses"])
+    assert "$defs" not in json.dumps(document)
+
+
+def test_metrics_count_requests_and_sentences(client: TestClient):
+    client.post("/translate", json={"q": "Ant. Bee.", **EN_DE})
+    client.post("/translate", json={})
+    client.get("/some-made-up-path")
+    text = client.get("/metrics").text
+    assert 'translator_requests_total{endpoint="/translate",status="200"} 1' in text
+    assert 'translator_requests_total{endpoint="/translate",status="400"} 1' in text
+    assert 'translator_requests_total{endpoint="other",status="404"} 1' in text
+    assert 'translator_sentences_total{source="en",target="de"} 2' in text
+    assert "translator_request_seconds_count 3" in text
+
+
+# Many at once
+
+
+def test_64_clients_get_their_own_answers_from_shared_batches():
+    translator = Shouting(seconds=0.001)
+    app = scripted_app(translators={("en", "de"): translator})
+    requests = 10
+
+    async def client_of(http: httpx.AsyncClient, number: int) -> int:
+        right = 0
+        for i in range(requests):
+            text = f"Client {number} asks {i} now. And {number}!\nAnd {i}"
+            response = await http.post("/translate", json={"q": text, **EN_DE})
+            right += response.json() == {"translatedText": text.upper()}
+        return right
+
+    async def all_clients(app: FastAPI) -> list[int]:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+            return await asyncio.gather(*(client_of(http, number) for number in range(64)))
+
+    assert asyncio.run(all_clients(app)) == [requests] * 64
+    assert sum(map(len, translator.batches)) == 64 * requests * 3
+    assert max(map(len, translator.batches)) > 3
+    assert translator.threads == {"translator-en-de"}
