@@ -2,7 +2,7 @@
 
 import pytest
 
-from translator.languages import is_chinese, primary, writes_no_spaces
+from translator.languages import english_name, is_chinese, primary, writes_no_spaces
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,11 @@ def test_of_those_without_spaces_only_chinese_is_chinese():
     assert [code for code in ("zh-TW", "yue", "hak", "cmn", "jpn", "th", "nan_Latn") if is_chinese(code)] == [
         "zh-TW", "yue", "hak", "cmn",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [("de", "German"), ("deu", "German"), ("pt-BR", "Portuguese (BR)"), ("zho_Hant", "Chinese (Hant)"), ("xx", "xx")],
+)
+def test_languages_have_english_names(code: str, name: str):
+    assert english_name(code) == name

@@ -19,6 +19,21 @@ swa:sw swh:sw swe:sv tah:ty tam:ta tat:tt tel:te tgk:tg tgl:tl tha:th tir:ti ton
 uig:ug ukr:uk urd:ur uzb:uz uzn:uz ven:ve vie:vi vol:vo wln:wa wol:wo xho:xh yid:yi ydd:yi yor:yo zha:za zho:zh chi:zh
 cmn:zh cn:zh zul:zu
 """
+_NAMES = """
+af Afrikaans, am Amharic, ar Arabic, az Azerbaijani, be Belarusian, bg Bulgarian, bn Bengali, bs Bosnian, ca Catalan,
+cs Czech, cy Welsh, da Danish, de German, el Greek, en English, eo Esperanto, es Spanish, et Estonian, eu Basque,
+fa Persian, fi Finnish, fo Faroese, fr French, fy Western Frisian, ga Irish, gd Scottish Gaelic, gl Galician,
+gu Gujarati, ha Hausa, he Hebrew, hi Hindi, hr Croatian, ht Haitian Creole, hu Hungarian, hy Armenian, id Indonesian,
+ig Igbo, is Icelandic, it Italian, ja Japanese, jv Javanese, ka Georgian, kk Kazakh, km Khmer, kn Kannada, ko Korean,
+ku Kurdish, ky Kyrgyz, la Latin, lb Luxembourgish, lo Lao, lt Lithuanian, lv Latvian, mg Malagasy, mi Maori,
+mk Macedonian, ml Malayalam, mn Mongolian, mr Marathi, ms Malay, mt Maltese, my Burmese, nb Norwegian Bokmål, ne Nepali,
+nl Dutch, nn Norwegian Nynorsk, no Norwegian, oc Occitan, or Odia, pa Punjabi, pl Polish, ps Pashto, pt Portuguese,
+ro Romanian, ru Russian, rw Kinyarwanda, sd Sindhi, si Sinhala, sk Slovak, sl Slovenian, so Somali, sq Albanian,
+sr Serbian, su Sundanese, sv Swedish, sw Swahili, ta Tamil, te Telugu, tg Tajik, th Thai, tk Turkmen, tl Tagalog,
+tr Turkish, tt Tatar, ug Uyghur, uk Ukrainian, ur Urdu, uz Uzbek, vi Vietnamese, xh Xhosa, yi Yiddish, yo Yoruba,
+zh Chinese, zu Zulu
+"""
+_ENGLISH_NAMES = dict(pair.strip().split(" ", 1) for pair in _NAMES.split(","))
 _TO_ISO_639_1 = dict(pair.split(":") for pair in _PAIRS.split())
 # Beside Mandarin: Cantonese, Wu, five of Min, Hakka, Gan, Xiang, Jin, and the classical language.
 _CHINESE = {"zh", "yue", "wuu", "nan", "cdo", "mnp", "cpx", "czo", "hak", "gan", "hsn", "cjy", "lzh"}
@@ -32,6 +47,13 @@ def primary(code: str) -> str:
     """
     language = _subtags(code)[0]
     return _TO_ISO_639_1.get(language, language)
+
+
+def english_name(code: str) -> str:
+    """What a language is called in English, with script or region as the code has them; the code if that is unknown."""
+    name = _ENGLISH_NAMES.get(primary(code))
+    more = code.strip().replace("_", "-").split("-")[1:]
+    return code if name is None else f"{name} ({', '.join(more)})" if more else name
 
 
 def is_chinese(code: str) -> bool:

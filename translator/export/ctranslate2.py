@@ -70,7 +70,16 @@ def refusal(config: ModelConfig) -> str | None:
 def write(
     translator: "Translator", folder: Path, quantization: str, taught_head: tuple[int, int] | None = None
 ) -> None:
-    """Writes a translator's model into a new folder: `model.bin`, vocabularies, and `source.spm` and `target.spm`.
+    """Writes what `write_model` writes, and `source.spm` and `target.spm`."""
+    write_model(translator, folder, quantization, taught_head)
+    write_file(folder / "source.spm", translator.source.model)
+    write_file(folder / "target.spm", translator.target.model)
+
+
+def write_model(
+    translator: "Translator", folder: Path, quantization: str, taught_head: tuple[int, int] | None = None
+) -> None:
+    """Writes a translator's model into a new folder: `model.bin`, its configuration and vocabularies.
 
     Args:
         translator: with the engine `transformer`.
@@ -84,16 +93,18 @@ def write(
     """
     engine = translator.engine
     assert isinstance(engine, TransformerEngine)
-    options = translator.options
-    longest = int((translator.max_source_tokens + 1) * options.max_length_factor) + options.max_length_margin
-    rows = max(LEAST_POSITIONS, longest, translator.max_source_tokens + 1)
     source, target = (side.pieces(range(side.vocabulary_size)) for side in (translator.source, translator.target))
-    spec = specification(engine.model, source, target, rows, taught_head)
+    spec = specification(engine.model, source, target, positions_of(translator), taught_head)
     spec.optimize(quantization=None if quantization == "float32" else quantization)
     folder.mkdir(parents=True)
     spec.save(str(folder))
-    write_file(folder / "source.spm", translator.source.model)
-    write_file(folder / "target.spm", translator.target.model)
+
+
+def positions_of(translator: "Translator") -> int:
+    """How many positions an export needs, for the sources and translations that the translator's limits allow."""
+    options = translator.options
+    longest = int((translator.max_source_tokens + 1) * options.max_length_factor) + options.max_length_margin
+    return max(LEAST_POSITIONS, longest, translator.max_source_tokens + 1)
 
 
 def specification(

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import sys
+import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +15,7 @@ from translator.decoding.engines.ctranslate2 import CTranslate2Engine
 from translator.decoding.engines.saved_model import SavedModelEngine, open_graph
 from translator.decoding.options import SearchOptions
 from translator.decoding.translator import Translator
+from translator.export.argos import ENDING
 from translator.export.comparisons import Answer, Request
 
 
@@ -20,7 +23,22 @@ def _ctranslate2(request: Request) -> Answer:
     """Translates with the vocabularies that the export holds, and scores the pairs."""
     folder = Path(request.folder)
     source, target = (Tokenizer.load(folder / f"{side}.spm") for side in ("source", "target"))
-    engine = CTranslate2Engine.of(folder, source, target)
+    return _by_ctranslate2(request, CTranslate2Engine.of(folder, source, target), source, target)
+
+
+def _argos(request: Request) -> Answer:
+    """The same with what an Argos Translate package holds, which is unpacked for that."""
+    (package,) = Path(request.folder).glob(f"*{ENDING}")
+    with tempfile.TemporaryDirectory() as unpacked:
+        with zipfile.ZipFile(package) as archive:
+            archive.extractall(unpacked)
+        (folder,) = Path(unpacked).iterdir()
+        tokenizer = Tokenizer.load(folder / "sentencepiece.model")
+        engine = CTranslate2Engine.of(folder / "model", tokenizer, tokenizer)
+        return _by_ctranslate2(request, engine, tokenizer, tokenizer)
+
+
+def _by_ctranslate2(request: Request, engine: CTranslate2Engine, source: Tokenizer, target: Tokenizer) -> Answer:
     sizes = request.max_source_tokens, request.batch_sentences
     translator = Translator((source, target), engine, SearchOptions(**request.options), *sizes, request.joiner)
     texts = translator.translate_text(request.sentences, None)
@@ -46,7 +64,7 @@ def _saved_model(request: Request) -> Answer:
 
 # By the name of the format.
 PROBES: Mapping[str, Callable[[Request], Answer]] = MappingProxyType(
-    {"ctranslate2": _ctranslate2, "saved_model": _saved_model}
+    {"argos": _argos, "ctranslate2": _ctranslate2, "saved_model": _saved_model}
 )
 
 
