@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from translator.config.attention import AttentionConfig
 from translator.config.schema import ModelConfig
-from translator.config.section import Section
 from translator.decoding.engines.ctranslate2 import POSITIONS_KEY, import_ctranslate2
 from translator.decoding.engines.transformer import TransformerEngine
+from translator.export.held import not_held
 from translator.files import write_file
 from translator.model.transformer import Transformer
 from translator.model.weights import get_weights
@@ -52,19 +52,7 @@ Weights = Mapping[str, np.ndarray]
 
 def refusal(config: ModelConfig) -> str | None:
     """Why CTranslate2 cannot hold a model of this configuration; None if it can."""
-    sections: list[tuple[str, Section, Mapping[str, tuple[str, ...]]]] = [("model", config, {**HELD, "attention": ()})]
-    sections += [(f"model.attention.{place}", each, HELD_ATTENTION) for place, each in config.attention.in_places()]
-    for key, section, held in sections:
-        for name, field in type(section).model_fields.items():
-            value, default = getattr(section, name), field.get_default(call_default_factory=True)
-            if isinstance(value, tuple) and len(set(value)) == 1:
-                value = value[:1]  # the same for each layer is one for all
-            if name not in held and value != default:
-                shown = list(value) if isinstance(value, tuple) else value
-                return f"CTranslate2 has nothing for {key}.{name} {shown}"
-            if held.get(name) and value not in held[name]:
-                return f"CTranslate2 has no {key}.{name} {value}; it has {', '.join(held[name])}"
-    return None
+    return not_held("CTranslate2", config, HELD, HELD_ATTENTION)
 
 
 def write(

@@ -11,7 +11,7 @@ from translator.config.schema import Config
 from translator.decoding.engines.ctranslate2 import import_ctranslate2
 from translator.decoding.options import SearchOptions
 from translator.decoding.translator import Translator
-from translator.export import argos, ctranslate2, saved_model
+from translator.export import argos, ctranslate2, huggingface, saved_model
 from translator.export.comparisons import ExportError
 from translator.export.gate import check, new_folder, quiet
 from translator.run_folder import RunFolder
@@ -80,6 +80,15 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             checked_search=greedy,
             holds_search=False,
             usage="Argos Translate installs the .argosmodel in it: argostranslate.package.install_from_path(…)",
+        ),
+        "huggingface": Format(
+            write=lambda translator, folder, quantization, _: huggingface.write(translator, folder, quantization),
+            refusal=huggingface.refusal,
+            quantizations=("float32",),
+            require=huggingface.import_tokenizers,
+            checked_search=greedy,
+            holds_search=False,
+            usage="It is for transformers: AutoTokenizer and AutoModelForSeq2SeqLM have from_pretrained({folder})",
         ),
     }
 )
