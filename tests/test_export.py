@@ -247,7 +247,7 @@ def test_it_tells_its_weights(exported):
 def test_it_searches_with_the_options_that_it_was_exported_with_and_no_others(exported):
     graph = Translator.load_exported(exported.folder)
     assert graph.options == Translator.load(exported.run).options
-    with pytest.raises(OptionsError, match=r"an exported model searches with .*beam_size is 3, not 2"):
+    with pytest.raises(OptionsError, match=r"an exported model searches with .*`beam_size` is 3, not 2"):
         graph.translate(["The old dog"], options=dataclasses.replace(graph.options, beam_size=2))
 
 

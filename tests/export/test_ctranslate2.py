@@ -248,10 +248,10 @@ def test_an_option_that_it_has_means_the_same(trained, change):
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        ({"with_attention": True}, "with_attention"),
-        ({"min_length_factor": 0.5}, "min_length_factor"),
-        ({"beam_size": 2, "coverage_penalty": 0.2}, "coverage_penalty"),
-        ({"beam_size": 2, "stopping": "exact"}, "stopping exact"),
+        ({"with_attention": True}, "`with_attention`"),
+        ({"min_length_factor": 0.5}, "`min_length_factor`"),
+        ({"beam_size": 2, "coverage_penalty": 0.2}, "`coverage_penalty`"),
+        ({"beam_size": 2, "stopping": "exact"}, "`stopping` exact"),
     ],
     ids=str,
 )

@@ -206,6 +206,21 @@ def test_options_that_it_lacks_leave_auto_with_the_other_engine(run, monkeypatch
     assert isinstance(Translator.load(run, engine="auto").engine, TransformerEngine)
 
 
+def test_a_run_whose_own_search_it_lacks_is_refused_before_anything_is_converted(
+    run, tmp_path, monkeypatch, conversions
+):
+    copy = anew(tmp_path / "run", run)
+    shutil.rmtree(copy / "engines")
+    config = RunFolder(copy).load_config()
+    search = config.search.model_copy(update={"beam_size": 2, "stopping": "exact"})
+    monkeypatch.setattr(RunFolder, "load_config", lambda _: config.model_copy(update={"search": search}))
+    with pytest.raises(OptionsError, match="ctranslate2 has no `stopping` exact; the engine transformer has it"):
+        Translator.load(copy, engine="ctranslate2")
+    assert isinstance(Translator.load(copy, engine="auto").engine, TransformerEngine)
+    assert conversions == []
+    assert not (copy / "engines").exists()
+
+
 def test_an_integer_model_is_kept_when_it_is_asked_for(run, tmp_path, monkeypatch, capsys):
     copy = anew(tmp_path / "run", run)
     shutil.rmtree(copy / "engines")

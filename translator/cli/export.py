@@ -20,7 +20,8 @@ def export(
     format_name: Annotated[
         str,
         typer.Option(
-            "--format", help="saved_model or ctranslate2; a name that does not fit lists what this run can have."
+            "--format",
+            help="saved_model, ctranslate2, argos or huggingface; a wrong name lists what this run can have.",
         ),
     ] = "saved_model",
     quantization: Quantization = None,

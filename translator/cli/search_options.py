@@ -89,12 +89,9 @@ def with_flags(message: str) -> str:
 
 def lacking_in_ctranslate2(search: Mapping[str, Any]) -> list[str]:
     """Which of some options CTranslate2's search has not, by their names here."""
-    from translator.decoding.engines.ctranslate2 import SEARCHED_WITH
-    from translator.decoding.options import OPTIONS
+    from translator.decoding.engines.ctranslate2 import lacking
 
-    changed = {name for name, value in search.items() if value != OPTIONS[name]}
-    own = {"stopping"} if search.get("stopping") == "finished" else set()
-    return [FLAGS[name] for name in search if name in changed - SEARCHED_WITH - own]
+    return [FLAGS[name] for name in lacking(search)]
 
 
 def apply(translator: "Translator", search: dict[str, Any]) -> None:

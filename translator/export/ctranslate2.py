@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from translator.config.attention import AttentionConfig
 from translator.config.schema import ModelConfig
-from translator.config.section import Section
 from translator.decoding.engines.ctranslate2 import POSITIONS_KEY, import_ctranslate2
 from translator.decoding.engines.transformer import TransformerEngine
+from translator.export.held import not_held
 from translator.files import write_file
 from translator.model.transformer import Transformer
 from translator.model.weights import get_weights
@@ -52,25 +52,22 @@ Weights = Mapping[str, np.ndarray]
 
 def refusal(config: ModelConfig) -> str | None:
     """Why CTranslate2 cannot hold a model of this configuration; None if it can."""
-    sections: list[tuple[str, Section, Mapping[str, tuple[str, ...]]]] = [("model", config, {**HELD, "attention": ()})]
-    sections += [(f"model.attention.{place}", each, HELD_ATTENTION) for place, each in config.attention.in_places()]
-    for key, section, held in sections:
-        for name, field in type(section).model_fields.items():
-            value, default = getattr(section, name), field.get_default(call_default_factory=True)
-            if isinstance(value, tuple) and len(set(value)) == 1:
-                value = value[:1]  # the same for each layer is one for all
-            if name not in held and value != default:
-                shown = list(value) if isinstance(value, tuple) else value
-                return f"CTranslate2 has nothing for {key}.{name} {shown}"
-            if held.get(name) and value not in held[name]:
-                return f"CTranslate2 has no {key}.{name} {value}; it has {', '.join(held[name])}"
-    return None
+    return not_held("CTranslate2", config, HELD, HELD_ATTENTION)
 
 
 def write(
     translator: "Translator", folder: Path, quantization: str, taught_head: tuple[int, int] | None = None
 ) -> None:
-    """Writes a translator's model into a new folder: `model.bin`, vocabularies, and `source.spm` and `target.spm`.
+    """Writes what `write_model` writes, and `source.spm` and `target.spm`."""
+    write_model(translator, folder, quantization, taught_head)
+    write_file(folder / "source.spm", translator.source.model)
+    write_file(folder / "target.spm", translator.target.model)
+
+
+def write_model(
+    translator: "Translator", folder: Path, quantization: str, taught_head: tuple[int, int] | None = None
+) -> None:
+    """Writes a translator's model into a new folder: `model.bin`, its configuration and vocabularies.
 
     Args:
         translator: with the engine `transformer`.
@@ -84,16 +81,18 @@ def write(
     """
     engine = translator.engine
     assert isinstance(engine, TransformerEngine)
-    options = translator.options
-    longest = int((translator.max_source_tokens + 1) * options.max_length_factor) + options.max_length_margin
-    rows = max(LEAST_POSITIONS, longest, translator.max_source_tokens + 1)
     source, target = (side.pieces(range(side.vocabulary_size)) for side in (translator.source, translator.target))
-    spec = specification(engine.model, source, target, rows, taught_head)
+    spec = specification(engine.model, source, target, positions_of(translator), taught_head)
     spec.optimize(quantization=None if quantization == "float32" else quantization)
     folder.mkdir(parents=True)
     spec.save(str(folder))
-    write_file(folder / "source.spm", translator.source.model)
-    write_file(folder / "target.spm", translator.target.model)
+
+
+def positions_of(translator: "Translator") -> int:
+    """How many positions an export needs, for the sources and translations that the translator's limits allow."""
+    options = translator.options
+    longest = int((translator.max_source_tokens + 1) * options.max_length_factor) + options.max_length_margin
+    return max(LEAST_POSITIONS, longest, translator.max_source_tokens + 1)
 
 
 def specification(

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from translator.config.schema import ModelConfig
+from translator.config.schema import Config
 from translator.decoding.engines.ctranslate2 import import_ctranslate2
 from translator.decoding.options import SearchOptions
 from translator.decoding.translator import Translator
-from translator.export import ctranslate2, saved_model
+from translator.export import argos, ctranslate2, huggingface, saved_model
 from translator.export.comparisons import ExportError
 from translator.export.gate import check, new_folder, quiet
 from translator.run_folder import RunFolder
@@ -22,7 +22,7 @@ class Format:
     """What `translator export` knows of a format.
 
     Attributes:
-        write: a translator, the new folder, the quantization, and `Config.taught_head` of the run -> the files.
+        write: a translator, the new folder, the quantization, and the configuration of the run -> the files.
         refusal: why a run of this configuration cannot have it, or None.
         quantizations: the first is the default.
         require: raises a TranslatorError if something that it needs is not installed.
@@ -31,8 +31,8 @@ class Format:
         usage: what the user is told of it, with {command}, this program, and {folder}.
     """
 
-    write: Callable[[Translator, Path, str, tuple[int, int] | None], None]
-    refusal: Callable[[ModelConfig], str | None]
+    write: Callable[[Translator, Path, str, Config], None]
+    refusal: Callable[[Config], str | None]
     quantizations: tuple[str, ...]
     require: Callable[[], Any]
     checked_search: Callable[[SearchOptions], SearchOptions]
@@ -62,13 +62,33 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             usage="Translate with:  echo 'A sentence.' | {command} translate --engine saved_model {folder}",
         ),
         "ctranslate2": Format(
-            write=ctranslate2.write,
-            refusal=ctranslate2.refusal,
+            write=lambda translator, folder, quantization, config: ctranslate2.write(
+                translator, folder, quantization, config.taught_head
+            ),
+            refusal=lambda config: ctranslate2.refusal(config.model),
             quantizations=ctranslate2.QUANTIZATIONS,
             require=import_ctranslate2,
             checked_search=greedy,
             holds_search=False,
             usage="It is for programs that use CTranslate2; its SentencePiece models are source.spm and target.spm",
+        ),
+        "argos": Format(
+            write=argos.write,
+            refusal=argos.refusal,
+            quantizations=ctranslate2.QUANTIZATIONS,
+            require=import_ctranslate2,
+            checked_search=greedy,
+            holds_search=False,
+            usage="Argos Translate installs the .argosmodel in it: argostranslate.package.install_from_path(…)",
+        ),
+        "huggingface": Format(
+            write=lambda translator, folder, quantization, _: huggingface.write(translator, folder, quantization),
+            refusal=huggingface.refusal,
+            quantizations=("float32",),
+            require=huggingface.import_tokenizers,
+            checked_search=greedy,
+            holds_search=False,
+            usage="It is for transformers: AutoTokenizer and AutoModelForSeq2SeqLM have from_pretrained({folder})",
         ),
     }
 )
@@ -104,7 +124,7 @@ def export_run(
         OptionsError: the options do not go together.
     """
     config = RunFolder(run).load_config()
-    format = _format(name, config.model)
+    format = _format(name, config)
     quantization = quantization or format.quantizations[0]
     if quantization not in format.quantizations:
         raise ExportError(
@@ -120,17 +140,17 @@ def export_run(
     with quiet(), new_folder(output) as partial:
         translator = Translator.load(run, beam_size)
         translator.options = translator.options_with(search)
-        format.write(translator, partial, quantization, config.taught_head)
+        format.write(translator, partial, quantization, config)
         return check(partial, name, quantization, translator, config, format.checked_search(translator.options))
 
 
-def _format(name: str, model: ModelConfig) -> Format:
+def _format(name: str, config: Config) -> Format:
     """The format of a name.
 
     Raises:
         ExportError: there is none, or not for this run; says which there are, and why not the others.
     """
-    refusals = {each: format.refusal(model) for each, format in FORMATS.items()}
+    refusals = {each: format.refusal(config) for each, format in FORMATS.items()}
     if name in FORMATS and not refusals[name]:
         return FORMATS[name]
     possible = "; ".join(

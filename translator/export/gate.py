@@ -56,7 +56,7 @@ TOLERANCES: Mapping[str, float] = MappingProxyType({"float32": 1e-4, "float16": 
 # Blank; what hardly any vocabulary has; and characters that the tokenizer's normalisation drops or changes.
 ODD_SENTENCES = ("", " \t", "ꙮ ᚠᛇᚻ 𝔉𝔯𝔞𝔨𝔱𝔲𝔯 👩\u200d🚀", "ﬁ\u200b\u00a0</s> \x07e\u0301 <unk> \ufffd")
 PARITY = "parity.json"
-VERSIONS = ("ctranslate2", "keras", "numpy", "sentencepiece", "tensorflow", "tensorflow-text")
+VERSIONS = ("ctranslate2", "keras", "numpy", "sentencepiece", "tensorflow", "tensorflow-text", "tokenizers")
 FRESH_PROCESS = (
     "from translator.runtime import start_tensorflow; start_tensorflow(); "
     "from translator.export.probe import main; main()"

@@ -21,7 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from translator.config.schema import Config
 from translator.data.tokenizer import Tokenizer
-from translator.decoding.engines.ctranslate2 import CTranslate2Engine, CTranslate2Error, import_ctranslate2
+from translator.decoding.engines.ctranslate2 import (
+    CTranslate2Engine,
+    CTranslate2Error,
+    import_ctranslate2,
+    require_options,
+)
 from translator.decoding.options import Engine, OptionsError, SearchOptions
 from translator.export import ctranslate2
 from translator.export.comparisons import ExportError
@@ -106,6 +111,7 @@ def converted(source: Source) -> CTranslate2Engine:
             f"the engine ctranslate2 has no quantization {source.quantization!r:.60}; "
             f"it has {', '.join(ctranslate2.QUANTIZATIONS)}"
         )
+    require_options(source.options)
     import_ctranslate2()
     if reason := ctranslate2.refusal(source.config.model):
         raise ExportError(f"{source.run.path} cannot have the engine ctranslate2: {reason}")
@@ -113,9 +119,7 @@ def converted(source: Source) -> CTranslate2Engine:
         with _locked(source.run.engines):
             if not _is_own(source):  # another process may have made it meanwhile
                 _convert(source)
-    engine = CTranslate2Engine.of(source.folder, *source.tokenizers)
-    engine.require(source.options)
-    return engine
+    return CTranslate2Engine.of(source.folder, *source.tokenizers)
 
 
 def faster(source: Source) -> Engine:

@@ -3,24 +3,47 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import cast
 
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.engines.assembly import NEVER_WRITTEN
 from translator.decoding.engines.ctranslate2 import CTranslate2Engine
 from translator.decoding.engines.saved_model import SavedModelEngine, open_graph
+from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import SearchOptions
 from translator.decoding.translator import Translator
-from translator.export.comparisons import Answer, Request
+from translator.export.argos import ENDING
+from translator.export.comparisons import Answer, Request, log_probs
+from translator.export.huggingface import import_tokenizers, read_back
+from translator.model.transformer import Transformer
+from translator.model.weights import set_weights
 
 
 def _ctranslate2(request: Request) -> Answer:
     """Translates with the vocabularies that the export holds, and scores the pairs."""
     folder = Path(request.folder)
     source, target = (Tokenizer.load(folder / f"{side}.spm") for side in ("source", "target"))
-    engine = CTranslate2Engine.of(folder, source, target)
+    return _by_ctranslate2(request, CTranslate2Engine.of(folder, source, target), source, target)
+
+
+def _argos(request: Request) -> Answer:
+    """The same with what an Argos Translate package holds, which is unpacked for that."""
+    (package,) = Path(request.folder).glob(f"*{ENDING}")
+    with tempfile.TemporaryDirectory() as unpacked:
+        with zipfile.ZipFile(package) as archive:
+            archive.extractall(unpacked)
+        (folder,) = Path(unpacked).iterdir()
+        tokenizer = Tokenizer.load(folder / "sentencepiece.model")
+        engine = CTranslate2Engine.of(folder / "model", tokenizer, tokenizer)
+        return _by_ctranslate2(request, engine, tokenizer, tokenizer)
+
+
+def _by_ctranslate2(request: Request, engine: CTranslate2Engine, source: Tokenizer, target: Tokenizer) -> Answer:
     sizes = request.max_source_tokens, request.batch_sentences
     translator = Translator((source, target), engine, SearchOptions(**request.options), *sizes, request.joiner)
     texts = translator.translate_text(request.sentences, None)
@@ -44,9 +67,42 @@ def _saved_model(request: Request) -> Answer:
     return Answer(texts, scored, list(NEVER_WRITTEN), "float32")
 
 
+class _Tokenizer:
+    """`tokenizer.json`, as the library that it is for reads it, with what a `Translator` asks of a tokenizer."""
+
+    def __init__(self, path: Path) -> None:
+        self._library = import_tokenizers().Tokenizer.from_file(str(path))
+        self._library.encode_special_tokens = True  # as `split_special_tokens` of tokenizer_config.json has it
+        self.vocabulary_size: int = self._library.get_vocab_size()
+
+    def encode(self, sentences: Sequence[str]) -> list[list[int]]:
+        return [each.ids[:-1] for each in self._library.encode_batch(list(sentences))]  # EOS is the engine's here
+
+    def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        return [text.strip(" ") for text in self._library.decode_batch([list(map(int, row)) for row in ids])]
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        return [self._library.id_to_token(int(number)) for number in ids]
+
+
+def _huggingface(request: Request) -> Answer:
+    """Translates with the library's tokenizer and the stored weights, read back into this package's own model."""
+    folder = Path(request.folder)
+    config, vocabulary, weights = read_back(folder)
+    model = Transformer(config, vocabulary, vocabulary, 1)
+    set_weights(model.named_weights(), weights, folder)
+    tokenizer, engine = cast(Tokenizer, _Tokenizer(folder / "tokenizer.json")), TransformerEngine(model)
+    sizes = request.max_source_tokens, request.batch_sentences
+    translator = Translator((tokenizer, tokenizer), engine, SearchOptions(**request.options), *sizes, request.joiner)
+    texts = translator.translate_text(request.sentences, None)
+    found = log_probs(engine, [(*pair, True) for pair in request.pairs])
+    scored = [(*pair, True, float(each)) for pair, each in zip(request.pairs, found, strict=True)]
+    return Answer(texts, scored, [], "float32, read back into this package's model")
+
+
 # By the name of the format.
 PROBES: Mapping[str, Callable[[Request], Answer]] = MappingProxyType(
-    {"ctranslate2": _ctranslate2, "saved_model": _saved_model}
+    {"argos": _argos, "ctranslate2": _ctranslate2, "huggingface": _huggingface, "saved_model": _saved_model}
 )
 
 

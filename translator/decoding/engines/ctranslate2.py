@@ -6,7 +6,7 @@ this package returns: the same scores, never PAD, BOS or UNK, and a limit of len
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +33,21 @@ SEARCHED_WITH = frozenset(
 
 class CTranslate2Error(TranslatorError):
     """CTranslate2 is not installed, or cannot read a model."""
+
+
+def lacking(options: Mapping[str, Any]) -> list[str]:
+    """Which of some options, fields of `SearchOptions` by name, its search has not."""
+    # Its own end of search is "finished", which stands in for the default one.
+    own = {"stopping"} if options.get("stopping") == "finished" else set()
+    return [name for name, value in options.items() if name not in SEARCHED_WITH | own and value != OPTIONS[name]]
+
+
+def require_options(options: SearchOptions) -> None:
+    """Raises an OptionsError if it cannot search with these options, whatever the model is."""
+    for name in lacking(vars(options)):
+        value = getattr(options, name)
+        what = f"`{name}` {value}" if isinstance(value, str) else f"`{name}`"
+        raise OptionsError(f"the engine ctranslate2 has no {what}; the engine transformer has it")
 
 
 def import_ctranslate2() -> ModuleType:
@@ -108,18 +123,13 @@ class CTranslate2Engine:
         Raises:
             OptionsError: it cannot search with these options.
         """
-        for name, default in OPTIONS.items():
-            value = getattr(options, name)
-            # Its own end of search is "finished", which stands in for the default one.
-            if name not in SEARCHED_WITH and value != default and (name, value) != ("stopping", "finished"):
-                what = f"{name} {value}" if isinstance(value, str) else name
-                raise OptionsError(f"the engine ctranslate2 has no {what}; the engine transformer has it")
+        require_options(options)
         factor = np.float32(options.max_length_factor)
         limits = [int(np.float32(len(ids) + 1) * factor) + options.max_length_margin for ids in sources]
         if max(limits, default=0) > self._positions:
             raise OptionsError(
                 f"translations of up to {max(limits):,} tokens are asked for, but the converted model has "
-                f"{self._positions:,} positions; lower max_length_factor, or use the engine transformer"
+                f"{self._positions:,} positions; lower `max_length_factor`, or use the engine transformer"
             )
         return limits
 

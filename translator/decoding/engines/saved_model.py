@@ -42,7 +42,7 @@ class SavedModelEngine:
         """
         if options != self.options:
             ours, theirs = dataclasses.asdict(self.options), dataclasses.asdict(options)
-            different = [f"{name} is {ours[name]}, not {theirs[name]}" for name in ours if ours[name] != theirs[name]]
+            different = [f"`{name}` is {ours[name]}, not {theirs[name]}" for name in ours if ours[name] != theirs[name]]
             raise OptionsError(f"an exported model searches with the options of its export: {'; '.join(different)}")
         return search_with(lambda ids: Hypotheses(*self._module.search(ids)), sources)
 
