@@ -7,6 +7,7 @@ RUN ?=
 ARGS ?=
 
 VENV := .venv
+EXTRAS := ctranslate2,serve
 BIN := $(VENV)/bin
 # Empty files that mark a finished install; one that was interrupted leaves none and is repeated.
 INSTALLED := $(VENV)/.installed
@@ -54,7 +55,7 @@ clean: ## remove caches and build leftovers; runs/ and .venv/ stay
 	find translator tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml | $(BIN)/pip
-	$(call install,.[ctranslate2,serve])
+	$(call install,.[$(EXTRAS)])
 	@touch $@
 
 $(INSTALLED_DEV): pyproject.toml | $(BIN)/pip
