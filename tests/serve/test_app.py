@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -26,7 +26,7 @@ def client() -> Iterator[TestClient]:
         yield client
 
 
-def answer(response: httpx.Response, status: int = 200) -> Any:
+def answer(response: httpx2.Response, status: int = 200) -> Any:
     assert response.status_code == status, response.text
     return response.json()
 
@@ -292,7 +292,7 @@ def test_64_clients_get_their_own_answers_from_shared_batches():
     app = scripted_app(translators={("en", "de"): translator})
     requests = 10
 
-    async def client_of(http: httpx.AsyncClient, number: int) -> int:
+    async def client_of(http: httpx2.AsyncClient, number: int) -> int:
         right = 0
         for i in range(requests):
             text = f"Client {number} asks {i} now. And {number}!\nAnd {i}"
@@ -301,8 +301,8 @@ def test_64_clients_get_their_own_answers_from_shared_batches():
         return right
 
     async def all_clients(app: FastAPI) -> list[int]:
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
             return await asyncio.gather(*(client_of(http, number) for number in range(64)))
 
     assert asyncio.run(all_clients(app)) == [requests] * 64
