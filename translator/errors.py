@@ -40,3 +40,9 @@ def one_line(text: str) -> str:
     if len(text) > MOST_CHARACTERS:
         text = f"{text[: MOST_CHARACTERS // 2]} … {text[-MOST_CHARACTERS // 2 :]}"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def needs_extra(what: str, extra: str, package: str | None = None) -> str:
+    """A message: what is missing, and how to install the extra that has it, or the package alone."""
+    alone = f", or pip install {package}" if package else ""
+    return f"{what}; install the extra: pip install '.[{extra}]' in the checkout{alone}"

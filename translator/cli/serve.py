@@ -8,6 +8,7 @@ import typer
 
 from translator.cli.arguments import Beam, CheckpointOption, Quantization
 from translator.cli.console import say
+from translator.errors import needs_extra
 from translator.run_folder import RunError
 from translator.runtime import start_tensorflow
 
@@ -69,6 +70,4 @@ def serve(
 def _require_installed() -> None:
     missing = [name for name in ("fastapi", "uvicorn", "python_multipart") if not importlib.util.find_spec(name)]
     if missing:
-        raise RunError(
-            f"{', '.join(missing)} cannot be imported; install the extra: pip install '.[serve]' in the checkout"
-        )
+        raise RunError(needs_extra(f"{', '.join(missing)} cannot be imported", "serve"))

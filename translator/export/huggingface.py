@@ -18,7 +18,7 @@ from translator.config.schema import Config, ModelConfig
 from translator.decoding.engines.assembly import NEVER_WRITTEN
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.translator import Translator
-from translator.errors import TranslatorError
+from translator.errors import TranslatorError, needs_extra
 from translator.export import tokenizer_json
 from translator.export.comparisons import ExportError
 from translator.export.ctranslate2 import positions_of
@@ -56,10 +56,8 @@ def import_tokenizers() -> Any:
     try:
         import tokenizers
     except ImportError as error:
-        raise HuggingFaceError(
-            f"tokenizers cannot be imported ({error}); install the extra: "
-            "pip install '.[huggingface]' in the checkout, or pip install tokenizers"
-        ) from error
+        what = f"tokenizers cannot be imported ({error})"
+        raise HuggingFaceError(needs_extra(what, "huggingface", "tokenizers")) from error
     return tokenizers
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.options import OPTIONS, Hypothesis, OptionsError, SearchOptions
-from translator.errors import TranslatorError
+from translator.errors import TranslatorError, needs_extra
 from translator.files import read_file, sha256
 from translator.runtime import own_threads
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID
@@ -59,10 +59,8 @@ def import_ctranslate2() -> ModuleType:
     try:
         import ctranslate2
     except ImportError as error:
-        raise CTranslate2Error(
-            f"CTranslate2 cannot be imported ({error}); install the extra: "
-            "pip install '.[ctranslate2]' in the checkout, or pip install 'ctranslate2~=4.8'"
-        ) from error
+        what = f"CTranslate2 cannot be imported ({error})"
+        raise CTranslate2Error(needs_extra(what, "ctranslate2", "'ctranslate2~=4.8'")) from error
     return ctranslate2
 
 
