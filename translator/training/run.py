@@ -15,7 +15,8 @@ from translator.data.prepare import open_prepared, prepare
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.errors import shell_quoted
-from translator.evaluation.test_set import Report, evaluate_run
+from translator.evaluation.report import Report
+from translator.evaluation.test_set import evaluate_run
 from translator.progress import progress
 from translator.run_folder import RunFolder
 from translator.run_log import start_recorded
