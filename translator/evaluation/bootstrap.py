@@ -32,6 +32,15 @@ class Difference(NamedTuple):
     high: float
     p: float
 
+    def __str__(self) -> str:
+        return f"{signed(self.value)} (95% interval {signed(self.low)} to {signed(self.high)}, p = {self.p:.3f})"
+
+
+def signed(value: float, places: int = 2) -> str:
+    """A difference as it is printed, with its sign; what is rounded to zero has none."""
+    text = f"{value:+.{places}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
+
 
 def samples_of(sentences: int, samples: int = SAMPLES, seed: int = SEED) -> Iterator[np.ndarray]:
     """Test sets of the same size, drawn with replacement: int64 [sentences], how often each sentence is in it."""
