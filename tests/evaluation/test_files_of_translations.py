@@ -91,6 +91,7 @@ def test_the_scores_are_printed_with_intervals_and_signatures(call, files):
     ("options", "message"),
     [
         ([], "name a run folder, or a file of translations with --hypothesis"),
+        (["run", "--language", "de"], "--language is that of --hypothesis; a run has its own"),
         (["--hypothesis", "{hyp}"], "--hypothesis needs --reference, or a run whose test set has been translated"),
         (["--hypothesis", "{hyp}", "--reference", "{ref}"], "give --language, as in --language de"),
         (["--hypothesis", "{hyp}", "--reference", "{ref}", "--beam", "1"], "leave out --beam"),

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from translator.cli.arguments import References, Tokenize
-from translator.cli.comparison import print_comparison
 from translator.cli.console import console, say
 from translator.files import write_file
 
@@ -31,6 +30,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compare runs, or files of translations, of one test set: which is better, how sure that is, and where."""
+    from translator.cli.comparison import print_comparison  # what it scores with takes its time to import
     from translator.evaluation.systems import Given, compare_given
     from translator.report.comparison_page import comparison_page
 

@@ -2,18 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Overrides, Quantization, References, Tokenize
 from translator.cli.console import console
 from translator.cli.report import print_report
-from translator.evaluation.external import ExternalMetric
-from translator.evaluation.report import Report, Scoring, own_test_set, read_test_files, score_file
 from translator.progress import progress
 from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
+
+if TYPE_CHECKING:
+    from translator.evaluation.report import Report, Scoring
 
 Engine = Literal["transformer", "ctranslate2", "auto"]
 Loading = tuple[int | None, Checkpoint | None, Engine, str | None]  # arguments of `Translator.load`
@@ -57,59 +58,60 @@ def evaluate(
     given = [*(settings or []), *(overrides or [])]
     if given and (source or reference):
         raise RunError("--set says where the test set is; leave it out with --source and --reference")
+    from translator.evaluation.external import ExternalMetric  # what scores takes its time to import
+    from translator.evaluation.report import Scoring, own_test_set, read_test_files, score_file
+
     scoring = Scoring(tokenize, external=tuple(map(ExternalMetric, command or [])))
     loading = beam, checkpoint, engine, quantization
     is_plain = loading == (None, None, "transformer", None)
     if hypothesis is not None:
         if not is_plain:
             raise RunError("--hypothesis has translations; leave out --beam, --checkpoint, --engine, --quantization")
-        report = _score_file(hypothesis, run, given, source, reference or [], language, scoring)
+        _require_for_file(run, source, reference, language)
+        test_set = read_test_files(source, reference) if reference else own_test_set(RunFolder(run or Path()), given)
+        language = language or RunFolder(run or Path()).load_config().data.target
+        report = score_file(hypothesis, test_set, language, scoring)
     else:
-        report = _translate(run, given, source, reference or [], None if is_plain else loading, scoring)
+        if language is not None:
+            raise RunError("--language is that of --hypothesis; a run has its own")
+        report = _translate(run, given, (source, reference or []), None if is_plain else loading, scoring)
     if as_json:
         print(json.dumps(report.figures))
     else:
         print_report(report)
 
 
+def _require_for_file(
+    run: Path | None, source: Path | None, references: list[Path] | None, language: str | None
+) -> None:
+    """Raises a RunError if it is not said what a file of translations should be."""
+    if run is None and not references:
+        raise RunError("--hypothesis needs --reference, or a run whose test set has been translated")
+    if source and not references:
+        raise RunError("--source says what has been translated; give what it should become with --reference")
+    if run is None and language is None:
+        raise RunError("which language is it? It decides how words are found: give --language, as in --language de")
+
+
 def _translate(
     run: Path | None,
     settings: list[str],
-    source: Path | None,
-    references: list[Path],
+    test_set: tuple[Path | None, list[Path]],
     loading: Loading | None,
-    scoring: Scoring,
-) -> Report:
+    scoring: "Scoring",
+) -> "Report":
+    """Translates and scores a test set with a run."""
+    source, references = test_set
     if run is None:
         raise RunError("name a run folder, or a file of translations with --hypothesis")
     if (source is None) != (not references):
         raise RunError("--source and --reference go together: the sentences, and what they should become")
     start_tensorflow()
     from translator.decoding.translator import Translator
+    from translator.evaluation.report import read_test_files
     from translator.evaluation.test_set import evaluate_run
 
-    test_set = read_test_files(source, references) if references else None
+    files = read_test_files(source, references) if references else None
     translator = Translator.load(run, *loading) if loading else None
     with progress(console, "translating the test set") as show:
-        return evaluate_run(run, translator, settings, test_set, scoring, show)
-
-
-def _score_file(
-    hypothesis: Path,
-    run: Path | None,
-    settings: list[str],
-    source: Path | None,
-    references: list[Path],
-    language: str | None,
-    scoring: Scoring,
-) -> Report:
-    if run is None and not references:
-        raise RunError("--hypothesis needs --reference, or a run whose test set has been translated")
-    if source and not references:
-        raise RunError("--source says what has been translated; give what it should become with --reference")
-    if run is not None:
-        language = language or RunFolder(run).load_config().data.target
-    if language is None:
-        raise RunError("which language is it? It decides how words are found: give --language, as in --language de")
-    test_set = read_test_files(source, references) if references else own_test_set(RunFolder(run or Path()), settings)
-    return score_file(hypothesis, test_set, language, scoring)
+        return evaluate_run(run, translator, settings, files, scoring, show)

@@ -1,26 +1,28 @@
 """How a report is printed: a few translations, and the scores."""
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from translator.evaluation.bootstrap import SAMPLES
-from translator.evaluation.report import Report
-from translator.evaluation.scores import NamedScore
+if TYPE_CHECKING:
+    from translator.evaluation.report import Report
+
+Bounds = tuple[float, float]  # of an interval
 
 
-def print_report(report: Report) -> None:
+def print_report(report: "Report") -> None:
     """Prints a few translations beside their references, then the scores with 95% intervals and signatures."""
     output = Console(highlight=False)
     output.print(_some_translations(report))
-    for each in report.scores.named:
-        _print_score(each, 2, output)
-    for external in report.external:
-        # Most are between 0 and 1.
-        score = NamedScore(external.name, external.score, external.interval, external.signature)
-        _print_score(score, 2 if abs(external.score) >= 1 else 4, output)
+    for name, value, interval, signature in report.scores.named:
+        _print_score(name, "–" if value is None else f"{value:.2f}", _shown(interval, 2), signature, output)
+    for each in report.external:
+        places = 2 if abs(each.score) >= 1 else 4  # most are between 0 and 1
+        _print_score(each.name, f"{each.score:.{places}f}", _shown(each.interval, places), each.signature, output)
     if report.scores.intervals:
-        output.print(f"[…]: 95% of {SAMPLES:,} bootstrap samples of the test set", markup=False, soft_wrap=True)
+        output.print("[…]: 95% of bootstrap samples of the test set", markup=False, soft_wrap=True)
     if report.nll is not None:
         nll = f"nll  {report.nll:6.3f}  nats a token of the references; perplexity {report.perplexity:.2f}"
         output.print(nll, soft_wrap=True)
@@ -29,13 +31,15 @@ def print_report(report: Report) -> None:
     output.print(f"{len(report.pairs):,} sentences{taken}{more}", markup=False, soft_wrap=True)
 
 
-def _print_score(score: NamedScore, places: int, output: Console) -> None:
-    value = "–" if score.value is None else f"{score.value:.{places}f}"
-    between = "[{:.{places}f}, {:.{places}f}]".format(*score.interval, places=places) if score.interval else ""
-    output.print(f"{score.name:12}{value:>6}  {between:16}{score.signature}".rstrip(), markup=False, soft_wrap=True)
+def _print_score(name: str, value: str, interval: str, signature: str, output: Console) -> None:
+    output.print(f"{name:12}{value:>6}  {interval:16}  {signature}".rstrip(), markup=False, soft_wrap=True)
 
 
-def _some_translations(report: Report) -> Table:
+def _shown(interval: Bounds | None, places: int) -> str:
+    return "" if interval is None else f"[{interval[0]:.{places}f}, {interval[1]:.{places}f}]"
+
+
+def _some_translations(report: "Report") -> Table:
     columns = [[pair.source for pair in report.pairs], [pair.target for pair in report.pairs], report.hypotheses]
     names = ["source", "reference", "translation"]
     if not any(columns[0]):

@@ -18,7 +18,7 @@ from translator.data.corpora.lines import read_lines
 from translator.evaluation.bootstrap import SAMPLES
 from translator.evaluation.external import ExternalMetric, ExternalScore
 from translator.evaluation.scores import Scores, score
-from translator.files import write_file
+from translator.files import read_file, write_file
 from translator.run_folder import RunError, RunFolder
 
 # Sources, each with its first reference; and lists of further references of all.
@@ -94,9 +94,9 @@ class Report:
     def read(cls, folder: Path) -> "Report | None":
         """What `write` wrote, in this version or an earlier one; None where there is none, or not all of it."""
         try:
-            figures = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+            figures = json.loads(read_file(folder / "scores.json"))
             sources, references, hypotheses = (
-                (folder / name).read_text(encoding="utf-8").split("\n")[:-1]
+                read_file(folder / name).decode().split("\n")[:-1]
                 for name in ("source.txt", "reference.txt", "hypothesis.txt")
             )
             pairs = [SentencePair(*pair) for pair in zip(sources, references, strict=True)]

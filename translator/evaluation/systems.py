@@ -178,10 +178,11 @@ def compared_with_last(run: RunFolder, report: Report, target_language: str) -> 
 def _last(own: Path, test_set: str) -> tuple[Path, Report] | None:
     """The run beside `own` that was scored last on a test set, and its report."""
     scored: list[tuple[float, Path]] = []
-    for path in own.parent.iterdir():
+    folder = own.parent if own.name not in ("", "..") else own.resolve().parent
+    for path in folder.iterdir():
         scores = RunFolder(path).report / "scores.json"
         with contextlib.suppress(OSError):
-            if path.name != own.name and scores.is_file():
+            if scores.is_file() and not path.samefile(own):
                 scored.append((scores.stat().st_mtime, path))
     for _, path in sorted(scored, reverse=True):
         report = Report.read(RunFolder(path).report)
