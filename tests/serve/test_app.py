@@ -116,6 +116,13 @@ def test_bad_requests_get_400_and_say_what_is_wrong(client: TestClient, body: by
     assert problem in answer(response, 400)["error"]
 
 
+def test_numbers_are_strings_in_a_form_and_not_in_json(client: TestClient):
+    body = {"q": "a", **EN_DE}
+    assert answer(client.post("/translate", data={**body, "alternatives": "1"}))["alternatives"] == ["A!"]
+    for value in ("1", True):
+        assert "alternatives" in answer(client.post("/translate", json={**body, "alternatives": value}), 400)["error"]
+
+
 @pytest.mark.parametrize("body", [b"q=%ff&source=en&target=de", b"q=%ff", b"&&=", b""])
 def test_bad_forms_get_400(client: TestClient, body: bytes):
     response = client.post("/translate", content=body, headers={"content-type": "application/x-www-form-urlencoded"})
