@@ -1,5 +1,6 @@
 """The real process, over a run with random weights."""
 
+import contextlib
 import importlib.util
 import json
 import signal
@@ -54,17 +55,24 @@ def random_run(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    run = random_run(tmp_path_factory.mktemp("run"))
-    arguments = ["serve", str(run), "--port", "0", "--engine", "transformer", "--beam", "2"]
+@contextlib.contextmanager
+def started(run: Path, port: str = "0") -> Iterator[Served]:
+    """A server over a run, for as long as it is needed."""
+    arguments = ["serve", str(run), "--port", port, "--engine", "transformer", "--beam", "2"]
     with subprocess.Popen(
         [sys.executable, "-m", "translator", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
-        address = process.stdout.readline().strip()
-        yield Served(process, address, run)
-        process.kill()
+        try:
+            yield Served(process, process.stdout.readline().strip(), run)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with started(random_run(tmp_path_factory.mktemp("run"))) as served:
+        yield served
 
 
 def ask(served: Served, sentences: Sequence[str]) -> list[str]:

@@ -102,12 +102,12 @@ def router(service: Service) -> APIRouter:
     )
     async def translate(request: Request) -> Response:
         """Translates sentences, with scores, and with whatever else is asked for."""
-        return JSONAnswer(await _translate(service, await service.read(request, TranslateSentences)))
+        return JSONAnswer(await _translate(service, request, await service.read(request, TranslateSentences)))
 
     return api
 
 
-async def _translate(service: Service, body: TranslateSentences) -> dict[str, Any]:
+async def _translate(service: Service, request: Request, body: TranslateSentences) -> dict[str, Any]:
     service.require_length([*body.sentences, *(body.prefixes or [])])
     if body.prefixes is not None and len(body.prefixes) != len(body.sentences):
         raise RequestError(
@@ -117,7 +117,7 @@ async def _translate(service: Service, body: TranslateSentences) -> dict[str, An
     if body.alignment and not model.aligns:
         raise RequestError(400, "this model cannot align; leave alignment out")
     how = How(model.options_with(_changes(service, body, model)), body.n_best if body.alignment else 0)
-    [found] = await service.results([model.batcher.submit(how, body.sentences, body.prefixes)])
+    [found] = await service.results(request, [model.batcher.submit(how, body.sentences, body.prefixes)])
     documents = [document_of(each, body.n_best) for each in found]
     return {"source": model.source, "target": model.target, "translations": documents}
 
