@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from translator.config.changes import changes
+from tests.report.recorded import make_config
+from translator.config.changes import changes, chosen
 from translator.config.schema import Config
 
 
@@ -44,3 +45,12 @@ def test_long_values_are_cut_around_what_differs(start: str, end: str):
 def test_of_a_long_value_that_goes_on_the_rest_is_shown():
     (line,) = told(config_of(train={"tsv": "x" * 100}), config_of(train={"tsv": "x" * 100 + "REST"}))
     assert line.endswith("xxxREST'")
+
+
+def test_settings_that_are_not_at_their_defaults_are_listed_with_them():
+    config = make_config(learning_rate=0.5)
+    found = {setting.key: (setting.value, setting.default) for setting in chosen(config)}
+    assert found["model.d_model"] == (8, 512)
+    assert found["train.learning_rate"] == (0.5, type(config.train).model_fields["learning_rate"].default)
+    assert found["data.train"] == ([{"files": "a.{lang}"}], None)
+    assert "model.d_ff" not in found

@@ -209,6 +209,8 @@ def test_a_start_that_ended_before_the_vocabulary_can_be_repeated(run: RunFolder
     run.claim(config_of())
     run.environment.touch()
     run.log.touch()
+    run.report.mkdir()
+    run.page.touch()
     run.claim(config_of(seed=2))
     assert run.load_config() == config_of(seed=2)
 
@@ -218,6 +220,14 @@ def test_a_folder_where_writing_the_vocabulary_was_killed_can_be_claimed(run: Ru
     (run.path / "tokenizer.source.model.0123abcd.partial").touch()
     run.claim(config_of(seed=2))
     assert run.load_config() == config_of(seed=2)
+
+
+def test_a_report_of_something_else_is_not_a_runs(run: RunFolder):
+    run.claim(config_of())
+    run.report.mkdir()
+    (run.report / "thesis.tex").touch()
+    with pytest.raises(RunError, match=f"{run.path} is neither empty nor a run"):
+        run.claim(config_of())
 
 
 def test_a_log_alone_is_no_run(tmp_path: Path):

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from translator.errors import TranslatorError
 log = logging.getLogger(__name__)
 
 LOCK = "lock"
+TRIES, SECONDS_BETWEEN = 3, 0.05  # to take a lock that another process may have had only to look at it
 
 
 class LockedError(TranslatorError):
@@ -37,7 +39,7 @@ def locked(folder: Path) -> Iterator[None]:
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(file)
         except (BlockingIOError, PermissionError):  # the latter from SMB
             raise LockedError(
                 f"{folder} is in use by {_holder(file)}. Wait until that ends, or name another folder with --run"
@@ -53,6 +55,34 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(file)
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process works in a folder, this one included, as far as the file system can tell."""
+    try:
+        file = os.open(folder / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # until the file is closed, which is at once
+    except (BlockingIOError, PermissionError):
+        return True
+    except OSError:
+        return False
+    else:
+        return False
+    finally:
+        os.close(file)
+
+
+def _take(file: int) -> None:
+    """Locks a file for this process alone; `is_locked` of another one may have it for an instant."""
+    for _ in range(TRIES - 1):
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(SECONDS_BETWEEN)
+    return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _holder(file: int) -> str:

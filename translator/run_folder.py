@@ -75,6 +75,16 @@ class RunFolder:
         return self.path / "report"
 
     @property
+    def page(self) -> Path:
+        """The report as a page."""
+        return self.report / "index.html"
+
+    @property
+    def attention(self) -> Path:
+        """What the model looks at in a few sentences of the test set, for the page."""
+        return self.report / "attention.json"
+
+    @property
     def engines(self) -> Path:
         """Models converted for other engines; may be deleted, and are then made again when they are asked for."""
         return self.path / "engines"
@@ -216,5 +226,7 @@ class RunFolder:
         own = [LOCK, self.config.name, f"{self.config.name}.*.partial"]  # partial: of a process that was killed
         if self.config.is_file():  # a start that ended before the vocabulary was there
             own += [self.log.name, f"{self.environment.name}*", "tokenizer.*.model.*.partial"]
+            if all(path.match(f"{self.page.name}*") for path in self.report.glob("*")):  # and its page
+                own.append(self.report.name)
         if not all(any(path.match(pattern) for pattern in own) for path in self.path.iterdir()):
             raise RunError(f"{self.path} is neither empty nor a run; name another folder with --run")

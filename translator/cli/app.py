@@ -17,6 +17,7 @@ from translator.cli.config import show_config
 from translator.cli.console import say, start_logging
 from translator.cli.evaluate import evaluate
 from translator.cli.export import export
+from translator.cli.runs import report, runs
 from translator.cli.score import score
 from translator.cli.serve import serve
 from translator.cli.train import prepare, train
@@ -34,6 +35,8 @@ app.command("train")(train)
 app.command("prepare")(prepare)
 app.command("eval")(evaluate)
 app.command("compare")(compare)
+app.command("report")(report)
+app.command("runs")(runs)
 app.command("translate")(translate)
 app.command("serve")(serve)
 app.command("score")(score)

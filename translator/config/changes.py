@@ -43,6 +43,26 @@ def changes(before: Any, now: Any, key: str = "", until: MayChange = MayChange.U
         yield Change(key, _plain(before), _plain(now), until)
 
 
+class Setting(NamedTuple):
+    """A setting that is not at its default."""
+
+    key: str
+    value: Any
+    default: Any  # None of what has no default, too
+
+
+def chosen(section: Section, prefix: str = "") -> Iterator[Setting]:
+    """Yields the settings of a configuration that are not at their defaults, in reading order."""
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from chosen(value, f"{prefix}{name}.")
+            continue
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        if field.is_required() or value != default:
+            yield Setting(f"{prefix}{name}", _plain(value), _plain(default))
+
+
 def _plain(value: Any) -> Any:
     """The value as a configuration file has it, without unset keys."""
     if isinstance(value, tuple):

@@ -10,6 +10,7 @@ from translator.decoding.options import ScoringEngine
 from translator.decoding.translator import Translator
 from translator.evaluation.metrics import require_tokenizer
 from translator.evaluation.report import PLAIN, Report, Scoring, TestSet, own_test_set
+from translator.report.attention import show_scored
 from translator.run_folder import RunFolder
 
 
@@ -23,8 +24,8 @@ def evaluate_run(
 ) -> Report:
     """Translates and scores a test set with a run: what `translator eval` does, and training at its end.
 
-    If nothing but the run is given, the report is its own and stays in its folder; metrics of other programs may be in
-    it.
+    If nothing but the run is given, the report is its own and stays in its folder, with its page; metrics of other
+    programs may be in it.
 
     Args:
         run: the run folder.
@@ -49,6 +50,7 @@ def evaluate_run(
     report = evaluate(translator, test_set, config.data.target, scoring, on_progress)
     if is_own:
         report.write(folder.report)
+        show_scored(folder, translator, report)
     return report
 
 

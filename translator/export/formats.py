@@ -14,6 +14,9 @@ from translator.decoding.translator import Translator
 from translator.export import argos, ctranslate2, huggingface, saved_model
 from translator.export.comparisons import ExportError
 from translator.export.gate import check, new_folder, quiet
+from translator.files import write_file
+from translator.report.facts import Facts
+from translator.report.model_card import NAME, model_card
 from translator.run_folder import RunFolder
 
 
@@ -114,7 +117,7 @@ def export_run(
         search: other options in place of the run's own, likewise; see `Translator.options_with`.
 
     Returns:
-        The figures of the comparison, which are in the export's `parity.json`.
+        The figures of the comparison, which are in the export's `parity.json`; its `MODEL_CARD.md` says what it is.
 
     Raises:
         ExportError: no such format or quantization, or the run cannot have it; the output folder holds something or
@@ -141,7 +144,11 @@ def export_run(
         translator = Translator.load(run, beam_size)
         translator.options = translator.options_with(search)
         format.write(translator, partial, quantization, config)
-        return check(partial, name, quantization, translator, config, format.checked_search(translator.options))
+        figures = check(partial, name, quantization, translator, config, format.checked_search(translator.options))
+        usage = format.usage.format(command="translator", folder="FOLDER")
+        card = model_card(Facts.of(RunFolder(Path(run))), name, figures, usage)
+        write_file(partial / NAME, card.encode())
+        return figures
 
 
 def _format(name: str, config: Config) -> Format:

@@ -46,12 +46,14 @@ class Axis(NamedTuple):
 class AttentionReader:
     """Reads sentences and translations with the model of a translator."""
 
-    def __init__(self, translator: Translator, languages: tuple[str, str]) -> None:
+    def __init__(self, translator: Translator, languages: tuple[str, str], *, compiled: bool = True) -> None:
         """Compiles nothing yet.
 
         Args:
             translator: it finds the translation where none is given.
             languages: of sentence and translation; they say how words are separated.
+            compiled: whether the first sentence compiles a graph for all others, which takes longer than a few
+                sentences do without.
 
         Raises:
             OptionsError: the translator's engine has no model to look into.
@@ -63,7 +65,7 @@ class AttentionReader:
             )
         self.translator = translator
         self.languages = languages
-        self._graph = _graph_of(engine.model)
+        self._graph = _graph_of(engine.model, compiled)
 
     @classmethod
     def load(
@@ -112,7 +114,7 @@ class AttentionReader:
         return bool(source.strip()) and is_short
 
 
-def _graph_of(model: Transformer) -> Callable[[tf.Tensor, tf.Tensor], Sequence[tf.Tensor]]:
+def _graph_of(model: Transformer, compiled: bool) -> Callable[[tf.Tensor, tf.Tensor], Sequence[tf.Tensor]]:
     """int32 [B, S] with EOS and [B, T] with BOS -> float32 [B, L, H, S, S], [B, L, H, T, T] and [B, L, H, T, S]."""
 
     def read(source_ids: tf.Tensor, target_in: tf.Tensor) -> list[tf.Tensor]:
@@ -121,7 +123,7 @@ def _graph_of(model: Transformer) -> Callable[[tf.Tensor, tf.Tensor], Sequence[t
         places = encoded.weights, [each.self_weights for each in layers], [each.cross_weights for each in layers]
         return [tf.stack([tf.cast(weights, tf.float32) for weights in place], 1) for place in places]
 
-    return tf.function(read, [tf.TensorSpec([None, None], tf.int32)] * 2)
+    return tf.function(read, [tf.TensorSpec([None, None], tf.int32)] * 2) if compiled else read
 
 
 def _encoded(tokenizer: Tokenizer, text: str, spaceless: bool) -> tuple[list[int], Axis]:

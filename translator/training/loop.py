@@ -7,6 +7,8 @@ if it had never stopped.
 
 import math
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import keras
@@ -18,6 +20,7 @@ from translator.data.provenance import places
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.model.build import build_model, require_model_of
+from translator.report.written import LivePage
 from translator.run_folder import RunFolder
 from translator.training.averaging import averaged_steps, mean_weights, write_model
 from translator.training.checkpoints import Checkpoints
@@ -38,7 +41,7 @@ from translator.training.splitting import SplittingUpdate
 from translator.training.state import TrainingState, Validation
 from translator.training.step import Update, make_update
 from translator.training.stopping import Ending, best, figure_that_matters, limits_of
-from translator.training.trackers import Row, trackers_of
+from translator.training.trackers import Log, Row, trackers_of
 from translator.training.watching import Seen
 from translator.training.workers import Workers
 
@@ -83,7 +86,8 @@ class Training:
         self.limits = limits_of(config, self.state, self.steps_per_epoch)
         self.validator = make_validator(config, self.model, tokenizers)
         self.watch = make_watch(config, self.validator) if workers.chief else None
-        self.logs = Logs(run.metrics, self.room, trackers_of(config, run)) if workers.chief else NoLogs()
+        trackers: list[Callable[[], Log]] = [*trackers_of(config, run), partial(LivePage, run)]
+        self.logs = Logs(run.metrics, self.room, trackers) if workers.chief else NoLogs()
         self.pending, self.speed, self.pace = Pending(), Speed(), Pace()
 
     @property
@@ -283,7 +287,8 @@ class Training:
         """Averages the chosen checkpoints into the run's model."""
         steps = averaged_steps(self.checkpoints, self.state, self.config.train)
         weights = mean_weights(self.checkpoints, steps)
-        (self.run.report / "scores.json").unlink(missing_ok=True)  # of another model
+        for path in (self.run.report / "scores.json", self.run.attention):  # of another model
+            path.unlink(missing_ok=True)
         self.room.wait_for(lambda: write_model(weights, self.run.model))
 
     def _training_row(self) -> Row:

@@ -19,6 +19,7 @@ from translator.evaluation.report import Report
 from translator.evaluation.systems import compared_with_last
 from translator.evaluation.test_set import evaluate_run
 from translator.progress import progress
+from translator.report.written import page_left_behind
 from translator.run_folder import RunFolder
 from translator.run_log import start_recorded
 from translator.runtime import gpu_names
@@ -71,6 +72,7 @@ def run(config: Config, folder: RunFolder, console: Console) -> TrainingResult:
             require_evaluation_corpora(config.data)
             require_trackers(config)
             config = folder.claim(config)
+            stack.enter_context(page_left_behind(folder))
             stack.enter_context(start_recorded(folder, shown, gpu_names()))
         config, tokenizers, store = _prepared(config, folder, workers, shown)
         training = _training(config, folder, tokenizers, store, workers, shown)
