@@ -13,8 +13,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from tests.serve.scripted import Shouting, scripted_app, with_limits
+from tests.serve.scripted import ENGLISH, Diagonal, Shouting, profile, scripted_app, with_limits
 from translator.decoding.options import SearchOptions
+from translator.serve.app import create_app
+from translator.serve.limits import Limits
+from translator.serve.models import Model, Models
 from translator.serve.version_1 import Options
 
 EN_DE = {"source": "en", "target": "de"}
@@ -251,10 +254,67 @@ def test_endlessly_different_options_are_refused():
 
 
 def test_a_single_model_needs_no_languages():
-    with TestClient(scripted_app(translators={("en", "de"): Shouting()}, aligns=False)) as client:
+    with TestClient(scripted_app(translators={("en", "de"): Shouting()})) as client:
         assert answer(client.post("/v1/translate", json={"sentences": ["a"]}))["target"] == "de"
-        refused = client.post("/v1/translate", json={"sentences": ["a"], "alignment": True})
-        assert "cannot align" in answer(refused, 400)["error"]
+
+
+def test_prefixes_and_alternatives_are_left_to_the_runs_own_model():
+    """Not every engine has them; all else is for the engine."""
+    engine, own = Shouting(), Shouting()
+    model = Model(("en", "de"), engine, profile(tuple(ENGLISH)), Limits(), lambda: Diagonal(own))
+    with TestClient(create_app(Models([model]), Limits())) as client:
+        for body in ({"prefixes": ["Das "]}, {"options": {"alternatives": True, "beam_size": 3}}, {"n_best": 2}):
+            assert answer(client.post("/v1/translate", json={"sentences": ["a"], **body}))
+    assert (len(own.batches), len(engine.batches)) == (2, 1)
+
+
+def test_a_translation_comes_with_what_each_word_looks_at(client: TestClient):
+    body = {"sentence": "a dog.", "translation": "Ein Hund.", **EN_DE}
+    found = answer(client.post("/v1/inspect", json=body))
+    assert found["words"] == ["Ein", "Hund", "."]
+    assert list(found["attention"]) == ["cross"]
+    cross = found["attention"]["cross"]
+    assert (cross["rows"], cross["columns"]) == (["Ein", "Hund", ".", "</s>"], ["a", "dog", ".", "</s>"])
+    assert cross["weights"][0][0] == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    assert cross["weights"][1][1] == [[0.25] * 4] * 4
+    assert found["source_share"] is None
+
+
+def test_places_of_attention_and_the_share_of_the_source_come_where_asked_for(client: TestClient):
+    body = {"sentence": "a", "translation": "Ein", "attention": ["decoder", "encoder"], "source_share": True, **EN_DE}
+    found = answer(client.post("/v1/inspect", json=body))
+    assert list(found["attention"]) == ["encoder", "decoder"]
+    assert found["attention"]["decoder"]["columns"] == ["<s>", "Ein"]
+    assert found["source_share"] == [0.75, 0.75]
+
+
+def test_looking_into_a_model_has_the_limits_of_translating():
+    body = {"sentence": "abc", "translation": "def", **EN_DE}
+    with TestClient(scripted_app(with_limits(characters=5, api_keys=frozenset({"k"})))) as client:
+        assert answer(client.post("/v1/inspect", json=body), 403)
+        assert "6 characters" in answer(client.post("/v1/inspect", json=body | {"api_key": "k"}), 400)["error"]
+    gate = threading.Event()
+    translators = {("en", "de"): Shouting(gate=gate)}
+    with TestClient(scripted_app(with_limits(waiting_sentences=1, seconds=0.2), translators)) as client:
+        assert answer(client.post("/v1/translate", json={"sentences": ["a"], **EN_DE}), 504)
+        assert answer(client.post("/v1/inspect", json=body), 429)
+        gate.set()
+
+
+def test_pairs_that_are_too_long_to_look_into_get_400(client: TestClient):
+    body = {"sentence": "a " * 60, "translation": "b", **EN_DE}
+    assert "too long" in answer(client.post("/v1/inspect", json=body), 400)["error"]
+
+
+def test_the_models_are_listed_with_the_limits(client: TestClient):
+    found = answer(client.get("/v1/models"))
+    english = {"code": "en", "name": "English", "writes_spaces": True}
+    german = {"code": "de", "name": "German", "writes_spaces": True}
+    assert found["models"] == [
+        {"source": english, "target": german, "beam_size": 2},
+        {"source": german, "target": english, "beam_size": 2},
+    ]
+    assert (found["characters"], found["largest_beam"], found["key_required"]) == (10_000, 10, False)
 
 
 # Descriptions
