@@ -101,7 +101,8 @@ class Diagonal:
     def attention(self, source: str, target: str) -> Attention:
         if len(source.split()) > LONGEST:
             raise OptionsError("the pair is too long for the model")
-        read, written = (tuple(word.text for word in words_of(text)) for text in (source, target))
+        read = tuple(word.text for word in words_of(source))
+        written = tuple(word.text for word in words_of(target, spaceless=not self.translator.joiner))
         columns, rows, begun = (*read, "</s>"), (*written, "</s>"), ("<s>", *written)
         maps = {
             kind: Maps(*axes, _first_head_diagonal(*map(len, axes)))

@@ -3,12 +3,14 @@
 import {at, element} from "./dom.js";
 import {percent} from "./heads.js";
 
-export class Choices {
+/** Dispatches `close`. */
+export class Choices extends EventTarget {
   #box = at("choices");
   #word = null;
   #asking = null;
 
   constructor() {
+    super();
     this.#box.addEventListener("keydown", event => this.#key(event));
     document.addEventListener("pointerdown", event => {
       if (!this.#box.contains(event.target)) this.close();
@@ -61,6 +63,7 @@ export class Choices {
     this.#asking.abort();
     this.#box.hidden = true;
     this.#word.removeAttribute("aria-expanded");
+    this.dispatchEvent(new Event("close"));
   }
 
   get #items() {

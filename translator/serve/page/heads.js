@@ -52,11 +52,12 @@ export const percent = weight => `${Math.round(100 * weight)}%`;
 
 /** Radio buttons: the mean of all heads, and each by itself. */
 export function pictures(maps, chosen, onChoose) {
+  const largest = Math.max(1e-9, ...maps.weights.flat(3).map(Math.abs));
   const one = (name, value, weights) => {
     const input = element("input", {type: "radio", name: "head", className: "unseen"});
     input.checked = String(value) === String(chosen);
     input.addEventListener("change", () => onChoose(value));
-    return element("label", {className: "head", title: name}, input, picture(weights),
+    return element("label", {className: "head", title: name}, input, picture(weights, largest),
       element("span", {className: "unseen"}, name));
   };
   const layers = maps.weights.map((heads, layer) => element("div", {className: "layer"},
@@ -67,9 +68,8 @@ export function pictures(maps, chosen, onChoose) {
   return [all, ...layers];
 }
 
-function picture(weights) {
+function picture(weights, largest) {
   const canvas = element("canvas", {width: weights[0].length, height: weights.length});
-  const largest = Math.max(1e-9, ...weights.flat().map(Math.abs));
   const scale = LARGEST_PICTURE / Math.max(canvas.width, canvas.height);
   canvas.style.setProperty("--width", `${(canvas.width * scale).toFixed(1)}px`);
   canvas.style.setProperty("--height", `${(canvas.height * scale).toFixed(1)}px`);

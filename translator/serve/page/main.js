@@ -8,6 +8,7 @@ import {Output} from "./output.js";
 import {drawAttention, drawHypotheses, drawWords, mostLookedAt} from "./panels.js";
 import {Session} from "./session.js";
 
+const WELCOME = "The translation appears as you type.";
 const HINT = "Point at a word of the translation to see where it looks; choose it for other words in its place.";
 const QUIET = 900;  // milliseconds without a change before a translation is read out
 
@@ -40,11 +41,8 @@ const isChanged = each => each.prefix !== null || (each.translation !== null && 
 function drawPanels() {
   const sentence = active();
   at("closer").hidden = !sentence?.translation;
-  if (!sentence?.translation) {
-    at("said").textContent = "";
-    return;
-  }
   if (!document.querySelector(".lit")) at("said").textContent = hintOf(sentence);
+  if (!sentence?.translation) return;
   session.want(sentence, state.kind);
   drawHypotheses(sentence, session.model, text => session.choose(sentence, text));
   drawAttention(sentence, session.model, state, head => {
@@ -79,7 +77,8 @@ function say(found) {
 }
 
 function hintOf(sentence) {
-  if (!sentence?.translation) return "";
+  if (!sentence) return WELCOME;
+  if (!sentence.translation) return "";
   return sentence.inside?.problem ? "This sentence cannot be looked into: it is too long for the model." : HINT;
 }
 
@@ -94,6 +93,7 @@ function tell(problem) {
   const line = at("status");
   if (!problem) {
     line.replaceChildren();
+    at("keyForm").hidden ||= Boolean(api.key);
     return;
   }
   const again = element("button", {type: "button"}, "Try again");
@@ -106,7 +106,6 @@ function tell(problem) {
   else if (status === 403) {
     line.replaceChildren(api.key ? "That API key is not valid." : "This server needs an API key.");
     at("keyForm").hidden = false;
-    at("key").focus();
   } else line.replaceChildren(`${message[0].toUpperCase()}${message.slice(1)}. Your text stays here. `, again);
 }
 
@@ -174,7 +173,7 @@ function listen() {
       output.light(found.sentence, found.number);
       say(found);
     });
-    at(id).addEventListener("pointerleave", () => { output.light(null); say(null); });
+    at(id).addEventListener("pointerleave", () => output.rest());
   }
   output.addEventListener("point", ({detail}) => {
     if (detail?.isFocus && detail.sentence !== active()) {
@@ -191,6 +190,7 @@ function listen() {
       output.focus(sentence, number);
     });
   });
+  choices.addEventListener("close", () => output.rest());
   session.addEventListener("change", draw);
   session.addEventListener("problem", ({detail}) => tell(detail));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawPanels);
@@ -228,8 +228,8 @@ async function start() {
   at("pair").replaceChildren(...served.models.map(({source, target}, i) =>
     element("option", {value: i}, `${source.name} → ${target.name}`)));
   at("pair").hidden = served.models.length < 2;
-  at("keyForm").hidden = !served.key_required;
-  at("key").value = api.key = kept.get("key");
+  api.key = kept.get("key");
+  at("keyForm").hidden = !served.key_required || Boolean(api.key);
   at("text").value ||= kept.get("text");
   session.text = at("text").value;
   listen();

@@ -21,7 +21,7 @@ export class Output extends EventTarget {
     this.#session = session;
     this.#head = head;
     this.#box.addEventListener("pointerover", event => this.#point(event.target));
-    this.#box.addEventListener("pointerleave", () => this.#point(document.activeElement));
+    this.#box.addEventListener("pointerleave", () => this.rest());
     this.#box.addEventListener("focusin", event => this.#point(event.target, true));
     this.#box.addEventListener("focusout", () => this.#point(null));
     this.#box.addEventListener("click", event => this.#open(event.target));
@@ -33,6 +33,11 @@ export class Output extends EventTarget {
   draw() {
     this.#drawWords();
     this.#drawShade();
+  }
+
+  /** Points at the word that has the focus, or whose menu is open, if there is one. */
+  rest() {
+    this.#point(document.activeElement);
   }
 
   /** Shades what a word looks at; null takes the shades away. */
@@ -129,7 +134,7 @@ export class Output extends EventTarget {
   }
 
   #point(target, isFocus = false) {
-    const found = this.#of(target);
+    const found = this.#of(target) ?? this.#of(this.#box.querySelector("[aria-expanded]"));
     this.light(found?.sentence, found?.number);
     this.dispatchEvent(new CustomEvent("point", {detail: found && {...found, isFocus}}));
   }

@@ -25,9 +25,9 @@ export function drawHypotheses(sentence, model, onChoose) {
     const isChosen = text === translation;
     const parts = differences(text, translation ?? text, model.target.writes_spaces)
       .map(part => element(part.isNew ? "em" : "span", {}, part.text));
-    const button = element("button", {type: "button", ariaPressed: String(isChosen)},
-      element("span", {className: "hypothesis", dir: "auto", lang: model.target.code}, ...parts),
-      element("span", {className: "score"}, score === null ? "–" : score.toFixed(2).replace("-", "−")));
+    const button = element("button", {type: "button", dir: "auto", ariaPressed: String(isChosen)},
+      element("span", {className: "score", dir: "ltr"}, score === null ? "–" : score.toFixed(2).replace("-", "−")),
+      element("span", {className: "hypothesis", lang: model.target.code}, ...parts));
     button.addEventListener("click", () => onChoose(text));
     return element("li", {}, button);
   }));

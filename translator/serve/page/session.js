@@ -158,14 +158,19 @@ export class Session extends EventTarget {
         sentence.inside = found;
       }
     } catch (error) {
-      // A pair that is too long to look into is a translation all the same.
       if (!(error instanceof RequestFailed)) throw error;
-      sentence.inside ??= {words: [], attention: {}, source_share: [], problem: error.message};
+      if (error.status === 400)  // a pair that is too long to look into is a translation all the same
+        sentence.inside ??= {words: [], attention: {}, source_share: [], problem: error.message};
+      else setTimeout(() => this.#again(sentence, kind), 1000 * (error.retryAfter ?? RETRY));
     } finally {
       sentence.isAsked = false;
     }
     this.#changed();
     if (sentence.translation !== translation) this.#inspect(sentence);
+  }
+
+  #again(sentence, kind) {
+    if (this.sentences.includes(sentence)) this.#inspect(sentence, kind);
   }
 
   #failed(error) {
