@@ -76,8 +76,8 @@ def test_a_sentence_is_translated_as_it_is_typed(opened: Open):
     expect(page.locator("#announced")).to_have_text("THE DOG SLEEPS")
 
 
-def test_late_answers_are_dropped(opened: Open):
-    page = opened()
+def watch_output(page: Any) -> None:
+    """Keeps all that the translation has been, in `seen`."""
     page.evaluate(
         """() => {
             const output = document.getElementById("output");
@@ -85,6 +85,19 @@ def test_late_answers_are_dropped(opened: Open):
             new MutationObserver(() => seen.push(output.textContent)).observe(output, {childList: true});
         }"""
     )
+
+
+def test_a_translation_is_there_before_typing_ends(opened: Open):
+    page = opened()
+    watch_output(page)
+    page.locator("#text").press_sequentially("the old dog sleeps in the house", delay=60)
+    expect(page.locator("#output")).to_have_text("THE OLD DOG SLEEPS IN THE HOUSE")
+    assert set(page.evaluate("seen")) - {"", "THE OLD DOG SLEEPS IN THE HOUSE"}
+
+
+def test_late_answers_are_dropped(opened: Open):
+    page = opened()
+    watch_output(page)
     with page.expect_request("**/v1/translate"):
         page.fill("#text", "slow")
     page.fill("#text", "quick")
@@ -173,6 +186,14 @@ def test_the_keyboard_reaches_words_and_other_words_for_them(opened: Open):
     expect(page.locator(".word", has_text="DOGb")).to_be_focused()
 
 
+def test_only_new_sentences_are_asked_for(opened: Open):
+    page = looked_into(opened(), "Yes. Yes. ")
+    with page.expect_request("**/v1/translate") as asked:
+        page.fill("#text", "Yes. Yes. No")
+    assert asked.value.post_data_json["sentences"] == ["No"]
+    expect(page.locator("#output")).to_have_text("YES. YES. NO")
+
+
 def test_what_was_chosen_stays_while_more_is_typed(opened: Open):
     page = looked_into(opened(), "big dog.")
     page.locator(".word", has_text="BIG").click()
@@ -189,6 +210,7 @@ def test_a_server_that_is_gone_is_asked_again_and_nothing_is_lost(opened: Open):
     expect(page.locator("#status")).to_contain_text("cannot be reached")
     expect(page.locator("#output")).to_have_text("THE DOG")
     expect(page.locator("#text")).to_have_value("the dog sleeps")
+    expect(page.locator("#map")).to_be_visible()
     page.unroute("**/v1/translate")
     page.locator("#status button").click()
     expect(page.locator("#output")).to_have_text("THE DOG SLEEPS")
@@ -225,10 +247,14 @@ def test_too_long_a_text_is_not_sent(opened: Open):
 
 def test_a_sentence_that_is_too_long_to_look_into_is_translated(opened: Open):
     page = opened()
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url.rpartition("/")[2]))
     page.fill("#text", "a " * 60)
     expect(page.locator("#output")).to_have_text(" ".join("A" * 60))
     expect(page.locator("#said")).to_contain_text("cannot be looked into")
     expect(page.locator("#looking")).to_be_hidden()
+    page.wait_for_timeout(100)
+    assert requests == ["translate", "inspect"]
 
 
 def test_a_key_is_asked_for_where_the_server_wants_one(opened: Open):

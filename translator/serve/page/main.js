@@ -15,7 +15,7 @@ const QUIET = 900;  // milliseconds without a change before a translation is rea
 const api = new Api(), session = new Session(api), choices = new Choices();
 const state = {kind: "cross", head: null, active: 0, models: []};
 const output = new Output(session, () => state.head);
-const active = () => session.sentences[Math.min(state.active, session.sentences.length - 1)];
+const active = () => session.sentences[Math.max(0, Math.min(state.active, session.sentences.length - 1))];
 
 // What was typed survives a reload of the page, and nothing else of it is kept.
 const kept = {
@@ -40,9 +40,9 @@ const isChanged = each => each.prefix !== null || (each.translation !== null && 
 
 function drawPanels() {
   const sentence = active();
-  at("closer").hidden = !sentence?.translation;
+  at("closer").hidden = !(sentence?.translation ?? sentence?.stale);
   if (!document.querySelector(".lit")) at("said").textContent = hintOf(sentence);
-  if (!sentence?.translation) return;
+  if (!sentence?.translation) return;  // what was there stays until there is something new
   session.want(sentence, state.kind);
   drawHypotheses(sentence, session.model, text => session.choose(sentence, text));
   drawAttention(sentence, session.model, state, head => {
@@ -78,8 +78,8 @@ function say(found) {
 
 function hintOf(sentence) {
   if (!sentence) return WELCOME;
-  if (!sentence.translation) return "";
-  return sentence.inside?.problem ? "This sentence cannot be looked into: it is too long for the model." : HINT;
+  if (!(sentence.translation ?? sentence.stale)) return "";
+  return sentence.inside?.problem ? `This sentence cannot be looked into: ${sentence.inside.problem}.` : HINT;
 }
 
 function markRow(found) {
@@ -115,7 +115,8 @@ function typed(pause) {
   session.setText(at("text").value, pause);
   const caret = at("text").selectionStart;
   let end = 0;
-  state.active = Math.max(0, session.sentences.findIndex(each => (end += each.before.length + each.source.length) >= caret));
+  const place = session.sentences.findIndex(each => (end += each.before.length + each.source.length) >= caret);
+  state.active = place < 0 ? session.sentences.length - 1 : place;
   const {characters} = session.limits;
   if (session.isTooLong)
     at("status").textContent = `That is too long: this server takes ${characters.toLocaleString("en")} characters at a time. Your text stays here.`;

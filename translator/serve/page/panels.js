@@ -36,7 +36,7 @@ export function drawHypotheses(sentence, model, onChoose) {
 /** The map of what is chosen, and the pictures of the heads to choose from. */
 export function drawAttention(sentence, model, state, onChoose) {
   const maps = sentence.inside?.attention[state.kind];
-  at("looking").hidden = !sentence.inside?.attention.cross;
+  if (sentence.inside) at("looking").hidden = !sentence.inside.attention.cross;
   if (!maps) return;
   if (!hasHead(maps, state.head)) state.head = null;
   const sides = {
@@ -51,7 +51,8 @@ export function drawAttention(sentence, model, state, onChoose) {
 
 /** A line for each word of the translation. */
 export function drawWords(sentence, model, head) {
-  const {words = [], attention = {}, source_share: shares} = sentence.inside ?? {};
+  if (!sentence.inside) return;
+  const {words, attention, source_share: shares} = sentence.inside;
   at("wordByWord").hidden = !attention.cross;
   if (!attention.cross) return;
   const weights = weightsOf(attention.cross, head), {columns} = attention.cross;

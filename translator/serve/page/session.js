@@ -4,6 +4,7 @@ import {RequestFailed} from "./api.js";
 import {alternativesOf, sentencesOf} from "./text.js";
 
 const PAUSE = 250;  // milliseconds without typing before the server is asked
+const LONGEST = 600;  // milliseconds of typing, after which it is asked without a pause if it has answered what was asked
 const MOST_HYPOTHESES = 5;
 const RETRY = 3;  // seconds, where the server names none
 
@@ -20,8 +21,9 @@ export class Session extends EventTarget {
   model = null;
   limits = null;
   #api;
-  #running = new AbortController();
+  #running = null;  // aborts what was asked for and is not answered
   #timer = null;
+  #since = null;  // when something was typed first that has not been asked for
   #wantsShares = false;
 
   constructor(api) {
@@ -43,14 +45,16 @@ export class Session extends EventTarget {
   setText(text, pause = PAUSE) {
     this.text = text;
     const before = this.sentences;
-    const known = new Map(before.map(each => [each.source, each]));
+    const known = new Map();
+    for (const each of before) known.set(each.source, [...known.get(each.source) ?? [], each]);
     this.sentences = sentencesOf(text, this.model.source.code).map((each, i) => {
-      const same = known.get(each.source);
-      known.delete(each.source);
+      const same = known.get(each.source)?.shift();
       return same ? Object.assign(same, each) : fresh(each, before[i]);
     });
     this.#changed();
-    this.#later(pause / 1000, () => this.#translate());
+    this.#since ??= performance.now();
+    const isOverdue = !this.#running && performance.now() - this.#since > LONGEST;
+    this.#later(isOverdue ? 0 : pause / 1000, () => this.#translate());
   }
 
   /** Asks again for what is missing. */
@@ -113,10 +117,11 @@ export class Session extends EventTarget {
   /** Asks for all sentences without a translation; what was asked for before is dropped. */
   async #translate() {
     clearTimeout(this.#timer);
-    this.#running.abort();
-    this.#running = new AbortController();
-    const {signal} = this.#running;
+    this.#since = null;
+    this.#running?.abort();
+    this.#running = null;
     if (this.isTooLong) return;
+    const asking = this.#running = new AbortController(), {signal} = asking;
     const missing = this.sentences.filter(each => each.translation === null);
     try {
       for (const some of [missing.filter(each => each.prefix === null), missing.filter(each => each.prefix !== null)])
@@ -125,6 +130,8 @@ export class Session extends EventTarget {
     } catch (error) {
       this.#failed(error);
       return;
+    } finally {
+      if (this.#running === asking) this.#running = null;
     }
     this.#changed();
     for (const each of this.sentences) this.#inspect(each);
@@ -140,14 +147,16 @@ export class Session extends EventTarget {
     signal.throwIfAborted();
     answer.translations.forEach(({text, hypotheses}, i) => {
       Object.assign(sentences[i], {translation: text, stale: null, hypotheses, inside: null});
+      showMeanwhile(sentences[i]);
     });
   }
 
   async #inspect(sentence, kind = null) {
     const {source, translation, inside} = sentence;
-    const isWhole = inside && (!kind || inside.attention[kind]) && (!this.#wantsShares || inside.source_share);
-    if (!translation?.trim() || isWhole || sentence.isAsked) return;
+    const hasAll = inside && (!kind || inside.attention[kind]) && (!this.#wantsShares || inside.source_share);
+    if (!translation?.trim() || hasAll || inside?.problem || sentence.isAsked) return;
     sentence.isAsked = true;
+    let again = 0;
     try {
       const found = await this.#api.inspect({
         ...this.#languages, sentence: source, translation, source_share: this.#wantsShares,
@@ -159,29 +168,38 @@ export class Session extends EventTarget {
       }
     } catch (error) {
       if (!(error instanceof RequestFailed)) throw error;
-      if (error.status === 400)  // a pair that is too long to look into is a translation all the same
-        sentence.inside ??= {words: [], attention: {}, source_share: [], problem: error.message};
-      else setTimeout(() => this.#again(sentence, kind), 1000 * (error.retryAfter ?? RETRY));
+      if (passes(error)) again = error.retryAfter ?? RETRY;
+      // A pair that is too long to look into is a translation all the same.
+      else if (sentence.translation === translation) sentence.inside = {words: [], attention: {}, problem: error.message};
     } finally {
       sentence.isAsked = false;
     }
     this.#changed();
-    if (sentence.translation !== translation) this.#inspect(sentence);
-  }
-
-  #again(sentence, kind) {
-    if (this.sentences.includes(sentence)) this.#inspect(sentence, kind);
+    // What is asked for may be more by now.
+    setTimeout(() => { if (this.sentences.includes(sentence)) this.#inspect(sentence); }, 1000 * again);
   }
 
   #failed(error) {
     if (error.name === "AbortError") return;
-    const wait = error.status === 0 || error.status === 429 || error.status === 503 ? error.retryAfter ?? RETRY : null;
+    const wait = passes(error) ? error.retryAfter ?? RETRY : null;
     if (wait) this.#later(wait, () => this.#translate());
     this.#tell({status: error.status ?? null, message: error.message, wait});
   }
 }
 
+/** Whether it helps to ask again: nobody answered, or the server is busy or about to stop. */
+const passes = error => [0, 429, 503].includes(error.status);
+
 function fresh(each, before) {
   const stale = before ? before.translation ?? before.stale : null;
-  return {...each, translation: null, stale, hypotheses: [], prefix: null, inside: null, isAsked: false};
+  const made = {...each, translation: null, stale, hypotheses: [], prefix: null, inside: null, isAsked: false, next: null};
+  if (before) before.next = made;
+  return made;
+}
+
+/** Shows a translation where the sentence has been typed on meanwhile, until that of the new one is there. */
+function showMeanwhile(sentence) {
+  let last = sentence;
+  while (last.next) last = last.next;
+  if (last !== sentence && last.translation === null) last.stale = sentence.translation;
 }
