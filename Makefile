@@ -8,6 +8,7 @@ ARGS ?=
 
 VENV := .venv
 EXTRAS := ctranslate2,serve
+TEST_ALL := dev,test_all
 BIN := $(VENV)/bin
 # Empty files that mark a finished install; one that was interrupted leaves none and is repeated.
 INSTALLED := $(VENV)/.installed
@@ -15,7 +16,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help train eval test test-faults check format dist clean
+.PHONY: help train eval test test-faults test-all check format dist clean
 
 help: ## list the targets
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +35,10 @@ test: $(INSTALLED_DEV) ## run the tests [ARGS="tests/test_config.py -k name"]
 test-faults: $(INSTALLED_DEV) ## run the tests that kill processes and damage files, and those of hostile input at length
 	$(BIN)/pytest -m faults $(ARGS)
 	$(BIN)/pytest --hypothesis-profile at-length tests/test_hostile_*.py $(ARGS)
+
+test-all: test test-faults ## run these, then a server under load; with TRANSFORMERS_PYTHON=… PyTorch's side of an export too
+	$(call install,.[$(TEST_ALL)])
+	$(BIN)/pytest -m load $(ARGS)
 
 check: $(INSTALLED_DEV) ## check format, lint, types and the direction of imports
 	$(BIN)/ruff format --check

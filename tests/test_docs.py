@@ -15,7 +15,7 @@ from translator.config.load import load_config
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
-LANGUAGES = {"sh", "console", "yaml", "python", "text"}
+LANGUAGES = {"sh", "console", "yaml", "python", "pycon", "text"}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 each_config = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)

@@ -3,7 +3,9 @@
 import logging
 import math
 import random
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -312,6 +314,33 @@ def test_a_beam_size_takes_the_place_of_the_runs_own(run: RunFolder):
     loaded = Translator.load(run.path, beam_size=3)
     assert loaded.options == SearchOptions.of(config_of().search, beam_size=3)
     assert [len(found) for found in loaded.engine.search([[5]], loaded.options)] == [3]
+
+
+def test_threads_that_share_a_translator_get_what_one_alone_gets(run: RunFolder):
+    some = SENTENCES[:9]
+    lines, prefixes = [*some, ""], ["", some[0], *[""] * (len(some) - 1)]
+    sampling = {"sample": True, "seed": 4}
+
+    def asked_of(translator: Translator) -> list[Callable[[], Any]]:
+        return [
+            lambda: translator.translate(lines),
+            lambda: translator.translate_text(lines),
+            lambda: translator.translate(lines, options=translator.options_with({"beam_size": 3})),
+            lambda: translator.translate(lines, options=translator.options_with(sampling)),
+            lambda: translator.translate(lines, target_prefixes=prefixes),
+            lambda: translator.score(lines, [*reversed(some), ""]),
+        ]
+
+    expected = [ask() for ask in asked_of(Translator.load(run.path))]
+    everyone = asked_of(Translator.load(run.path)) * 2  # one translator, which has compiled nothing yet
+    together = threading.Barrier(len(everyone))
+
+    def at_once(ask: Callable[[], Any]) -> Any:
+        together.wait(60)
+        return ask()
+
+    with ThreadPoolExecutor(len(everyone)) as threads:
+        assert list(threads.map(at_once, everyone)) == expected * 2
 
 
 def test_weights_of_another_model_name_the_file_and_the_weight(run: RunFolder, tokenizer: Tokenizer):

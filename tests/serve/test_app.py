@@ -119,6 +119,13 @@ def test_bad_requests_get_400_and_say_what_is_wrong(client: TestClient, body: by
     assert problem in answer(response, 400)["error"]
 
 
+def test_numbers_are_strings_in_a_form_and_not_in_json(client: TestClient):
+    body = {"q": "a", **EN_DE}
+    assert answer(client.post("/translate", data={**body, "alternatives": "1"}))["alternatives"] == ["A!"]
+    for value in ("1", True):
+        assert "alternatives" in answer(client.post("/translate", json={**body, "alternatives": value}), 400)["error"]
+
+
 @pytest.mark.parametrize("body", [b"q=%ff&source=en&target=de", b"q=%ff", b"&&=", b""])
 def test_bad_forms_get_400(client: TestClient, body: bytes):
     response = client.post("/translate", content=body, headers={"content-type": "application/x-www-form-urlencoded"})
@@ -166,6 +173,41 @@ def test_a_full_queue_is_429_with_retry_after_and_a_late_answer_504():
         assert full.headers["retry-after"] == "1"
         assert answer(client.post("/translate", json={"q": "Ant. Bee. Cat.", **EN_DE}), 413)
         gate.set()
+
+
+def test_what_waits_for_a_client_who_has_gone_is_not_translated():
+    gate = threading.Event()
+    translator = Shouting(gate=gate)
+    app = scripted_app(translators={("en", "de"): translator})
+
+    async def ask(text: str, goes: bool = False) -> list[Any]:
+        """What is sent to a client, who stays until the answer, or goes once the request is sent."""
+        body = json.dumps({"q": text, **EN_DE}).encode()
+        received, sent = [{"type": "http.request", "body": body, "more_body": False}], []
+
+        async def receive() -> Any:
+            if not received and not goes:
+                await asyncio.Event().wait()
+            return received.pop() if received else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/translate", "query_string": b"", "headers": []}
+        await app(scope, receive, send)
+        return sent
+
+    async def conversation() -> None:
+        first = asyncio.ensure_future(ask("first"))
+        while not translator.batches:
+            await asyncio.sleep(0.001)
+        assert await ask("gone", goes=True) == []
+        gate.set()
+        assert [each["type"] for each in await first] == ["http.response.start", "http.response.body"]
+        assert (await ask("third"))[0]["status"] == 200
+
+    asyncio.run(conversation())
+    assert translator.batches == [["first"], ["third"]]
 
 
 def test_a_key_is_asked_for_where_there_is_one():

@@ -39,8 +39,8 @@ def held() -> Held:
 def batcher_of(held: Held) -> Iterator[Callable[..., Batcher]]:
     made: list[Batcher] = []
 
-    def make(batch_sentences: int = 4, most_waiting: int = 100) -> Batcher:
-        made.append(Batcher("test", held, batch_sentences, most_waiting))
+    def make(batch_sentences: int = 4, most_waiting: int = 100, lingering: float = 0.0) -> Batcher:
+        made.append(Batcher("test", held, batch_sentences, most_waiting, lingering))
         return made[-1]
 
     yield make
@@ -64,6 +64,25 @@ def test_what_waits_is_translated_together_up_to_a_limit(batcher_of: Callable[..
     assert first.result(30) == ["FIRST"]
     assert [each.result(30) for each in futures] == [["A", "B", "C"], ["D"], ["E", "F"]]
     assert [call[1] for call in held.calls] == [["first"], ["a", "b", "c", "d"], ["e", "f"]]
+
+
+def test_clients_who_ask_again_at_once_share_a_batch_with_those_who_waited(
+    batcher_of: Callable[..., Batcher], held: Held
+):
+    batcher = batcher_of(batch_sentences=8, lingering=1e9)
+    first = occupied(batcher, held)
+    waiting = batcher.submit(HOW, ["a"])
+    held.free.set()
+    assert first.result(30) == ["FIRST"]
+    again = batcher.submit(HOW, ["second"])
+    assert [each.result(30) for each in (waiting, again)] == [["A"], ["SECOND"]]
+    assert [call[1] for call in held.calls] == [["first"], ["a", "second"]]
+
+
+def test_nobody_is_waited_for_whose_request_goes_on(batcher_of: Callable[..., Batcher], held: Held):
+    batcher = batcher_of(batch_sentences=2, lingering=1e9)
+    held.free.set()
+    assert batcher.submit(HOW, ["a", "b", "c"]).result(30) == ["A", "B", "C"]
 
 
 def test_only_equal_searches_share_a_batch_and_the_oldest_comes_first(batcher_of: Callable[..., Batcher], held: Held):

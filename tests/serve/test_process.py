@@ -1,5 +1,6 @@
 """The real process, over a run with random weights."""
 
+import contextlib
 import importlib.util
 import json
 import signal
@@ -11,9 +12,10 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import pytest
 
 from tests.command_line import command
@@ -21,6 +23,8 @@ from tests.serve.scripted import ENGLISH, GERMAN, tokenizer
 from translator.config.load import save_config
 from translator.config.schema import Config
 from translator.decoding.translator import Translator
+from translator.inspect.attention_reader import AttentionReader
+from translator.inspect.attribution.attributor import Attributor
 from translator.model.build import build_model
 from translator.model.weights import get_weights, write_weights
 from translator.run_folder import RunFolder
@@ -54,17 +58,32 @@ def random_run(folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    run = random_run(tmp_path_factory.mktemp("run"))
-    arguments = ["serve", str(run), "--port", "0", "--engine", "transformer", "--beam", "2"]
+@contextlib.contextmanager
+def started(run: Path, port: str = "0") -> Iterator[Served]:
+    """A server over a run, for as long as it is needed."""
+    arguments = ["serve", str(run), "--port", port, "--engine", "transformer", "--beam", "2"]
     with subprocess.Popen(
         [sys.executable, "-m", "translator", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
-        address = process.stdout.readline().strip()
-        yield Served(process, address, run)
-        process.kill()
+        try:
+            yield Served(process, process.stdout.readline().strip(), run)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with started(random_run(tmp_path_factory.mktemp("run"))) as served:
+        yield served
+
+
+def inspected(served: Served, sentence: str, translation: str) -> Any:
+    body = {"sentence": sentence, "translation": translation, "attention": ["cross", "decoder"], "source_share": True}
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{served.address}/v1/inspect", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
 
 
 def ask(served: Served, sentences: Sequence[str]) -> list[str]:
@@ -81,6 +100,16 @@ def test_it_listens_on_this_machine_alone(served: Served):
 def test_it_translates_as_the_translator_does(served: Served):
     expected = Translator.load(served.run, beam_size=2).translate_text([*ENGLISH, *GERMAN])
     assert ask(served, [*ENGLISH, *GERMAN]) == expected
+
+
+def test_it_sees_what_the_readers_of_attention_and_attribution_see(served: Served):
+    found = inspected(served, ENGLISH[0], GERMAN[0])
+    read = AttentionReader.load(served.run).read(ENGLISH[0], GERMAN[0]).views["words"]
+    for kind in ("cross", "decoder"):
+        assert found["attention"][kind]["rows"] == list(read[kind].rows)
+        np.testing.assert_allclose(found["attention"][kind]["weights"], read[kind].weights, atol=1e-4)
+    shares = Attributor.load(served.run).attribute(ENGLISH[0], GERMAN[0]).source_share
+    np.testing.assert_allclose(found["source_share"], shares, atol=1e-4)
 
 
 def test_libretranslatepy_is_served_as_it_is(served: Served):

@@ -1,7 +1,7 @@
 """What a translator gives for a sentence. No TensorFlow here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class Translation:
     score: float
     log_prob: float
     hypotheses: tuple[ScoredText, ...]
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Piece, ...] = field(repr=False)
 
     @property
     def alignment(self) -> Alignment | None:

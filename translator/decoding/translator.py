@@ -39,7 +39,11 @@ EXPORTED = {
 
 
 class Translator:
-    """Translates with any engine; validation, `translate`, `eval` and an exported model all go through here."""
+    """Translates with any engine; validation, `translate`, `eval` and an exported model all go through here.
+
+    Threads may share one. Each call uses all cores that this process may use, so that calls at the same time save
+    waiting, and not work; `translator.serve.batching` makes one batch of many callers' sentences.
+    """
 
     options: SearchOptions  # of every search that is not given others
 
@@ -66,6 +70,11 @@ class Translator:
         self.engine, self.options = engine, options
         self.max_source_tokens, self.batch_sentences, self.joiner = max_source_tokens, batch_sentences, joiner
         self.cutter = Cutter(self.source.pieces(range(self.source.vocabulary_size)))
+
+    def __repr__(self) -> str:
+        """Engine, vocabularies and beam size; `options` has the rest of the search."""
+        sizes = " and ".join(f"{side.vocabulary_size:,}" for side in (self.source, self.target))
+        return f"<Translator: {type(self.engine).__name__}, {sizes} subwords, beam size {self.options.beam_size}>"
 
     @classmethod
     def load(

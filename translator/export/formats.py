@@ -96,8 +96,8 @@ DEFAULT = "saved_model"
 
 
 def export_run(
-    run: Path,
-    output: Path,
+    run: str | Path,
+    output: str | Path,
     name: str = DEFAULT,
     quantization: str | None = None,
     beam_size: int | None = None,
@@ -123,7 +123,7 @@ def export_run(
         CTranslate2Error: CTranslate2 is asked for and not installed.
         OptionsError: the options do not go together.
     """
-    config = RunFolder(run).load_config()
+    config = RunFolder(Path(run)).load_config()
     format = _format(name, config)
     quantization = quantization or format.quantizations[0]
     if quantization not in format.quantizations:
@@ -137,7 +137,7 @@ def export_run(
             f"--format {name} holds no search, so no options of it either: {', '.join(f'`{each}`' for each in search)}"
         )
     format.require()
-    with quiet(), new_folder(output) as partial:
+    with quiet(), new_folder(Path(output)) as partial:
         translator = Translator.load(run, beam_size)
         translator.options = translator.options_with(search)
         format.write(translator, partial, quantization, config)

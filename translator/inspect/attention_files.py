@@ -24,7 +24,7 @@ FORMS = (*PICTURES, "html", "json")
 WHOLE = Shown()
 
 
-def write(attention: Attention, path: Path, shown: Shown = WHOLE) -> None:
+def write(attention: Attention, path: str | Path, shown: Shown = WHOLE) -> None:
     """Writes a file whose format is what its name ends with: .png, .svg, .html or .json.
 
     Args:
@@ -36,6 +36,7 @@ def write(attention: Attention, path: Path, shown: Shown = WHOLE) -> None:
         OptionsError: the name ends with another format, there is no such layer or head, or a picture is asked for where
             matplotlib is not installed.
     """
+    path = Path(path)
     form = form_of(path, FORMS)
     attention.views[shown.view][shown.kind].require(shown.layer, shown.head)
     if form in PICTURES:

@@ -1,7 +1,8 @@
 """Sentences of many requests, translated together: one queue and one thread for each model.
 
-Whatever waits when the model becomes free is its next batch, so that batches grow with the load and nobody waits for
-one to fill up. A model is used from its own thread alone.
+Whatever waits when the model becomes free is its next batch, so that batches grow with the load. Clients who have just
+been answered may ask again at once: they are waited for, for a small part of the time that their batch took, else half
+of the clients would always wait while the others ask. A model is used from its own thread alone.
 """
 
 import collections
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 # (how, sentences, target prefixes or None) -> one result for each sentence.
 Translate = Callable[[Any, Sequence[str], Sequence[str] | None], Sequence[Any]]
+LINGERING = 0.1  # of the time that a batch took: the longest wait for those whom it answered
 SMOOTHING = 0.9  # of the rate: the weight of what was known before the last batch
 
 
@@ -58,7 +60,9 @@ _Item = tuple[_Job, int]  # a sentence by its place in its job
 class Batcher:
     """Hands sentences to a model, as many at a time as are waiting."""
 
-    def __init__(self, name: str, translate: Translate, batch_sentences: int, most_waiting: int) -> None:
+    def __init__(
+        self, name: str, translate: Translate, batch_sentences: int, most_waiting: int, lingering: float = LINGERING
+    ) -> None:
         """Starts the thread.
 
         Args:
@@ -66,6 +70,7 @@ class Batcher:
             translate: called in that thread alone.
             batch_sentences: the most sentences of one call.
             most_waiting: the most sentences that wait or are being translated.
+            lingering: for how long those who were answered are waited for, as a part of the time that it took.
         """
         self.counts = Counts()
         self.batch_sentences, self.most_waiting = batch_sentences, most_waiting
@@ -73,6 +78,8 @@ class Batcher:
         self._items: collections.deque[_Item] = collections.deque()
         self._changed = threading.Condition()
         self._in_hand = 0
+        self._expected, self._linger_until = 0, 0.0
+        self._lingering = lingering
         self._rate = 0.0
         self._closing = False
         self._thread = threading.Thread(target=self._work, name=f"translator-{name}", daemon=True)
@@ -131,9 +138,14 @@ class Batcher:
 
     def _work(self) -> None:
         while items := self._next():
+            began = time.monotonic()
             self._process(items)
+            ended = time.monotonic()
+            answered = {id(job): len(job.sentences) for job, _ in items if not job.missing}
             with self._changed:
                 self._in_hand = 0
+                self._expected = len(self._items) + sum(answered.values())
+                self._linger_until = ended + self._lingering * (ended - began)
 
     def _next(self) -> list[_Item]:
         """What to translate next: of what waits, all that goes together with the first; empty at the end."""
@@ -143,7 +155,9 @@ class Batcher:
                     self._changed.wait()
                 while self._items and self._items[0][0].future.done():  # cancelled, or failed
                     self._items.popleft()
-                if self._items or self._closing:
+                if self._items and self._lingers():
+                    self._changed.wait(self._linger_until - time.monotonic())
+                elif self._items or self._closing:
                     break
             if not self._items:
                 return []
@@ -158,6 +172,11 @@ class Batcher:
                     left.append(item)
             self._items, self._in_hand = left, len(taken)
             return taken
+
+    def _lingers(self) -> bool:
+        """Whether more is likely to come at once."""
+        room = len(self._items) < min(self._expected, self.batch_sentences)
+        return room and not self._closing and time.monotonic() < self._linger_until
 
     def _process(self, items: Sequence[_Item]) -> None:
         try:

@@ -64,7 +64,8 @@ async def read(request: Request, kind: type[Body], most_bytes: int) -> Body:
         except ValueError as error:
             raise RequestError(400, f"the body is not JSON: {str(error)[:100]}") from None
     try:
-        return kind.model_validate(found)
+        # All fields of a form are strings; in JSON a string is none but what it is.
+        return kind.model_validate(found, strict=form not in (FORM, MULTIPART))
     except pydantic.ValidationError as error:
         raise RequestError(400, _problems(error)) from None
 

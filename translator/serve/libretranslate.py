@@ -94,7 +94,7 @@ def router(service: Service) -> APIRouter:
     )
     async def translate(request: Request) -> Response:
         """Translates a text or several; lines and what stands between sentences are kept."""
-        return JSONAnswer(await _translate(service, await service.read(request, Translate)))
+        return JSONAnswer(await _translate(service, request, await service.read(request, Translate)))
 
     @api.post(
         "/detect", responses={200: {"model": list[Detected]}, **ERRORS}, openapi_extra=described(Detect, forms=True)
@@ -140,7 +140,7 @@ def _known(service: Service) -> dict[str, dict[str, Any]]:
     }
 
 
-async def _translate(service: Service, body: Translate) -> dict[str, Any]:
+async def _translate(service: Service, request: Request, body: Translate) -> dict[str, Any]:
     texts = [body.q] if isinstance(body.q, str) else body.q
     service.require_length(texts)
     if body.format == "html":
@@ -160,7 +160,7 @@ async def _translate(service: Service, body: Translate) -> dict[str, Any]:
         for each in futures:
             each.cancel()
         raise
-    results = iter(await service.results(futures))
+    results = iter(await service.results(request, futures))
     found = [
         _versions(text, next(results), model, body.alternatives) if model else [original]
         for original, text, model in zip(texts, split, models, strict=True)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pydantic
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from translator.serve.bodies import read
 from translator.serve.errors import RequestError
@@ -62,18 +63,31 @@ class Service:
                 400, f"the texts have {characters:,} characters, more than the {self.limits.characters:,} of a request"
             )
 
-    async def results(self, futures: "Sequence[Future[list[Any]]]") -> list[list[Any]]:
-        """Waits for translations; after too long they are given up.
+    async def results(self, request: Request, futures: "Sequence[Future[list[Any]]]") -> list[list[Any]]:
+        """Waits for translations; after too long, or when the client has gone, they are given up.
 
         Raises:
             RequestError: it took too long.
+            ClientDisconnect: nobody waits for the answer any more.
         """
         gathered = asyncio.gather(*map(asyncio.wrap_future, futures))
+        gone = asyncio.ensure_future(_disconnection(request))
+        either: set[asyncio.Future[Any]] = {gathered, gone}
         try:
-            return await asyncio.wait_for(gathered, self.limits.seconds)
-        except asyncio.TimeoutError:  # a class of its own before Python 3.11
+            await asyncio.wait(either, timeout=self.limits.seconds, return_when=asyncio.FIRST_COMPLETED)
+            if gathered.done():
+                return gathered.result()
+            if gone.done():
+                raise ClientDisconnect
             seconds = self.limits.seconds
-            raise RequestError(504, f"the translation took more than {seconds:g} s; ask for less, or later") from None
+            raise RequestError(504, f"the translation took more than {seconds:g} s; ask for less, or later")
         finally:
+            gone.cancel()
             for each in futures:
                 each.cancel()
+
+
+async def _disconnection(request: Request) -> None:
+    """Ends when the client of a request, whose body has been read, closes the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -169,14 +169,14 @@ def router(service: Service) -> APIRouter:
     )
     async def translate(request: Request) -> Response:
         """Translates sentences, with scores, and with whatever else is asked for."""
-        return JSONAnswer(await _translate(service, await service.read(request, TranslateSentences)))
+        return JSONAnswer(await _translate(service, request, await service.read(request, TranslateSentences)))
 
     @api.post(
         "/inspect", responses={200: {"model": Inspected}, **ERRORS}, openapi_extra=described(Inspect, forms=False)
     )
     async def inspect(request: Request) -> Response:
         """Says what the model looks at in a sentence as it writes a given translation."""
-        return JSONAnswer(await _inspect(service, await service.read(request, Inspect)))
+        return JSONAnswer(await _inspect(service, request, await service.read(request, Inspect)))
 
     @api.get("/models", responses={200: {"model": Served}})
     async def models() -> Response:
@@ -186,12 +186,12 @@ def router(service: Service) -> APIRouter:
     return api
 
 
-async def _inspect(service: Service, body: Inspect) -> dict[str, Any]:
+async def _inspect(service: Service, request: Request, body: Inspect) -> dict[str, Any]:
     service.require_length([body.sentence, body.translation])
     model = _model(service, body)
     task = Look(body.translation, body.source_share)
     looked: Looked
-    [[looked]] = await service.results([model.batcher.submit(task, [body.sentence])])
+    [[looked]] = await service.results(request, [model.batcher.submit(task, [body.sentence])])
     maps = looked.attention.views["words"]
     return {
         "source": model.source,
@@ -219,7 +219,7 @@ def _served(service: Service) -> dict[str, Any]:
     }
 
 
-async def _translate(service: Service, body: TranslateSentences) -> dict[str, Any]:
+async def _translate(service: Service, request: Request, body: TranslateSentences) -> dict[str, Any]:
     service.require_length([*body.sentences, *(body.prefixes or [])])
     if body.prefixes is not None and len(body.prefixes) != len(body.sentences):
         raise RequestError(
@@ -227,7 +227,7 @@ async def _translate(service: Service, body: TranslateSentences) -> dict[str, An
         )
     model = _model(service, body)
     how = How(model.options_with(_changes(service, body, model)), body.n_best if body.alignment else 0)
-    [found] = await service.results([model.batcher.submit(how, body.sentences, body.prefixes)])
+    [found] = await service.results(request, [model.batcher.submit(how, body.sentences, body.prefixes)])
     documents = [document_of(each, body.n_best) for each in found]
     return {"source": model.source, "target": model.target, "translations": documents}
 

@@ -34,7 +34,11 @@ _IDS = tf.TensorSpec([None, None], tf.int32)
 
 
 class DecoderEngine(abc.ABC):
-    """Searches and scores with a decoder, in graphs; what the decoder is made of is the subclass's."""
+    """Searches and scores with a decoder, in graphs; what the decoder is made of is the subclass's.
+
+    Threads may share it. What two of them ask for first at the same time is still one graph: `dict.setdefault` keeps
+    one, and a `tf.function` lets one thread trace it.
+    """
 
     def __init__(self) -> None:
         """Compiles nothing yet: `search` does so when options are new to it."""
@@ -91,26 +95,23 @@ class DecoderEngine(abc.ABC):
     ) -> list[list[float]]:
         """See `ScoringEngine.score`; `never_written` are the ids that leave their probability to the others."""
         if never_written not in self._score_graphs:
-            self._score_graphs[never_written] = self._score_graph(never_written)
+            self._score_graphs.setdefault(never_written, self._score_graph(never_written))
         return score_with(self._score_graphs[never_written], sources, targets)
 
     def graph(self, options: SearchOptions) -> Any:
         """The search with some options, a `tf.function`: int32 [B, S], ending with EOS and padded -> `Hypotheses`."""
         if options not in self._graphs:
             seed = tf.constant(options.seed, tf.int64)
-            self._graphs[options] = _compiled(
-                lambda ids: self.found(Request(ids, None, seed), options), [_IDS], options.xla
-            )
+            made = _compiled(lambda ids: self.found(Request(ids, None, seed), options), [_IDS], options.xla)
+            self._graphs.setdefault(options, made)
         return self._graphs[options]
 
     def _guided_graph(self, options: SearchOptions) -> Any:
         """`graph` with what differs from call to call: int32 [B, S], int32 [B, P] prefixes, padded, int64 seed."""
         if options not in self._guided:
-            self._guided[options] = _compiled(
-                lambda *inputs: self.found(Request(*inputs), options),
-                [_IDS, _IDS, tf.TensorSpec([], tf.int64)],
-                options.xla,
-            )
+            signature = [_IDS, _IDS, tf.TensorSpec([], tf.int64)]
+            made = _compiled(lambda *inputs: self.found(Request(*inputs), options), signature, options.xla)
+            self._guided.setdefault(options, made)
         return self._guided[options]
 
     def _score_graph(self, never_written: tuple[int, ...]) -> Any:
