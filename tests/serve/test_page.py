@@ -262,6 +262,7 @@ def test_a_key_is_asked_for_where_the_server_wants_one(opened: Open):
         page = opened(address)
         page.fill("#text", "the dog")
         expect(page.locator("#status")).to_contain_text("needs an API key")
+        assert axe_core.Axe().run(page).response["violations"] == []
         for key, outcome in (("wrong", "not valid"), ("sesame", "")):
             page.fill("#key", key)
             page.keyboard.press("Enter")

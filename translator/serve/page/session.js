@@ -25,6 +25,7 @@ export class Session extends EventTarget {
   #timer = null;
   #since = null;  // when something was typed first that has not been asked for
   #wantsShares = false;
+  #frame = null;
 
   constructor(api) {
     super();
@@ -106,8 +107,12 @@ export class Session extends EventTarget {
     this.#timer = setTimeout(action, 1000 * seconds);
   }
 
+  /** Tells of all changes since the last frame at once. */
   #changed() {
-    this.dispatchEvent(new Event("change"));
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = null;
+      this.dispatchEvent(new Event("change"));
+    });
   }
 
   #tell(problem) {
