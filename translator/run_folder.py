@@ -84,6 +84,11 @@ class RunFolder:
         """TensorBoard's event files."""
         return self.path / "tensorboard"
 
+    @property
+    def wandb_id(self) -> Path:
+        """By what Weights & Biases knows the run."""
+        return self.path / "wandb" / "id"
+
     def tokenizer(self, side: str) -> Path:
         """The SentencePiece model of the "source" or "target" side; runs of earlier versions have one for both."""
         both = self.path / "tokenizer.model"

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from tests.small_disk import fill, small_disk
 from translator.files import NoRoomError
-from translator.training.log import Log, MetricsFile, Row, Speed, TensorBoard, means
+from translator.training.log import MetricsFile, Speed, means
+from translator.training.trackers import Log, Row, TensorBoard
 
 
 def rows_of(path: Path) -> list[Row]:

@@ -11,7 +11,8 @@ from translator.data.corpora.base import SentencePair
 from translator.inspect import plots
 from translator.inspect.attention_reader import AttentionReader
 from translator.training import watching
-from translator.training.log import MetricsFile, TensorBoard
+from translator.training.log import MetricsFile
+from translator.training.trackers import TensorBoard
 from translator.training.watching import AttentionWatch
 
 PAIRS = [

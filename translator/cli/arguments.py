@@ -10,6 +10,7 @@ Checkpoint = Literal["best", "last"]  # as `translator.training.choosing` has it
 Run = Annotated[Path, typer.Argument(help="A run folder, as in runs/quickstart.")]
 ConfigFile = Annotated[Path, typer.Argument(help="A YAML file, as in configs/quickstart.yaml.")]
 RunOption = Annotated[Path | None, typer.Option("--run", help="The run folder; runs/<name of CONFIG> by default.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress, only warnings and errors.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value, as in train.max_minutes=40.")]
 Overrides = Annotated[list[str] | None, typer.Argument(hidden=True)]  # so that --set takes several values in a row
 Beam = Annotated[

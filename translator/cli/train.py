@@ -4,8 +4,10 @@ import itertools
 import time
 from pathlib import Path
 
+from rich.console import Console
+
 from translator import train as start_training
-from translator.cli.arguments import ConfigFile, Overrides, RunOption, Settings
+from translator.cli.arguments import ConfigFile, Overrides, Quiet, RunOption, Settings
 from translator.cli.console import console, own_command, say
 from translator.cli.report import print_report
 from translator.config.load import load_config
@@ -21,9 +23,13 @@ def train(
     overrides: Overrides = None,
     settings: Settings = None,
     run: RunOption = None,
+    quiet: Quiet = False,
 ) -> None:
     """Train a model, or resume training it; then score it on the test set."""
     resolved, folder = _asked_for(config, overrides, settings, run)
+    if quiet:
+        start_training(resolved, folder.path, console=Console(quiet=True))
+        return
     result = start_training(resolved, folder.path, console=console)
     if result.report and not result.was_scored:
         print_report(result.report)

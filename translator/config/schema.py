@@ -213,6 +213,8 @@ class TrainConfig(Section):
     """Number of updates between validations, each of which is followed by a checkpoint."""
     validation_beam: Always[int] = Field(1, ge=1, le=1000)
     """Beam size in validation; 1 is greedy search."""
+    trackers: Always[tuple[Literal["tensorboard", "wandb"], ...]] = ("tensorboard",)
+    """What follows training beside `metrics.jsonl`: TensorBoard, and Weights & Biases (the extra wandb)."""
     attention_images: Always[int] = Field(0, ge=0, le=100)
     """Number of validation sentences, from the first on, whose attention is written to TensorBoard at each validation:
     pictures of all heads (with matplotlib, the extra plots), and the mean entropy of each head; 0 writes none."""

@@ -1,38 +1,16 @@
-"""What a run records of itself: rows of figures, in `metrics.jsonl` and in TensorBoard."""
+"""What a run records of itself: rows of figures, in `metrics.jsonl` and in the trackers of experiments."""
 
-import contextlib
 import json
-import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Protocol
 
-import tensorflow as tf
-
-from translator.files import NoRoomError, room_for, write_file
-from translator.run_folder import RunFolder
+from translator.files import room_for, write_file
 from translator.training.room import Room
 from translator.training.state import TrainingState, Validation
-
-log = logging.getLogger(__name__)
-
-Pictures = Mapping[str, bytes]  # PNG files by name
-Row = dict[str, Any]  # `step` and figures; those that depend on time have `seconds` or `per_second` in their names
-
-
-NO_PICTURES: Pictures = MappingProxyType({})
-
-
-class Log(Protocol):
-    """Takes rows; one that found no room has not been taken, and can be written again."""
-
-    def write(self, row: Row, pictures: Pictures = NO_PICTURES) -> None: ...
-
-    def close(self) -> None: ...
+from translator.training.trackers import NO_PICTURES, Log, Pictures, Row
 
 
 class MetricsFile:
@@ -73,82 +51,18 @@ class MetricsFile:
         """Nothing is held back."""
 
 
-class TensorBoard:
-    """Writes rows as TensorBoard's event files; where that cannot be, says so once and does without."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._writer: Any = None
-        self._file: Path | None = None
-        self._whole = 0  # bytes of the file that hold whole rows
-        self._given_up = False
-
-    def write(self, row: Row, pictures: Pictures = NO_PICTURES) -> None:
-        """Adds a row with its pictures, whole or not at all.
-
-        Raises:
-            NoRoomError: there is no room for it.
-        """
-        if self._given_up:
-            return
-        try:
-            if self._writer is None:
-                self._open()
-            with self._writer.as_default(step=row["step"]):
-                for name, value in row.items():
-                    if name != "step":
-                        tf.summary.scalar(name, value)
-                for name, content in pictures.items():
-                    tf.summary.image(name, tf.io.decode_png(content, 3)[None])
-            self._writer.flush()
-            self._whole = self._file.stat().st_size if self._file else 0
-        except (tf.errors.OpError, OSError) as error:
-            self._cut_off()
-            if isinstance(error, tf.errors.ResourceExhaustedError):  # what TensorFlow calls a full disk, or quota
-                raise NoRoomError(f"{self._folder}: no space left on the disk for TensorBoard's events") from error
-            self._given_up = True
-            log.warning(
-                "%s: TensorBoard's events cannot be written (%s); training goes on without them",
-                self._folder,
-                " ".join(str(error).split()),
-            )
-
-    def close(self) -> None:
-        """Closes the event file."""
-        if self._writer is not None:
-            self._writer.close()
-
-    def _open(self) -> None:
-        before = set(self._folder.glob("*"))
-        try:
-            self._writer = tf.summary.create_file_writer(str(self._folder))
-        finally:
-            self._file, self._whole = next(iter(set(self._folder.glob("*")) - before), None), 0
-
-    def _cut_off(self) -> None:
-        """Leaves the event file, which ends with its last whole row; the next row begins another."""
-        with contextlib.suppress(tf.errors.OpError):
-            self.close()
-        self._writer = None
-        with contextlib.suppress(OSError):
-            if self._file is not None and self._whole:
-                os.truncate(self._file, self._whole)
-            elif self._file is not None:
-                self._file.unlink()
-
-
 class Logs:
     """The logs of a run. Writing waits for room on the disk."""
 
-    def __init__(self, run: RunFolder, room: Room) -> None:
-        """Opens nothing yet."""
-        self._run, self._room = run, room
+    def __init__(self, metrics: Path, room: Room, trackers: Sequence[Callable[[], Log]] = ()) -> None:
+        """Opens nothing yet; `metrics` is the path of `metrics.jsonl`, and each of `trackers` begins one."""
+        self._metrics, self._room, self._trackers = metrics, room, trackers
         self._logs: list[Log] = []
 
     def open(self, step: int) -> None:
         """Opens them to go on after a step."""
-        file = self._room.wait_for(lambda: MetricsFile(self._run.metrics, step))
-        self._logs = [file, TensorBoard(self._run.tensorboard)]
+        file = self._room.wait_for(lambda: MetricsFile(self._metrics, step))
+        self._logs = [file, *(begin() for begin in self._trackers)]
 
     def write(self, row: Row, pictures: Pictures = NO_PICTURES) -> None:
         """Adds a row to each, with its pictures where those can be shown."""

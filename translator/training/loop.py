@@ -24,9 +24,10 @@ from translator.training.checkpoints import Checkpoints
 from translator.training.display import TrainingProgress
 from translator.training.errors import Interrupted
 from translator.training.feed import Fed, Feed
-from translator.training.log import Logs, NoLogs, Row, Speed, training_row, validation_row
+from translator.training.log import Logs, NoLogs, Speed, training_row, validation_row
 from translator.training.memory import too_large, try_largest
 from translator.training.optimizer import Adam
+from translator.training.pace import Pace
 from translator.training.recovery import MOST_TOGETHER, Pending, Taken, gone_back, require_finite_loss, skipped_lines
 from translator.training.restore import restore, take_up_corpus
 from translator.training.room import Room
@@ -37,6 +38,7 @@ from translator.training.splitting import SplittingUpdate
 from translator.training.state import TrainingState, Validation
 from translator.training.step import Update, make_update
 from translator.training.stopping import Ending, best, figure_that_matters, limits_of
+from translator.training.trackers import Row, trackers_of
 from translator.training.watching import Seen
 from translator.training.workers import Workers
 
@@ -81,8 +83,8 @@ class Training:
         self.limits = limits_of(config, self.state, self.steps_per_epoch)
         self.validator = make_validator(config, self.model, tokenizers)
         self.watch = make_watch(config, self.validator) if workers.chief else None
-        self.logs = Logs(run, self.room) if workers.chief else NoLogs()
-        self.pending, self.speed = Pending(), Speed()
+        self.logs = Logs(run.metrics, self.room, trackers_of(config, run)) if workers.chief else NoLogs()
+        self.pending, self.speed, self.pace = Pending(), Speed(), Pace()
 
     @property
     def endings(self) -> list[Ending]:
@@ -292,6 +294,8 @@ class Training:
         state.begin_window()
         fraction = self.limits.fraction(state, self.steps_per_epoch)
         self.progress.trained(row, fraction, max(0.0, state.training_seconds * (1 / fraction - 1)))
+        if slower := self.pace.slower(row):
+            self.progress.say(slower)
         return row
 
     def _validate(self) -> None:

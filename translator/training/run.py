@@ -24,6 +24,7 @@ from translator.training.display import TrainingProgress
 from translator.training.errors import TrainingError
 from translator.training.loop import Training
 from translator.training.memory import find_batch_tokens
+from translator.training.trackers import require_trackers
 from translator.training.workers import Workers
 
 
@@ -66,6 +67,7 @@ def run(config: Config, folder: RunFolder, console: Console) -> TrainingResult:
         if workers.chief:
             stack.enter_context(folder.locked())
             require_evaluation_corpora(config.data)
+            require_trackers(config)
             config = folder.claim(config)
             stack.enter_context(start_recorded(folder, shown, gpu_names()))
         config, tokenizers, store = _prepared(config, folder, workers, shown)
@@ -140,12 +142,12 @@ def _training(
 ) -> Training:
     """The training of a run, with `train.batch_tokens: auto` found out."""
     with shown.status("building the model …"):
-        training = Training(config, folder, tokenizers, store, workers, TrainingProgress(shown))
+        training = Training(config, folder, tokenizers, store, workers, TrainingProgress(shown, folder.path.name))
     if config.train.batch_tokens != "auto":
         return training
     with shown.status("finding the largest batch that fits …"):
         config = folder.claim(config.with_batch_tokens(_batch_tokens(training)))
-        return Training(config, folder, tokenizers, store, workers, TrainingProgress(shown))
+        return Training(config, folder, tokenizers, store, workers, TrainingProgress(shown, folder.path.name))
 
 
 def _batch_tokens(training: Training) -> int:

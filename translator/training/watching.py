@@ -11,7 +11,7 @@ from translator.inspect.attention import KINDS, Shown
 from translator.inspect.attention_reader import AttentionReader
 from translator.inspect.heat_maps import draw
 from translator.inspect.plots import is_installed
-from translator.training.log import Pictures, Row
+from translator.training.trackers import Pictures, Row
 
 log = logging.getLogger(__name__)
 
