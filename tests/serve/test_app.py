@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import json
 import logging
 import threading
@@ -175,7 +176,7 @@ def test_a_full_queue_is_429_with_retry_after_and_a_late_answer_504():
         gate.set()
 
 
-def test_what_waits_for_a_client_who_has_gone_is_not_translated():
+def test_what_waits_for_a_client_who_has_gone_is_not_translated(caplog: pytest.LogCaptureFixture):
     gate = threading.Event()
     translator = Shouting(gate=gate)
     app = scripted_app(translators={("en", "de"): translator})
@@ -208,6 +209,8 @@ def test_what_waits_for_a_client_who_has_gone_is_not_translated():
 
     asyncio.run(conversation())
     assert translator.batches == [["first"], ["third"]]
+    gc.collect()
+    assert caplog.records == []  # as asyncio's of exceptions that nobody asked for
 
 
 def test_a_key_is_asked_for_where_there_is_one():
