@@ -38,7 +38,7 @@ from translator.run_folder import RunFolder
 from translator.runtime import start_tensorflow
 
 if TYPE_CHECKING:
-    from translator.evaluation.test_set import Report
+    from translator.evaluation.report import Report
 
 PLACES = "encoder", "decoder", "cross"
 
@@ -258,7 +258,7 @@ def row_of(arguments: argparse.Namespace, kind: str) -> Row:
 
 def report_of(run: Path) -> "Report | None":
     """How a run that is complete translates its test set."""
-    from translator.evaluation.test_set import Report
+    from translator.evaluation.report import Report
 
     return Report.read(RunFolder(run).report)
 

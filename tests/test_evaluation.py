@@ -1,5 +1,6 @@
 """Scores worked out by hand, and against the `sacrebleu` command on the same files."""
 
+import gzip
 import importlib.util
 import json
 import math
@@ -7,17 +8,21 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sentencepiece
+from sacrebleu.tokenizers import tokenizer_spm
 
-from translator.evaluation.scores import (
+from translator.evaluation import metrics
+from translator.evaluation.metrics import (
     MOST_TER_WORDS,
     EvaluationError,
     bleu_tokenizer,
-    corpus_bleu,
+    literature_tokens,
     require_tokenizer,
-    score,
 )
+from translator.evaluation.scores import corpus_bleu, score
 
 LINES = [
     "The cat sat on the mat.",
@@ -58,9 +63,8 @@ def test_scores_and_signatures_are_those_of_the_sacrebleu_command(
     for name, lines in zip(["hyp", "0", "1", "2"], [hypotheses, references, *others], strict=False):
         (tmp_path / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     files = [*map(str, range(more + 1)), "-i", "hyp"]
-    command = [sys.executable, "-m", "sacrebleu", *files, "-m", "bleu", "chrf", "ter", "-w", "12", *options]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-    theirs = {row["name"]: row for row in json.loads(ran.stdout)}
+    theirs = sacrebleu(tmp_path, *files, "-m", "bleu", "chrf", "ter", "-w", "12", *options)
+    plus_plus = sacrebleu(tmp_path, *files, "-m", "chrf", "--chrf-word-order", "2", "-w", "12")
 
     ours = score(hypotheses, references, language, tokenize, others)
     assert 20 < ours.bleu < 95
@@ -71,6 +75,30 @@ def test_scores_and_signatures_are_those_of_the_sacrebleu_command(
     assert ours.bleu_signature == theirs["BLEU"]["signature"]
     assert ours.chrf_signature == theirs["chrF2"]["signature"]
     assert ours.ter_signature == theirs["TER"]["signature"]
+    assert ours.chrf_plus_plus is not None
+    assert round(ours.chrf_plus_plus, 12) == plus_plus["chrF2++"]["score"]
+    assert ours.chrf_plus_plus_signature == plus_plus["chrF2++"]["signature"]
+
+
+def test_intervals_are_those_of_the_sacrebleu_command(tmp_path: Path):
+    hypotheses, references = corpus()
+    for name, lines in (("hyp", hypotheses), ("ref", references)):
+        (tmp_path / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    confidence = "--confidence", "--confidence-n", "200", "-w", "6"
+    theirs = sacrebleu(tmp_path, "ref", "-i", "hyp", "-m", "bleu", "chrf", "ter", *confidence)
+    ours = score(hypotheses, references, "de", samples=200).intervals
+    for key, name in (("bleu", "BLEU"), ("chrf", "chrF2"), ("ter", "TER")):
+        low, high = ours[key]
+        assert (high - low) / 2 == pytest.approx(theirs[name]["confidence_var"], abs=1e-4)  # they add in float32
+    assert score(hypotheses, references, "de", samples=0).intervals == {}
+
+
+def sacrebleu(folder: Path, *arguments: str) -> dict[str, dict[str, Any]]:
+    """The rows that the command prints, by the name of the metric."""
+    command = [sys.executable, "-m", "sacrebleu", *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
+    found = json.loads(ran.stdout)
+    return {row["name"]: row for row in (found if isinstance(found, list) else [found])}
 
 
 def test_one_wrong_word_in_six_scores_as_by_hand():
@@ -88,6 +116,13 @@ def test_a_short_hypothesis_pays_the_brevity_penalty():
 def test_chrf_of_two_characters_of_three_is_as_by_hand():
     # Precision 1; recall (2/3 + 1/2) / 2 = 7/12 over 1- and 2-grams; F with β = 2.
     assert score(["ab"], ["abc"], "en").chrf == pytest.approx(100 * 5 * (7 / 12) / (4 + 7 / 12))
+
+
+def test_chrf_plus_plus_counts_words_too():
+    # Characters of abcd: 4, 3, 2 and 1 n-grams, all right. Words: `ab` in 1 of 2, no pair of 1; six orders in all.
+    found = score(["ab cd"], ["ab dc"], "en")
+    # Orders 1 to 4 and words 1 and 2: 4/4, 1/3 (ab), 0, 0, 1/2, 0.
+    assert found.chrf_plus_plus == pytest.approx(100 * (1 + 1 / 3 + 1 / 2) / 6)
 
 
 @pytest.mark.parametrize("language", ["de", "en", "fr", "cs", "ja", "zh", "ko"])
@@ -127,9 +162,41 @@ def test_the_literatures_figure_tokenizes_by_the_language(language: str, expecte
     assert scores.bleu_lowercase_tokenized == pytest.approx(100 * expected ** (1 / 4))
 
 
+def test_the_literatures_tokens_are_byte_for_byte_those_of_its_own_references(multi30k: Path):
+    published = multi30k / "references" / "test_2016_flickr.lc_tok.de.gz"
+    if not published.is_file():
+        pytest.skip(f"the references as the papers score them are not at {published}")
+    lines = gzip.decompress((multi30k / "test_2016_flickr.de.gz").read_bytes()).decode().split("\n")[:-1]
+    ours = "".join(f"{line}\n" for line in literature_tokens(lines, "de"))
+    assert ours.encode() == gzip.decompress(published.read_bytes())
+    assert len(lines) == 1000
+
+
+def test_spbleu_is_bleu_of_subwords_where_its_model_is_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for module in (metrics, tokenizer_spm):
+        monkeypatch.setattr(module, "SACREBLEU_DIR", str(tmp_path))
+    assert score(["a b c d"], ["a b c d"], "en").spbleu is None
+    with pytest.raises(
+        EvaluationError, match=r"^sacreBLEU's tokenizer flores200 needs a model; download https://.* to /"
+    ):
+        require_tokenizer("flores200")
+
+    model = metrics.spm_model("flores200")
+    model.parent.mkdir()
+    with model.open("wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["a b c d e"]), model_writer=file, model_type="char", vocab_size=9, minloglevel=2
+        )
+    found = score(["a b c d"], ["a b c e"], "en")
+    # Characters and spaces: ▁ a ▁ b ▁ c ▁ d; of 8, 7, 6 and 5 n-grams all but those with d are right.
+    assert found.spbleu == pytest.approx(100 * (7 / 8 * 6 / 7 * 5 / 6 * 4 / 5) ** (1 / 4))
+    assert "tok:flores200|" in found.spbleu_signature
+
+
 def test_the_literatures_figure_is_not_smoothed():
-    scores = score(["one two three four"], ["one two five four"], "en")
+    scores = score(["one two three four"], ["one two five four"], "eng")
     assert scores.bleu_lowercase_tokenized == 0
+    assert scores.bleu_lowercase_tokenized_signature.startswith("nrefs:1|case:lc|eff:no|tok:moses-en|smooth:none|")
     assert scores.bleu > 0
 
 

@@ -22,8 +22,8 @@ from translator.data.corpora.lines import MOST_LINE_BYTES
 from translator.decoding.files import LINES_TOGETHER
 from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.translator import Translator
+from translator.evaluation.report import Report
 from translator.evaluation.scores import score
-from translator.evaluation.test_set import Report
 from translator.model.build import build_model
 
 

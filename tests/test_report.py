@@ -13,8 +13,9 @@ from tests.toy_language import written
 from translator.cli.report import print_report
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.decoding.scored import Scored
-from translator.evaluation.scores import EvaluationError
-from translator.evaluation.test_set import Report, evaluate, read_test_files
+from translator.evaluation.metrics import EvaluationError
+from translator.evaluation.report import Report, Scoring, read_test_files
+from translator.evaluation.test_set import evaluate
 
 
 class Scripted:
@@ -64,11 +65,11 @@ def test_the_file_that_is_wrong_is_named_with_its_option(
 def test_all_references_are_scored_against():
     translator: Any = Scripted(["the cat sat on the mat"])
     pairs, more = [SentencePair("x", "something else entirely here now")], [["the cat sat on the mat"]]
-    assert evaluate(translator, pairs, "en", more_references=more).figures["bleu"] == pytest.approx(100)
-    assert evaluate(translator, pairs, "en").figures["bleu"] < 10
+    assert evaluate(translator, (pairs, more), "en").figures["bleu"] == pytest.approx(100)
+    assert evaluate(translator, (pairs, []), "en").figures["bleu"] < 10
 
 
-class Scoring(Scripted):
+class WithLoss(Scripted):
     """Gives the two references, of 1 and 3 tokens with EOS, e^-1 and e^-5."""
 
     def __init__(self) -> None:
@@ -81,8 +82,8 @@ class Scoring(Scripted):
 
 
 def test_the_loss_of_the_references_is_a_mean_over_tokens(tmp_path: Path):
-    translator: Any = Scoring()
-    report = evaluate(translator, [SentencePair("x", ""), SentencePair("y", "b c")], "en")
+    translator: Any = WithLoss()
+    report = evaluate(translator, ([SentencePair("x", ""), SentencePair("y", "b c")], []), "en")
     assert report.figures["nll"] == pytest.approx(6 / 4)
     assert report.figures["perplexity"] == pytest.approx(math.exp(1.5))
     report.write(tmp_path)
@@ -93,7 +94,7 @@ def test_the_loss_of_the_references_is_a_mean_over_tokens(tmp_path: Path):
 
 def test_an_engine_that_only_searches_has_no_loss(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     translator: Any = Scripted(["a b"])
-    report = evaluate(translator, [SentencePair("x", "a b")], "en")
+    report = evaluate(translator, ([SentencePair("x", "a b")], []), "en")
     assert (report.nll, report.perplexity) == (None, None)
     print_report(report)
     assert "nll" not in capsys.readouterr().out
@@ -101,7 +102,7 @@ def test_an_engine_that_only_searches_has_no_loss(tmp_path: Path, capsys: pytest
 
 def test_a_report_from_before_there_was_a_loss_is_read(tmp_path: Path):
     translator: Any = Scripted(["a b"])
-    evaluate(translator, [SentencePair("x", "a b")], "en").write(tmp_path)
+    evaluate(translator, ([SentencePair("x", "a b")], []), "en").write(tmp_path)
     path = tmp_path / "scores.json"
     figures = json.loads(path.read_text())
     del figures["nll"], figures["perplexity"]
@@ -112,5 +113,5 @@ def test_a_report_from_before_there_was_a_loss_is_read(tmp_path: Path):
 def test_the_tokenizer_is_looked_at_before_anything_is_translated():
     translator: Any = Scripted(["a"])
     with pytest.raises(EvaluationError, match="no tokenizer '13b'"):
-        evaluate(translator, [SentencePair("a", "a")], "en", tokenize="13b")
+        evaluate(translator, ([SentencePair("a", "a")], []), "en", Scoring("13b"))
     assert translator.asked == 0

@@ -40,7 +40,9 @@ from translator.run_folder import RunFolder
 
 JSON_KEYS = [
     "bleu", "bleu_signature", "chrf", "chrf_signature", "ter", "ter_signature",
-    "bleu_lowercase_tokenized", "sentences", "seconds", "hypothesis_tokens", "nll", "perplexity",
+    "bleu_lowercase_tokenized", "bleu_lowercase_tokenized_signature", "chrf_plus_plus", "chrf_plus_plus_signature",
+    "spbleu", "spbleu_signature", "intervals", "sentences", "seconds", "hypothesis_tokens", "nll", "perplexity",
+    "external", "test_set",
 ]  # fmt: skip
 
 

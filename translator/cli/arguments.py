@@ -35,3 +35,12 @@ Ensemble = Annotated[
         "again for each further run.",
     ),
 ]
+References = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--reference", help="What the sentences should become, line by line; again for each further reference."
+    ),
+]
+Tokenize = Annotated[
+    str | None, typer.Option(help="sacreBLEU's tokenizer for BLEU; by default the one for the target language.")
+]

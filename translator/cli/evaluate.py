@@ -2,57 +2,116 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from translator.cli.arguments import Beam, CheckpointOption, Overrides, Quantization, Run
+from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Overrides, Quantization, References, Tokenize
 from translator.cli.console import console
 from translator.cli.report import print_report
 from translator.progress import progress
-from translator.run_folder import RunError
+from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
+
+if TYPE_CHECKING:
+    from translator.evaluation.report import Report, Scoring
+
+Engine = Literal["transformer", "ctranslate2", "auto"]
+Loading = tuple[int | None, Checkpoint | None, Engine, str | None]  # arguments of `Translator.load`
 
 
 def evaluate(
-    run: Run,
+    run: Annotated[
+        Path | None, typer.Argument(help="A run folder, as in runs/quickstart; not needed with --hypothesis.")
+    ] = None,
     overrides: Overrides = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="data.root=… where the data has been moved, or another data.test=…."),
     ] = None,
     source: Annotated[Path | None, typer.Option(help="Sentences to translate, in place of the run's test set.")] = None,
-    reference: Annotated[
-        list[Path] | None, typer.Option(help="Their translations, line by line; again for each further reference.")
+    reference: References = None,
+    hypothesis: Annotated[
+        Path | None, typer.Option(help="Translations to score, one a line; nothing is translated then.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Target language of --hypothesis without a run, as in --language de.")
     ] = None,
     beam: Beam = None,
     checkpoint: CheckpointOption = None,
     engine: Annotated[
-        Literal["transformer", "ctranslate2", "auto"],
+        Engine,
         typer.Option(help="What searches, as in translate."),
     ] = "transformer",
     quantization: Quantization = None,
-    tokenize: Annotated[
-        str | None, typer.Option(help="sacreBLEU's tokenizer for BLEU; by default the one for the target language.")
+    tokenize: Tokenize = None,
+    command: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another metric: a program that reads {source}, {hypotheses} and {references} and prints a score; "
+            "again for each further one."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Translate a test set and score it: BLEU, chrF, TER."""
+    """Translate a test set and score it, or score given translations: BLEU, chrF, chrF++, TER."""
     given = [*(settings or []), *(overrides or [])]
     if given and (source or reference):
         raise RunError("--set says where the test set is; leave it out with --source and --reference")
-    if (source is None) != (not reference):
-        raise RunError("--source and --reference go together: the sentences, and what they should become")
-    start_tensorflow()
-    from translator.decoding.translator import Translator
-    from translator.evaluation.test_set import evaluate_run, read_test_files
+    from translator.evaluation.external import ExternalMetric  # what scores takes its time to import
+    from translator.evaluation.report import Scoring, own_test_set, read_test_files, score_file
 
-    test_set = read_test_files(source, reference) if source and reference else None
+    scoring = Scoring(tokenize, external=tuple(map(ExternalMetric, command or [])))
     loading = beam, checkpoint, engine, quantization
-    translator = None if loading == (None, None, "transformer", None) else Translator.load(run, *loading)
-    with progress(console, "translating the test set") as show:
-        report = evaluate_run(run, translator, given, test_set, tokenize, show)
+    is_plain = loading == (None, None, "transformer", None)
+    if hypothesis is not None:
+        if not is_plain:
+            raise RunError("--hypothesis has translations; leave out --beam, --checkpoint, --engine, --quantization")
+        _require_for_file(run, source, reference, language)
+        test_set = read_test_files(source, reference) if reference else own_test_set(RunFolder(run or Path()), given)
+        language = language or RunFolder(run or Path()).load_config().data.target
+        report = score_file(hypothesis, test_set, language, scoring)
+    else:
+        if language is not None:
+            raise RunError("--language is that of --hypothesis; a run has its own")
+        report = _translate(run, given, (source, reference or []), None if is_plain else loading, scoring)
     if as_json:
         print(json.dumps(report.figures))
     else:
         print_report(report)
+
+
+def _require_for_file(
+    run: Path | None, source: Path | None, references: list[Path] | None, language: str | None
+) -> None:
+    """Raises a RunError if it is not said what a file of translations should be."""
+    if run is None and not references:
+        raise RunError("--hypothesis needs --reference, or a run whose test set has been translated")
+    if source and not references:
+        raise RunError("--source says what has been translated; give what it should become with --reference")
+    if run is None and language is None:
+        raise RunError("which language is it? It decides how words are found: give --language, as in --language de")
+
+
+def _translate(
+    run: Path | None,
+    settings: list[str],
+    test_set: tuple[Path | None, list[Path]],
+    loading: Loading | None,
+    scoring: "Scoring",
+) -> "Report":
+    """Translates and scores a test set with a run."""
+    source, references = test_set
+    if run is None:
+        raise RunError("name a run folder, or a file of translations with --hypothesis")
+    if (source is None) != (not references):
+        raise RunError("--source and --reference go together: the sentences, and what they should become")
+    start_tensorflow()
+    from translator.decoding.translator import Translator
+    from translator.evaluation.report import read_test_files
+    from translator.evaluation.test_set import evaluate_run
+
+    files = read_test_files(source, references) if references else None
+    translator = Translator.load(run, *loading) if loading else None
+    with progress(console, "translating the test set") as show:
+        return evaluate_run(run, translator, settings, files, scoring, show)

@@ -7,28 +7,44 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from translator.evaluation.test_set import Report
+    from translator.evaluation.report import Report
+
+Bounds = tuple[float, float]  # of an interval
 
 
 def print_report(report: "Report") -> None:
-    """Prints a few translations beside their references, then the scores with their signatures."""
-    table = Table("", "source", "reference", "translation", show_lines=True)
-    some = range(0, len(report.pairs), max(1, len(report.pairs) // 5))[:5]
-    for i in some:
-        texts = (*report.pairs[i], report.hypotheses[i])
-        table.add_row(str(i + 1), *map(Text, texts))  # Text: "[b]" in a sentence is not markup
+    """Prints a few translations beside their references, then the scores with 95% intervals and signatures."""
     output = Console(highlight=False)
-    output.print(table)
-    scores = report.scores
-    for name, value, signature in (
-        ("BLEU", scores.bleu, scores.bleu_signature),
-        ("chrF", scores.chrf, scores.chrf_signature),
-        ("TER", scores.ter, scores.ter_signature),
-    ):
-        figure = "     –" if value is None else f"{value:6.2f}"
-        output.print(f"{name:5}{figure}  {signature}", markup=False, soft_wrap=True)
+    output.print(_some_translations(report))
+    for name, value, interval, signature in report.scores.named:
+        _print_score(name, "–" if value is None else f"{value:.2f}", _shown(interval, 2), signature, output)
+    for each in report.external:
+        places = 2 if abs(each.score) >= 1 else 4  # most are between 0 and 1
+        _print_score(each.name, f"{each.score:.{places}f}", _shown(each.interval, places), each.signature, output)
+    if report.scores.intervals:
+        output.print("[…]: 95% of bootstrap samples of the test set", markup=False, soft_wrap=True)
     if report.nll is not None:
         nll = f"nll  {report.nll:6.3f}  nats a token of the references; perplexity {report.perplexity:.2f}"
         output.print(nll, soft_wrap=True)
     more = f", and their references read in {report.nll_seconds:.1f} s" if report.nll_seconds else ""
-    output.print(f"{len(report.pairs):,} sentences in {report.seconds:.1f} s{more}", markup=False, soft_wrap=True)
+    taken = "" if report.seconds is None else f" in {report.seconds:.1f} s"
+    output.print(f"{len(report.pairs):,} sentences{taken}{more}", markup=False, soft_wrap=True)
+
+
+def _print_score(name: str, value: str, interval: str, signature: str, output: Console) -> None:
+    output.print(f"{name:12}{value:>6}  {interval:16}  {signature}".rstrip(), markup=False, soft_wrap=True)
+
+
+def _shown(interval: Bounds | None, places: int) -> str:
+    return "" if interval is None else f"[{interval[0]:.{places}f}, {interval[1]:.{places}f}]"
+
+
+def _some_translations(report: "Report") -> Table:
+    columns = [[pair.source for pair in report.pairs], [pair.target for pair in report.pairs], report.hypotheses]
+    names = ["source", "reference", "translation"]
+    if not any(columns[0]):
+        del columns[0], names[0]
+    table = Table("", *names, show_lines=True)
+    for i in range(0, len(report.pairs), max(1, len(report.pairs) // 5))[:5]:
+        table.add_row(str(i + 1), *(Text(column[i]) for column in columns))  # Text: "[b]" in a sentence is not markup
+    return table

@@ -14,8 +14,10 @@ from translator.data.preflight import require_evaluation_corpora
 from translator.data.prepare import open_prepared, prepare
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
-from translator.errors import shell_quoted
-from translator.evaluation.test_set import Report, evaluate_run
+from translator.errors import one_line, shell_quoted
+from translator.evaluation.report import Report
+from translator.evaluation.systems import compared_with_last
+from translator.evaluation.test_set import evaluate_run
 from translator.progress import progress
 from translator.run_folder import RunFolder
 from translator.run_log import start_recorded
@@ -170,7 +172,18 @@ def _score(config: Config, folder: RunFolder, shown: Console) -> Report | None:
         report = evaluate_run(folder.path, on_progress=show)
     scores = report.scores
     _say(f"test set: BLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f}, TER {_figure(scores.ter)}", shown)
+    _compare(folder, report, config.data.target, shown)
     return report
+
+
+def _compare(folder: RunFolder, report: Report, target_language: str, shown: Console) -> None:
+    """Says how the run scores beside the last one on the same test set; no trouble with that one ends this run."""
+    try:
+        line = compared_with_last(folder, report, target_language)
+    except Exception as error:
+        line = f"the last run on this test set cannot be compared: {one_line(str(error))}"
+    if line:
+        _say(line, shown)
 
 
 def _figure(value: float | None) -> str:

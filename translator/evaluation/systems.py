@@ -1,0 +1,191 @@
+"""From run folders and files of translations to what is compared; and the last run on the same test set."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from translator.config.schema import DataConfig
+from translator.data.corpora.base import CorpusError
+from translator.data.corpora.formats import open_corpora
+from translator.data.corpora.lines import read_lines
+from translator.data.words import words_of
+from translator.errors import shell_quoted
+from translator.evaluation.comparison import System, SystemComparison, compare, compared_metrics
+from translator.evaluation.metrics import CHRF2, bleu
+from translator.evaluation.report import Report, TestSet, lines_of, read_test_files
+from translator.languages import writes_no_spaces
+from translator.run_folder import RunError, RunFolder
+
+MOST_COUNTED = 1_000_000  # training pairs whose words are counted
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is compared, as the command line names it.
+
+    Attributes:
+        paths: run folders, each with a report, or files of translations; the first is the baseline.
+        source: the test set's sentences, where no run has them.
+        references: of the test set, in place of the runs' own.
+        language: the target, where no run says it.
+        training: the target side of the training corpus, in place of the first run's.
+    """
+
+    paths: Sequence[Path]
+    source: Path | None = None
+    references: Sequence[Path] = ()
+    language: str | None = None
+    training: Path | None = None
+
+
+def compare_given(given: Given, tokenize: str | None = None) -> SystemComparison:
+    """What `translator compare` does.
+
+    Raises:
+        RunError: a run has no report, or another test set; something is missing.
+        CorpusError: a file cannot be read, or has too few lines or too many.
+        EvaluationError: no such tokenizer.
+    """
+    if len(given.paths) < 2:
+        raise RunError("name two systems or more: runs, or files of translations")
+    runs = {path: _report_of(path) for path in given.paths if path.is_dir()}
+    test_set = _test_set(given, runs)
+    configs = [RunFolder(path).load_config().data for path in runs]
+    language = given.language or (configs[0].target if configs else None)
+    if language is None:
+        raise RunError("which language is it? It decides how words are found: give --language, as in --language de")
+    systems = [
+        System(name, runs[path].hypotheses if path in runs else _translations(path, len(test_set[0])))
+        for name, path in zip(_names(given.paths), given.paths, strict=True)
+    ]
+    frequencies, notes = _frequencies(given, configs[0] if configs else None, language)
+    source_language = configs[0].source if configs else ""
+    return compare(systems, test_set, (source_language, language), tokenize, frequencies, notes)
+
+
+def _report_of(path: Path) -> Report:
+    RunFolder(path).load_config()
+    report = Report.read(RunFolder(path).report)
+    if report is None:
+        raise RunError(f"{path} has no report; score it first:  translator eval {shell_quoted(path)}")
+    return report
+
+
+def _test_set(given: Given, runs: dict[Path, Report]) -> TestSet:
+    """The references, and that every run has been scored on these sentences."""
+    if given.references:
+        test_set = read_test_files(given.source, given.references)
+        for path, report in runs.items():
+            if len(report.pairs) != len(test_set[0]):
+                raise RunError(
+                    f"{path} was scored on {len(report.pairs):,} sentences, but --reference {given.references[0]} has "
+                    f"{len(test_set[0]):,} lines"
+                )
+        return test_set
+    if not runs:
+        raise RunError("files of translations need --reference, unless a run is compared with them")
+    if given.source:
+        raise RunError("--source goes with --reference: the sentences, and what they should become")
+    (first, report), *others = runs.items()
+    for path, other in others:
+        if other.test_set != report.test_set:
+            raise RunError(
+                f"{path} was scored on another test set than {first}; translate the same one with both:  "
+                f"translator eval {shell_quoted(path)} --source FILE --reference FILE"
+            )
+    return list(report.pairs), []
+
+
+def _translations(path: Path, sentences: int) -> list[str]:
+    lines = list(read_lines(path))
+    if len(lines) != sentences:
+        raise CorpusError(f"{path} has {len(lines):,} lines but the test set has {sentences:,} sentences")
+    return lines
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The shortest ends of paths that tell them apart; a path that is named twice has a number."""
+    parts = [path.resolve().parts for path in paths]
+    for length in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(each[-length:]) for each in parts]
+        if len(set(names)) == len(set(parts)):
+            break
+    seen: Counter[str] = Counter()
+    numbered = []
+    for name in names:
+        seen[name] += 1
+        numbered.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return numbered
+
+
+def _frequencies(given: Given, data: DataConfig | None, language: str) -> tuple[Counter[str] | None, list[str]]:
+    """How often the training corpus has each word in lower case; or why that is not known."""
+    spaceless = writes_no_spaces(language)
+    if given.training:
+        lines = lines_of(given.training, "--training")
+        return Counter(word for line in lines for word in _words(line, spaceless)), []
+    if data is None:
+        return None, ["No table by frequency: name the training corpus' target side with --training."]
+    words: Counter[str] = Counter()
+    pairs = 0
+    try:
+        for corpus in open_corpora(data.train, data):
+            with contextlib.closing(corpus.pairs()) as corpus_pairs:
+                for pair in corpus_pairs:
+                    if pairs == MOST_COUNTED:
+                        return words, [f"Frequencies are those of the first {MOST_COUNTED:,} training pairs."]
+                    words.update(_words(pair.target, spaceless))
+                    pairs += 1
+    except CorpusError as error:
+        return None, [f"No table by frequency: the training corpus cannot be read ({error})."]
+    return words, []
+
+
+def _words(line: str, spaceless: bool) -> list[str]:
+    return [word.text for word in words_of(line.lower(), spaceless)]
+
+
+def compared_with_last(run: RunFolder, report: Report, target_language: str) -> str | None:
+    """One line about a run beside the last one in the same folder that was scored on the same test set.
+
+    Args:
+        run: which has just been scored.
+        report: its own.
+        target_language: of both.
+
+    Returns:
+        None if there is no such run.
+    """
+    last = _last(run.path, report.test_set)
+    if last is None:
+        return None
+    path, other = last
+    references = [[pair.target for pair in report.pairs]]
+    metrics = {"bleu": bleu(target_language), "chrf": CHRF2}
+    counted = [
+        {key: metric.count(lines, references) for key, metric in metrics.items()}
+        for lines in (other.hypotheses, report.hypotheses)
+    ]
+    figures = [f"{metric.name} {metric.differences[0]}" for metric in compared_metrics(counted).values()]
+    return (
+        f"beside {path}, the last run on this test set: {'; '.join(figures)}. "
+        f"More:  translator compare {shell_quoted(path)} {shell_quoted(run.path)}"
+    )
+
+
+def _last(own: Path, test_set: str) -> tuple[Path, Report] | None:
+    """The run beside `own` that was scored last on a test set, and its report."""
+    scored: list[tuple[float, Path]] = []
+    folder = own.parent if own.name not in ("", "..") else own.resolve().parent
+    for path in folder.iterdir():
+        scores = RunFolder(path).report / "scores.json"
+        with contextlib.suppress(OSError):
+            if scores.is_file() and not path.samefile(own):
+                scored.append((scores.stat().st_mtime, path))
+    for _, path in sorted(scored, reverse=True):
+        report = Report.read(RunFolder(path).report)
+        if report is not None and report.test_set == test_set:
+            return path, report
+    return None
