@@ -194,8 +194,9 @@ def test_spbleu_is_bleu_of_subwords_where_its_model_is_at_hand(tmp_path: Path, m
 
 
 def test_the_literatures_figure_is_not_smoothed():
-    scores = score(["one two three four"], ["one two five four"], "en")
+    scores = score(["one two three four"], ["one two five four"], "eng")
     assert scores.bleu_lowercase_tokenized == 0
+    assert scores.bleu_lowercase_tokenized_signature.startswith("nrefs:1|case:lc|eff:no|tok:moses-en|smooth:none|")
     assert scores.bleu > 0
 
 

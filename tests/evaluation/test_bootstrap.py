@@ -81,6 +81,9 @@ def test_every_system_is_compared_with_the_first_by_every_metric():
     all_three = compared_metrics(list(counted.values()), 40)
     for key, metric in all_three.items():
         assert [score.value for score in metric.scores] == [each[key].score() for each in counted.values()]
+        clear = metric.differences[1]
+        assert clear.low < clear.value < clear.high
+        assert clear.value == metric.scores[2].value - metric.scores[0].value
         assert metric.differences == (
             pairs["one", "other"][key].differences[0],
             pairs["one", "right"][key].differences[0],

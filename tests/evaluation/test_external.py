@@ -38,6 +38,7 @@ def test_the_program_reads_the_texts_and_every_reference_is_an_argument(tmp_path
     [
         ("0.8131", 0.8131), ("hyp.txt\\tscore: -0.25\\n", -0.25), ("loading 7 models\\nscore 1e-3", 1e-3),
         ('{"score": 42}', 42), ("7", 7), ("12 /tmp/x-3/h7.txt", 12), ("BLEU=33.5%", 33.5), ("0.5.", 0.5),
+        ("order 4: 31.5", 31.5),
     ],
 )  # fmt: skip
 def test_a_score_is_the_last_number_of_the_last_line_or_a_json_object(printed: str, score: float):

@@ -161,6 +161,19 @@ def test_a_difference_to_the_last_run_is_that_of_the_scores(tmp_path: Path):
     assert f"chrF +{change:.2f} (" in str(line)
 
 
+def test_training_ends_with_the_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    make_run(tmp_path / "last", BAD)
+    run = make_run(tmp_path / "own", GOOD)
+    monkeypatch.setattr(training_run, "evaluate_run", lambda folder, on_progress: Report.read(run.report))
+    config = run.load_config()
+    data = config.data.model_copy(update={"test": config.data.train})
+    shown = io.StringIO()
+    training_run._score(config.model_copy(update={"data": data}), run, Console(file=shown, width=300))
+    first, second = shown.getvalue().splitlines()
+    assert first.startswith("test set: BLEU ")
+    assert second.startswith(f"beside {tmp_path}/last, the last run on this test set: BLEU +")
+
+
 def test_trouble_with_the_last_run_does_not_end_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def fails(*_: object) -> None:
         raise ValueError("no\nluck")

@@ -71,7 +71,7 @@ def test_a_row_without_a_heading_goes_on_with_the_row_before():
     ("value", "higher_is_better", "expected"),
     [
         (1.0, True, '<span class="good">+1.0</span>'), (-1.0, True, '<span class="bad">−1.0</span>'),
-        (-1.0, False, '<span class="good">−1.0</span>'), (0.04, True, "<span>0.0</span>"),
+        (-1.0, False, '<span class="good">−1.0</span>'), (0.04, True, "<span>=</span>"),
     ],
 )  # fmt: skip
 def test_a_gain_is_colored_by_which_side_is_good(value: float, higher_is_better: bool, expected: str):

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from tests.tokenizers import tokenizer_of
 from translator.config.schema import TokenizerConfig
 from translator.data.alignment import Alignment
 from translator.data.tokenizer import Tokenizer
+from translator.data.words import words_of
 from translator.decoding.options import OptionsError, SearchOptions
 from translator.decoding.translation import ScoredText, Translation
+from translator.inspect.attention import KINDS, Attention, Maps
 from translator.serve.app import create_app
 from translator.serve.detection import Profile
 from translator.serve.limits import Limits
@@ -24,6 +26,7 @@ from translator.serve.models import Model, Models
 
 OPTIONS = SearchOptions(beam_size=2, length_penalty=1.0, max_length_factor=2.0, max_length_margin=5)
 ENGLISH = ["the dog sees the house", "this is what they think", "where were you when the water rose"]
+LONGEST = 50  # words of a sentence that can be looked into
 GERMAN = ["der Hund sieht das Haus", "das ist was sie denken", "wo warst du als das Wasser stieg"]
 
 
@@ -83,14 +86,38 @@ class Shouting:
         return self.options.with_changes(changes)
 
 
+@dataclass
 class Diagonal:
-    """Aligns the first words."""
+    """Aligns the first words. In head 1 of layer 1 the i-th word looks at the i-th, in all others at all alike."""
+
+    translator: Shouting = field(default_factory=Shouting)
 
     def align(self, sources: Sequence[str], targets: Sequence[str]) -> list[Alignment]:
         return [
             Alignment(tuple(source.split()), tuple(target.split()), frozenset({(0, 0)}))
             for source, target in zip(sources, targets, strict=True)
         ]
+
+    def attention(self, source: str, target: str) -> Attention:
+        if len(source.split()) > LONGEST:
+            raise OptionsError("the pair is too long for the model")
+        read = tuple(word.text for word in words_of(source))
+        written = tuple(word.text for word in words_of(target, spaceless=not self.translator.joiner))
+        columns, rows, begun = (*read, "</s>"), (*written, "</s>"), ("<s>", *written)
+        maps = {
+            kind: Maps(*axes, _first_head_diagonal(*map(len, axes)))
+            for kind, axes in zip(KINDS, ((columns, columns), (rows, begun), (rows, columns)), strict=True)
+        }
+        return Attention(source, target, ("en", "de"), "written", {"words": maps})
+
+    def source_shares(self, source: str, target: str) -> list[float]:
+        return [0.75] * (len(words_of(target)) + 1)
+
+
+def _first_head_diagonal(rows: int, columns: int) -> np.ndarray:
+    weights = np.full([2, 2, rows, columns], 1 / columns, np.float32)
+    weights[0, 0] = np.eye(columns)[np.minimum(np.arange(rows), columns - 1)]
+    return weights
 
 
 @cache
@@ -105,7 +132,7 @@ def profile(sentences: Iterable[str]) -> Profile:
 
 
 def scripted_app(
-    limits: Limits | None = None, translators: Mapping[tuple[str, str], Shouting] | None = None, aligns: bool = True
+    limits: Limits | None = None, translators: Mapping[tuple[str, str], Shouting] | None = None
 ) -> FastAPI:
     """Serves English to German and back, or what is given."""
     limits = limits or Limits()
@@ -114,7 +141,9 @@ def scripted_app(
     return create_app(
         Models(
             [
-                Model(pair, translator, profiles[pair[0][:2]], limits, Diagonal if aligns else None)
+                Model(
+                    pair, translator, profiles.get(pair[0][:2], profiles["en"]), limits, partial(Diagonal, translator)
+                )
                 for pair, translator in translators.items()
             ]
         ),

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import json
 import logging
 import threading
@@ -13,8 +14,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from tests.serve.scripted import Shouting, scripted_app, with_limits
+from tests.serve.scripted import ENGLISH, Diagonal, Shouting, profile, scripted_app, with_limits
 from translator.decoding.options import SearchOptions
+from translator.serve.app import create_app
+from translator.serve.limits import Limits
+from translator.serve.models import Model, Models
 from translator.serve.version_1 import Options
 
 EN_DE = {"source": "en", "target": "de"}
@@ -108,7 +112,6 @@ def test_a_region_finds_the_model_of_its_language(client: TestClient):
         (b'{"q": "a", "source": "en", "target": "de", "format": "html"}', "html is not supported yet"),
         (b'{"q": "a", "source": "en", "target": "de", "alternatives": 10}', "alternatives must be 9 or less, not 10"),
         (b'{"q": "a", "source": "en", "target": "de", "alternatives": -1}', "alternatives: Input should be greater"),
-        (b'{"q": "refused", "source": "en", "target": "de"}', "`beam_size` must be another"),
     ],
 )
 def test_bad_requests_get_400_and_say_what_is_wrong(client: TestClient, body: bytes, problem: str):
@@ -119,6 +122,7 @@ def test_bad_requests_get_400_and_say_what_is_wrong(client: TestClient, body: by
 def test_numbers_are_strings_in_a_form_and_not_in_json(client: TestClient):
     body = {"q": "a", **EN_DE}
     assert answer(client.post("/translate", data={**body, "alternatives": "1"}))["alternatives"] == ["A!"]
+    assert answer(client.post("/translate", json={**body, "alternatives": 1.0}))["alternatives"] == ["A!"]
     for value in ("1", True):
         assert "alternatives" in answer(client.post("/translate", json={**body, "alternatives": value}), 400)["error"]
 
@@ -172,7 +176,7 @@ def test_a_full_queue_is_429_with_retry_after_and_a_late_answer_504():
         gate.set()
 
 
-def test_what_waits_for_a_client_who_has_gone_is_not_translated():
+def test_what_waits_for_a_client_who_has_gone_is_not_translated(caplog: pytest.LogCaptureFixture):
     gate = threading.Event()
     translator = Shouting(gate=gate)
     app = scripted_app(translators={("en", "de"): translator})
@@ -205,6 +209,8 @@ def test_what_waits_for_a_client_who_has_gone_is_not_translated():
 
     asyncio.run(conversation())
     assert translator.batches == [["first"], ["third"]]
+    gc.collect()
+    assert caplog.records == []  # as asyncio's of exceptions that nobody asked for
 
 
 def test_a_key_is_asked_for_where_there_is_one():
@@ -261,17 +267,29 @@ def test_sentences_begin_with_their_prefixes(client: TestClient):
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"options": {"beam_sise": 3}}, "options.beam_sise: Extra inputs"),
+        ({"sentences": ["refused"]}, "`beam_size` must be another"),
         ({"options": {"beam_size": 11}}, "options.beam_size must be 10 or less, not 11"),
         ({"n_best": 3}, "n_best 3 needs a beam as large: options.beam_size is 2"),
         ({"options": {"temperature": 2}}, "`temperature` needs `sample`"),
-        ({"options": {"max_length_factor": 100}}, "options.max_length_factor: Input should be less"),
         ({"prefixes": []}, "prefixes: 0 for 1 sentences"),
         ({"source": None}, "source and target are needed"),
+        ({"target": "fr"}, "en to fr is not supported; there is en to de, de to en"),
     ],
 )
-def test_impossible_searches_get_400(client: TestClient, changes: dict[str, Any], problem: str):
+def test_what_does_not_go_together_gets_422(client: TestClient, changes: dict[str, Any], problem: str):
     response = client.post("/v1/translate", json={"sentences": ["a"], **EN_DE} | changes)
+    assert problem in answer(response, 422)["error"]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"beam_sise": 3}, "options.beam_sise: Extra inputs"),
+        ({"max_length_factor": 100}, "options.max_length_factor: Input should be less"),
+    ],
+)
+def test_what_is_not_as_described_gets_400(client: TestClient, options: dict[str, Any], problem: str):
+    response = client.post("/v1/translate", json={"sentences": ["a"], "options": options, **EN_DE})
     assert problem in answer(response, 400)["error"]
 
 
@@ -287,16 +305,73 @@ def test_samples_need_no_beam_size(client: TestClient):
 
 def test_endlessly_different_options_are_refused():
     with TestClient(scripted_app(with_limits(option_sets=2))) as client:
-        for seed, status in ((1, 200), (2, 200), (1, 200), (3, 400)):
+        for seed, status in ((1, 200), (2, 200), (1, 200), (3, 422)):
             body = {"sentences": ["a"], "options": {"sample": True, "seed": seed}, **EN_DE}
             assert client.post("/v1/translate", json=body).status_code == status
 
 
 def test_a_single_model_needs_no_languages():
-    with TestClient(scripted_app(translators={("en", "de"): Shouting()}, aligns=False)) as client:
+    with TestClient(scripted_app(translators={("en", "de"): Shouting()})) as client:
         assert answer(client.post("/v1/translate", json={"sentences": ["a"]}))["target"] == "de"
-        refused = client.post("/v1/translate", json={"sentences": ["a"], "alignment": True})
-        assert "cannot align" in answer(refused, 400)["error"]
+
+
+def test_prefixes_and_alternatives_are_left_to_the_runs_own_model():
+    """Not every engine has them; all else is for the engine."""
+    engine, own = Shouting(), Shouting()
+    model = Model(("en", "de"), engine, profile(tuple(ENGLISH)), Limits(), lambda: Diagonal(own))
+    with TestClient(create_app(Models([model]), Limits())) as client:
+        for body in ({"prefixes": ["Das "]}, {"options": {"alternatives": True, "beam_size": 3}}, {"n_best": 2}):
+            assert answer(client.post("/v1/translate", json={"sentences": ["a"], **body}))
+    assert (len(own.batches), len(engine.batches)) == (2, 1)
+
+
+def test_a_translation_comes_with_what_each_word_looks_at(client: TestClient):
+    body = {"sentence": "a dog.", "translation": "Ein Hund.", **EN_DE}
+    found = answer(client.post("/v1/inspect", json=body))
+    assert found["words"] == ["Ein", "Hund", "."]
+    assert list(found["attention"]) == ["cross"]
+    cross = found["attention"]["cross"]
+    assert (cross["rows"], cross["columns"]) == (["Ein", "Hund", ".", "</s>"], ["a", "dog", ".", "</s>"])
+    assert cross["weights"][0][0] == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    assert cross["weights"][1][1] == [[0.25] * 4] * 4
+    assert found["source_share"] is None
+
+
+def test_places_of_attention_and_the_share_of_the_source_come_where_asked_for(client: TestClient):
+    body = {"sentence": "a", "translation": "Ein", "attention": ["decoder", "encoder"], "source_share": True, **EN_DE}
+    found = answer(client.post("/v1/inspect", json=body))
+    assert list(found["attention"]) == ["encoder", "decoder"]
+    assert found["attention"]["decoder"]["columns"] == ["<s>", "Ein"]
+    assert found["source_share"] == [0.75, 0.75]
+
+
+def test_looking_into_a_model_has_the_limits_of_translating():
+    body = {"sentence": "abc", "translation": "def", **EN_DE}
+    with TestClient(scripted_app(with_limits(characters=5, api_keys=frozenset({"k"})))) as client:
+        assert answer(client.post("/v1/inspect", json=body), 403)
+        assert "6 characters" in answer(client.post("/v1/inspect", json=body | {"api_key": "k"}), 400)["error"]
+    gate = threading.Event()
+    translators = {("en", "de"): Shouting(gate=gate)}
+    with TestClient(scripted_app(with_limits(waiting_sentences=1, seconds=0.2), translators)) as client:
+        assert answer(client.post("/v1/translate", json={"sentences": ["a"], **EN_DE}), 504)
+        assert answer(client.post("/v1/inspect", json=body), 429)
+        gate.set()
+
+
+def test_pairs_that_are_too_long_to_look_into_get_422(client: TestClient):
+    body = {"sentence": "a " * 60, "translation": "b", **EN_DE}
+    assert "too long" in answer(client.post("/v1/inspect", json=body), 422)["error"]
+
+
+def test_the_models_are_listed_with_the_limits(client: TestClient):
+    found = answer(client.get("/v1/models"))
+    english = {"code": "en", "name": "English", "writes_spaces": True}
+    german = {"code": "de", "name": "German", "writes_spaces": True}
+    assert found["models"] == [
+        {"source": english, "target": german, "beam_size": 2},
+        {"source": german, "target": english, "beam_size": 2},
+    ]
+    assert (found["characters"], found["largest_beam"], found["key_required"]) == (10_000, 10, False)
 
 
 # Descriptions
@@ -310,7 +385,7 @@ def test_openapi_describes_both_kinds_of_bodies_and_the_errors(client: TestClien
         "application/x-www-form-urlencoded",
         "multipart/form-data",
     }
-    assert {"200", "400", "403", "413", "429", "504"} <= set(translate["responses"])
+    assert {"200", "400", "403", "413", "422", "429", "504"} <= set(translate["responses"])
     assert "$defs" not in json.dumps(document)
 
 

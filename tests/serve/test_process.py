@@ -12,9 +12,10 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import pytest
 
 from tests.command_line import command
@@ -22,6 +23,8 @@ from tests.serve.scripted import ENGLISH, GERMAN, tokenizer
 from translator.config.load import save_config
 from translator.config.schema import Config
 from translator.decoding.translator import Translator
+from translator.inspect.attention_reader import AttentionReader
+from translator.inspect.attribution.attributor import Attributor
 from translator.model.build import build_model
 from translator.model.weights import get_weights, write_weights
 from translator.run_folder import RunFolder
@@ -75,6 +78,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
+def inspected(served: Served, sentence: str, translation: str) -> Any:
+    body = {"sentence": sentence, "translation": translation, "attention": ["cross", "decoder"], "source_share": True}
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{served.address}/v1/inspect", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
 def ask(served: Served, sentences: Sequence[str]) -> list[str]:
     body = json.dumps({"sentences": sentences}).encode()
     request = urllib.request.Request(f"{served.address}/v1/translate", body, {"Content-Type": "application/json"})
@@ -89,6 +100,16 @@ def test_it_listens_on_this_machine_alone(served: Served):
 def test_it_translates_as_the_translator_does(served: Served):
     expected = Translator.load(served.run, beam_size=2).translate_text([*ENGLISH, *GERMAN])
     assert ask(served, [*ENGLISH, *GERMAN]) == expected
+
+
+def test_it_sees_what_the_readers_of_attention_and_attribution_see(served: Served):
+    found = inspected(served, ENGLISH[0], GERMAN[0])
+    read = AttentionReader.load(served.run).read(ENGLISH[0], GERMAN[0]).views["words"]
+    for kind in ("cross", "decoder"):
+        assert found["attention"][kind]["rows"] == list(read[kind].rows)
+        np.testing.assert_allclose(found["attention"][kind]["weights"], read[kind].weights, atol=1e-4)
+    shares = Attributor.load(served.run).attribute(ENGLISH[0], GERMAN[0]).source_share
+    np.testing.assert_allclose(found["source_share"], shares, atol=1e-4)
 
 
 def test_libretranslatepy_is_served_as_it_is(served: Served):

@@ -61,7 +61,7 @@ def serve(
         say(f"opening {', '.join(map(str, runs))} for {address_of(bound)}")
         start_tensorflow()
         from translator.serve.app import create_app
-        from translator.serve.models import open_models
+        from translator.serve.opening import open_models
 
         models = open_models(runs, limits, beam, checkpoint, engine, quantization)
         run(create_app(models, limits), bound, lambda address: print(address, flush=True), seconds)

@@ -131,7 +131,9 @@ def _by_word(
     figures = []
     for lines in systems:
         written = sizes(Counter(word for line in lines for word in line))
-        right = sum((_common(*pair) for pair in zip(references, lines, strict=True)), Counter())
+        right: Counter[str] = Counter()
+        for pair in zip(references, lines, strict=True):
+            right.update(_common(*pair))
         figures.append(200 * sizes(right) / np.maximum(wanted + written, 1))
     return tuple(
         Row(label, int(wanted[i]), tuple(float(each[i]) for each in figures))

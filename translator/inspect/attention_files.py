@@ -66,7 +66,7 @@ def document(attention: Attention, shown: Shown = WHOLE) -> dict[str, Any]:
         "shown": {name: getattr(shown, name) for name in ("kind", "layer", "head", "view")},
         "where": attention.where,
         "views": {
-            view: {kind: _figures(maps) for kind, maps in kinds.items()} for view, kinds in attention.views.items()
+            view: {kind: figures(maps) for kind, maps in kinds.items()} for view, kinds in attention.views.items()
         },
     }
 
@@ -75,6 +75,7 @@ def _json(attention: Attention, shown: Shown) -> str:
     return json.dumps(document(attention, shown), ensure_ascii=False, separators=(",", ":"))
 
 
-def _figures(maps: Maps) -> dict[str, Any]:
+def figures(maps: Maps) -> dict[str, Any]:
+    """`rows`, `columns` and `weights` of one place of the model."""
     weights = maps.weights.astype(float).round(4) + 0.0  # which makes 0 of −0
     return {"rows": maps.rows, "columns": maps.columns, "weights": weights.tolist()}

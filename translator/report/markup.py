@@ -82,10 +82,10 @@ def marked_text(pieces: Sequence[Piece]) -> Markup:
 
 
 def gain(value: float, places: int = 2, higher_is_better: bool = True) -> Markup:
-    """A difference, colored by whether it is to the good."""
-    shown = round(value, places)
-    good = (value > 0) == higher_is_better
-    return tag("span", signed(value, places), class_=None if shown == 0 else "good" if good else "bad")
+    """A difference, colored by whether it is to the good; = if it rounds to nothing."""
+    if round(value, places) == 0:
+        return tag("span", "=")
+    return tag("span", signed(value, places), class_="good" if (value > 0) == higher_is_better else "bad")
 
 
 def interval_plot(found: Difference, reach: float, higher_is_better: bool = True) -> Markup:

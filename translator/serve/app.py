@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import translator
 from translator.decoding.options import OptionsError
-from translator.serve import libretranslate, version_1
+from translator.serve import libretranslate, page, version_1
 from translator.serve.bodies import ERRORS, JSONAnswer
 from translator.serve.errors import RequestError
 from translator.serve.limits import Limits
@@ -25,10 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def create_app(models: Models, limits: Limits) -> FastAPI:
-    """An ASGI application, which closes the models when it shuts down.
-
-    A page goes to `/`, mounted after the routers, so that it takes no path of theirs.
-    """
+    """An ASGI application, which closes the models when it shuts down."""
     service, metrics = Service(models, limits), Metrics()
 
     @asynccontextmanager
@@ -40,6 +37,7 @@ def create_app(models: Models, limits: Limits) -> FastAPI:
     app = FastAPI(title="translator", version=translator.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(libretranslate.router(service))
     app.include_router(version_1.router(service))
+    app.include_router(page.router())
 
     @app.get("/metrics", responses={200: {"content": {"text/plain": {}}}, 403: ERRORS[403]})
     async def figures(request: Request) -> Response:
@@ -66,7 +64,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _impossible(request: Request, error: Exception) -> Response:
-    return JSONAnswer({"error": str(error)}, 400)
+    return JSONAnswer({"error": str(error)}, 422)
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -1,28 +1,20 @@
 """The models that a server has, one for each pair of languages, and what they can be asked for."""
 
 import dataclasses
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from translator.data.alignment import Alignment
 from translator.decoding.options import SearchOptions
 from translator.decoding.translation import Translation
-from translator.decoding.translator import EngineName, Translator
-from translator.errors import shell_quoted
-from translator.inspect.alignment import Aligner
+from translator.inspect.attention import Attention
 from translator.languages import primary
-from translator.run_folder import RunFolder
 from translator.serve.batching import Batcher
 from translator.serve.detection import Profile
-from translator.serve.errors import RequestError, ServerError
+from translator.serve.errors import RequestError
 from translator.serve.limits import Limits
-from translator.training.choosing import Checkpoint
-
-log = logging.getLogger(__name__)
 
 
 class Translates(Protocol):
@@ -51,16 +43,33 @@ class Translates(Protocol):
         """See `Translator.options_with`."""
 
 
-class Aligns(Protocol):
-    """The part of an `Aligner` that is used here."""
+class Inspects(Protocol):
+    """The part of an `OwnModel` that is used here."""
+
+    @property
+    def translator(self) -> Translates:
+        """Searches with all options, and after prefixes."""
 
     def align(self, sources: Sequence[str], targets: Sequence[str]) -> list[Alignment]:
-        """See `Aligner.align`."""
+        """See `OwnModel.align`."""
+
+    def attention(self, source: str, target: str) -> Attention:
+        """See `OwnModel.attention`."""
+
+    def source_shares(self, source: str, target: str) -> list[float]:
+        """See `OwnModel.source_shares`."""
+
+
+class Task(Protocol):
+    """What is done with sentences; those with equal tasks may share a batch."""
+
+    def results(self, model: "Model", sentences: Sequence[str], prefixes: Sequence[str] | None) -> Sequence[Any]:
+        """Does it, in the thread of the model: a result for each sentence."""
 
 
 @dataclass(frozen=True)
 class How:
-    """How sentences are translated; those with equal values may share a batch.
+    """How sentences are translated.
 
     Attributes:
         options: of the search, for results of type `Translation`; None for the text alone, found by the model's own.
@@ -70,8 +79,51 @@ class How:
     options: SearchOptions | None = None
     aligned: int = 0
 
+    def results(self, model: "Model", sentences: Sequence[str], prefixes: Sequence[str] | None) -> Sequence[Any]:
+        """Translations. Not every engine takes prefixes and gives alternatives; the run's own does."""
+        needs_own = prefixes is not None or (self.options is not None and self.options.alternatives)
+        translator = model.own.translator if needs_own else model.translator
+        if self.options is None:
+            return translator.translate_text(sentences, None, target_prefixes=prefixes)
+        found = translator.translate(sentences, None, options=self.options, target_prefixes=prefixes)
+        return _with_alignments(model.own, sentences, found, self.aligned) if self.aligned else found
+
 
 TEXT = How()
+
+
+class Looked(NamedTuple):
+    """What a model looks at in a sentence as it writes a translation of it.
+
+    Attributes:
+        source_shares: of each word of the translation and of its end; None if they were not asked for.
+    """
+
+    attention: Attention
+    source_shares: list[float] | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """Looks into the model as it writes a given translation.
+
+    Attributes:
+        translation: of the one sentence that this is done with.
+        with_source_shares: whether they come, too.
+    """
+
+    translation: str
+    with_source_shares: bool = False
+
+    def results(self, model: "Model", sentences: Sequence[str], prefixes: Sequence[str] | None) -> Sequence[Any]:
+        """A `Looked` for each sentence."""
+        return [
+            Looked(
+                model.own.attention(sentence, self.translation),
+                model.own.source_shares(sentence, self.translation) if self.with_source_shares else None,
+            )
+            for sentence in sentences
+        ]
 
 
 class Model:
@@ -83,7 +135,7 @@ class Model:
         translator: Translates,
         profile: Profile,
         limits: Limits,
-        load_aligner: Callable[[], Aligns] | None = None,
+        open_own: Callable[[], Inspects],
     ) -> None:
         """Starts the model's thread.
 
@@ -92,20 +144,20 @@ class Model:
             translator: used in the thread alone, but for its tokenizers.
             profile: of the source language.
             limits: of the queue and the options.
-            load_aligner: called in the thread when an alignment is first asked for; None if there is none.
+            open_own: opens the run's own model; called in the thread when something is first asked of it.
         """
         self.source, self.target = pair
         self.translator, self.profile = translator, profile
-        self._limits, self._load_aligner = limits, load_aligner
+        self._limits, self._open_own = limits, open_own
         self._option_sets: set[SearchOptions] = set()
         self.batcher = Batcher(
             f"{self.source}-{self.target}", self._translate, translator.batch_sentences, limits.waiting_sentences
         )
 
-    @property
-    def aligns(self) -> bool:
-        """Whether translations can be aligned."""
-        return self._load_aligner is not None
+    @cached_property
+    def own(self) -> Inspects:
+        """The run's own model, whatever the engine; for the model's thread."""
+        return self._open_own()
 
     def options_with(self, changes: Mapping[str, Any]) -> SearchOptions:
         """The options of a search with some changed, by name.
@@ -118,36 +170,31 @@ class Model:
         if options not in self._option_sets:
             if len(self._option_sets) >= self._limits.option_sets:
                 raise RequestError(
-                    400, f"this server takes {self._limits.option_sets} different sets of options, and has had them all"
+                    422, f"this server takes {self._limits.option_sets} different sets of options, and has had them all"
                 )
             self._option_sets.add(options)
         return options
 
-    @cached_property
-    def _aligner(self) -> Aligns:
-        assert self._load_aligner
-        return self._load_aligner()
+    def _translate(self, task: Task, sentences: Sequence[str], prefixes: Sequence[str] | None) -> Sequence[Any]:
+        return task.results(self, sentences, prefixes)
 
-    def _translate(self, how: How, sentences: Sequence[str], prefixes: Sequence[str] | None) -> Sequence[Any]:
-        if how.options is None:
-            return self.translator.translate_text(sentences, None, target_prefixes=prefixes)
-        found = self.translator.translate(sentences, None, options=how.options, target_prefixes=prefixes)
-        return self._with_alignments(sentences, found, how.aligned) if how.aligned else found
 
-    def _with_alignments(self, sentences: Sequence[str], found: Sequence[Translation], most: int) -> list[Translation]:
-        pairs = [
-            (sentence, hypothesis.text)
-            for sentence, each in zip(sentences, found, strict=True)
-            for hypothesis in each.hypotheses[:most]
-        ]
-        alignments = iter(self._aligner.align([source for source, _ in pairs], [target for _, target in pairs]))
-        aligned = []
-        for each in found:
-            first = tuple(
-                dataclasses.replace(hypothesis, alignment=next(alignments)) for hypothesis in each.hypotheses[:most]
-            )
-            aligned.append(dataclasses.replace(each, hypotheses=first + each.hypotheses[most:]))
-        return aligned
+def _with_alignments(
+    own: Inspects, sentences: Sequence[str], found: Sequence[Translation], most: int
+) -> list[Translation]:
+    pairs = [
+        (sentence, hypothesis.text)
+        for sentence, each in zip(sentences, found, strict=True)
+        for hypothesis in each.hypotheses[:most]
+    ]
+    alignments = iter(own.align([source for source, _ in pairs], [target for _, target in pairs]))
+    aligned = []
+    for each in found:
+        first = tuple(
+            dataclasses.replace(hypothesis, alignment=next(alignments)) for hypothesis in each.hypotheses[:most]
+        )
+        aligned.append(dataclasses.replace(each, hypotheses=first + each.hypotheses[most:]))
+    return aligned
 
 
 class Models:
@@ -155,7 +202,7 @@ class Models:
 
     def __init__(self, models: Sequence[Model]) -> None:
         """Takes models of different pairs."""
-        self._by_pair = {(_key(model.source), _key(model.target)): model for model in models}
+        self._by_pair = {(key_of(model.source), key_of(model.target)): model for model in models}
 
     def __iter__(self) -> Any:
         return iter(self._by_pair.values())
@@ -174,7 +221,7 @@ class Models:
         Raises:
             RequestError: there is none.
         """
-        if model := self._by_pair.get((_key(source), _key(target))):
+        if model := self._by_pair.get((key_of(source), key_of(target))):
             return model
         wanted = primary(source), primary(target)
         for model in self:
@@ -197,42 +244,6 @@ class Models:
             model.batcher.close()
 
 
-def open_models(
-    paths: Sequence[Path],
-    limits: Limits,
-    beam_size: int | None = None,
-    checkpoint: Checkpoint | None = None,
-    engine: EngineName = "auto",
-    quantization: str | None = None,
-) -> Models:
-    """Opens runs; see `Translator.load`. The first sentence of each is translated here, which compiles its search.
-
-    Raises:
-        ServerError: two of them have the same pair of languages.
-        TranslatorError: as `Translator.load`.
-    """
-    configs = [RunFolder(path).load_config().data for path in paths]
-    seen: dict[tuple[str, str], Path] = {}
-    for path, config in zip(paths, configs, strict=True):
-        other = seen.setdefault((_key(config.source), _key(config.target)), path)
-        if other is not path:
-            raise ServerError(
-                f"{shell_quoted(other)} and {shell_quoted(path)} both translate {config.source} to {config.target}; "
-                "leave one of them out"
-            )
-    models = []
-    for path, config in zip(paths, configs, strict=True):
-        translator = Translator.load(path, beam_size, checkpoint, engine, quantization)
-        profile = Profile.of_run(RunFolder(path), translator.source)
-
-        def load_aligner(path: Path = path) -> Aligner:
-            return Aligner.load(path, checkpoint=checkpoint)
-
-        models.append(Model((config.source, config.target), translator, profile, limits, load_aligner))
-    for first in [model.batcher.submit(TEXT, ["1 2 3"]) for model in models]:
-        first.result()
-    return Models(models)
-
-
-def _key(code: str) -> str:
+def key_of(code: str) -> str:
+    """A language code as it is compared."""
     return code.strip().lower().replace("_", "-")

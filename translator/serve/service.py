@@ -70,13 +70,14 @@ class Service:
             RequestError: it took too long.
             ClientDisconnect: nobody waits for the answer any more.
         """
-        gathered = asyncio.gather(*map(asyncio.wrap_future, futures))
+        # Of exceptions that it raised itself, and nobody asked for, asyncio would write to the log.
+        gathered = asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
         gone = asyncio.ensure_future(_disconnection(request))
         either: set[asyncio.Future[Any]] = {gathered, gone}
         try:
             await asyncio.wait(either, timeout=self.limits.seconds, return_when=asyncio.FIRST_COMPLETED)
             if gathered.done():
-                return gathered.result()
+                return [_raised(each) for each in gathered.result()]
             if gone.done():
                 raise ClientDisconnect
             seconds = self.limits.seconds
@@ -85,6 +86,12 @@ class Service:
             gone.cancel()
             for each in futures:
                 each.cancel()
+
+
+def _raised(found: list[Any] | BaseException) -> list[Any]:
+    if isinstance(found, BaseException):
+        raise found
+    return found
 
 
 async def _disconnection(request: Request) -> None:
