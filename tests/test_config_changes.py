@@ -1,11 +1,12 @@
 """Two configurations beside each other."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.report.recorded import make_config
-from translator.config.changes import changes, chosen
+from translator.config.changes import Setting, changes, chosen
 from translator.config.schema import Config
 
 
@@ -54,3 +55,12 @@ def test_settings_that_are_not_at_their_defaults_are_listed_with_them():
     assert found["train.learning_rate"] == (0.5, type(config.train).model_fields["learning_rate"].default)
     assert found["data.train"] == ([{"files": "a.{lang}"}], None)
     assert "model.d_ff" not in found
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("cosine", "cosine"), (None, "null"), (True, "true"), (Path("a b"), "a b"), ([1, "x"], "[1, x]")],
+)
+def test_a_setting_is_shown_as_a_file_has_it(value: Any, text: str):
+    assert Setting("a", value, None).value_text == text
+    assert Setting("a", 1, value).default_text == ("" if value is None else text)

@@ -12,6 +12,7 @@ from translator.config.schema import Config
 from translator.data.corpora.base import SentencePair
 from translator.evaluation.report import Report
 from translator.evaluation.scores import score
+from translator.report.charts import HeatMap
 from translator.run_folder import RunFolder
 
 NASTY = "<script>alert('&')</script>"
@@ -81,3 +82,14 @@ def score_run(run: RunFolder, hypotheses: list[str] = HYPOTHESES) -> Report:
     report = Report(pairs, hypotheses, score(hypotheses, REFERENCES, "de"), 1.0, 9)
     report.write(run.report)
     return report
+
+
+def make_scored_run(folder: Path) -> RunFolder:
+    """A run that is done, with the attention of one sentence."""
+    run = make_run(folder)
+    finish(run)
+    score_run(run)
+    rows, columns = ["drei", NASTY, "</s>"], ["three", "</s>"]
+    seen = HeatMap("three", f"drei {NASTY}", rows, columns, [[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]])
+    run.attention.write_text(json.dumps([seen._asdict()]), encoding="utf-8")
+    return run

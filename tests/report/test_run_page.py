@@ -1,24 +1,18 @@
-"""The page of a run: complete in every state, small, never in the way of a training; and in Chromium."""
+"""The page of a run: complete in every state, small, and never in the way of a training."""
 
 import contextlib
-import html
-import json
 import logging
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.report.recorded import LOG, NASTY, ROWS, START, finish, make_run, score_run
+from tests.report.recorded import LOG, NASTY, ROWS, START, make_run, make_scored_run, score_run
 from tests.report.test_markup import Balanced
-from translator.report.charts import HeatMap
 from translator.report.written import LivePage, kept_attention, page_left_behind, write_page
 from translator.run_folder import RunFolder
 from translator.run_log import RunLog
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 REFRESH = '<meta http-equiv="refresh" content="20">'
 
 
@@ -28,13 +22,7 @@ def page_of(run: RunFolder, is_open: bool | None = None) -> str:
 
 @pytest.fixture
 def scored(tmp_path: Path) -> RunFolder:
-    run = make_run(tmp_path / NASTY.replace("/", "|"))
-    finish(run)
-    score_run(run)
-    rows, columns = ["drei", NASTY, "</s>"], ["three", "</s>"]
-    seen = HeatMap("three", f"drei {NASTY}", rows, columns, [[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]])
-    run.attention.write_text(json.dumps([seen._asdict()]), encoding="utf-8")
-    return run
+    return make_scored_run(tmp_path / NASTY.replace("/", "|"))
 
 
 def test_the_page_of_a_scored_run_has_everything_and_runs_nothing(scored: RunFolder):
@@ -126,46 +114,3 @@ def test_a_start_that_fails_leaves_a_page_that_says_why(tmp_path: Path):
     found = Balanced(run.page.read_text(encoding="utf-8"))
     assert "the disk burns" in found.text
     assert "stopped before" in found.text
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-@pytest.mark.parametrize("width", [360, 1280])
-def test_the_page_fits_its_window_and_draws_its_charts(width: int, scored: RunFolder, tmp_path: Path):
-    # A page around it looks at what Chromium has made of it; it has no script of its own.
-    measure = (
-        "const page = document.querySelector('iframe').contentDocument.documentElement;"
-        "const boxes = [...page.querySelectorAll('svg.chart')].map(each => each.getBoundingClientRect());"
-        "const open = page.querySelectorAll('details[open]').length;"
-        "document.title = JSON.stringify({width: page.scrollWidth, open, charts: boxes.map(box => box.width)});"
-    )
-    around = tmp_path / "around.html"
-    around.write_text(
-        f'<meta charset="utf-8"><iframe width="{width}" height="800" style="border: 0" '
-        f'srcdoc="{html.escape(page_of(scored))}" onload="{html.escape(measure)}"></iframe>',
-        encoding="utf-8",
-    )
-    measured = re.search("<title>(.*?)</title>", chromium("--dump-dom", around))
-    assert measured
-    found = json.loads(html.unescape(measured[1]))
-    assert found["width"] <= width
-    assert len(found["charts"]) == 6
-    assert min(found["charts"]) > 300
-    assert found["open"] == 0
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-def test_the_page_prints(scored: RunFolder, tmp_path: Path):
-    write_page(scored)
-    copy = tmp_path / "page.html"
-    copy.write_bytes(scored.page.read_bytes())
-    printed = tmp_path / "page.pdf"
-    chromium(f"--print-to-pdf={printed}", copy)
-    pages = len(re.findall(rb"/Type\s*/Page\b", printed.read_bytes()))
-    assert 2 <= pages <= 6
-
-
-def chromium(what: str, page: Path) -> str:
-    profile = page.parent / "profile"
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-               "--disable-background-networking", f"--user-data-dir={profile}", what, f"file://{page}"]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout

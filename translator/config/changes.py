@@ -1,9 +1,11 @@
 """The differences between two configurations, setting by setting."""
 
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from translator.config.section import MayChange, Section, may_change
+from translator.config.yaml_text import shown
 
 MOST_SHOWN = 60  # characters of a value
 
@@ -50,6 +52,16 @@ class Setting(NamedTuple):
     value: Any
     default: Any  # None of what has no default, too
 
+    @property
+    def value_text(self) -> str:
+        """The value as a configuration file has it, strings without quotes."""
+        return _text(self.value)
+
+    @property
+    def default_text(self) -> str:
+        """The default likewise; empty where there is none."""
+        return "" if self.default in (None, []) else _text(self.default)
+
 
 def chosen(section: Section, prefix: str = "") -> Iterator[Setting]:
     """Yields the settings of a configuration that are not at their defaults, in reading order."""
@@ -61,6 +73,10 @@ def chosen(section: Section, prefix: str = "") -> Iterator[Setting]:
         default = None if field.is_required() else field.get_default(call_default_factory=True)
         if field.is_required() or value != default:
             yield Setting(f"{prefix}{name}", _plain(value), _plain(default))
+
+
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, str | PurePath) else shown(value)
 
 
 def _plain(value: Any) -> Any:

@@ -99,7 +99,7 @@ def _axes(lines: Sequence[Line], logarithmic: bool) -> tuple[Axis, Axis]:
     x_low, x_high = min(xs), max(xs)
     if x_low == x_high:
         x_low, x_high = x_low - 1, x_high + 1
-    elif 0 < x_low < 0.2 * x_high:
+    elif 0 < x_low <= 0.5 * x_high:
         x_low = 0
     return Axis(x_low, x_high, LEFT, WIDTH - RIGHT), Axis(low, high, HEIGHT - BOTTOM, TOP, logarithmic)
 

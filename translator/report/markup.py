@@ -45,30 +45,35 @@ def page(title: str, *body: Markup, refresh_seconds: int | None = None) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"{refresh}<title>{html.escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        f"{refresh}<title>{html.escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(body)
-        + "\n</body>\n</html>\n"
+        + "\n</main>\n</body>\n</html>\n"
     )
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str | Markup]], texts: int = 1) -> Markup:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Markup]], texts: int = 1, wide: bool = False) -> Markup:
     """A table whose first columns are text, and whose others are figures.
 
     Args:
         columns: their headings.
         rows: cells; each row's first is its heading, and a row without one belongs to the row before.
         texts: how many columns are text.
+        wide: whether texts are long, and broken into lines.
     """
 
     def kind(column: int) -> str | None:
         return None if column < texts else "figure"
 
-    head = tag("tr", *(tag("th", name, scope="col", class_=kind(i)) for i, name in enumerate(columns)))
+    def heading(text: str | Markup, scope: str, class_: str | None = None) -> Markup:
+        return tag("th", text, scope=scope, class_=class_) if text else tag("td", class_=class_)
+
+    head = tag("tr", *(heading(name, "col", kind(i)) for i, name in enumerate(columns)))
     body = []
     for row in rows:
         cells = [tag("td", cell, class_=kind(i)) for i, cell in enumerate(row[1:], 1)]
-        body.append(tag("tr", tag("th", row[0], scope="row"), *cells, class_=None if row[0] else "goes-on"))
-    return tag("div", tag("table", tag("thead", head), tag("tbody", *body)), class_="scroll")
+        body.append(tag("tr", heading(row[0], "row"), *cells, class_=None if row[0] else "goes-on"))
+    parts = [tag("thead", head)] if any(columns) else []
+    return tag("div", tag("table", *parts, tag("tbody", *body), class_="texts" if wide else None), class_="scroll")
 
 
 def marked_text(pieces: Sequence[Piece]) -> Markup:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from translator.config.changes import chosen
-from translator.config.yaml_text import shown
 from translator.languages import primary
 from translator.progress import duration
 from translator.report.facts import Facts
@@ -97,7 +96,7 @@ def _training(facts: Facts) -> list[str]:
     found += ["", "Settings that differ from the defaults:", "", "| setting | value |", "|---|---|"]
     hidden = ("data.root", "data.train", "data.validation", "data.test")  # where the data was is nobody's concern
     found += [
-        f"| `{each.key}` | {_cell(_value(each.value))} |" for each in chosen(record.config) if each.key not in hidden
+        f"| `{each.key}` | {_cell(each.value_text)} |" for each in chosen(record.config) if each.key not in hidden
     ]
     return [*found, ""]
 
@@ -140,10 +139,6 @@ def _limits(facts: Facts) -> list[str]:
     if not config.tokenizer.byte_fallback:
         found.append("- Characters that its vocabulary lacks are unknown to it, and may be lost.")
     return [*found, "- The licenses of its training data, and of the model, are not recorded in the run.", ""]
-
-
-def _value(value: Any) -> str:
-    return shown(value) if value is None or isinstance(value, str | bool | int | float | list | dict) else str(value)
 
 
 def _cell(text: str) -> str:

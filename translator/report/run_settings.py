@@ -6,7 +6,6 @@ import numpy as np
 
 from translator.config.changes import chosen
 from translator.config.load import dump_config
-from translator.config.yaml_text import shown
 from translator.progress import duration
 from translator.report.charts import Line, line_chart
 from translator.report.facts import Facts, Lengths
@@ -85,8 +84,8 @@ def _lengths(source: Lengths, target: Lengths, source_language: str, target_lang
 
 def configuration(record: Record) -> list[Markup]:
     """What differs from the defaults, and all settings."""
-    rows = [
-        [tag("code", setting.key), tag("code", _value(setting.value)), _default(setting.default)]
+    rows: list[list[str | Markup]] = [
+        [tag("code", setting.key), tag("code", setting.value_text), tag("small", tag("code", setting.default_text))]
         for setting in chosen(record.config)
     ]
     return [
@@ -94,14 +93,6 @@ def configuration(record: Record) -> list[Markup]:
         _long_table(["", "value", "default"], rows),
         tag("details", tag("summary", "all settings"), tag("pre", dump_config(record.config))),
     ]
-
-
-def _value(value: Any) -> str:
-    return shown(value) if value is None or isinstance(value, str | bool | int | float | list | dict) else str(value)
-
-
-def _default(value: Any) -> str | Markup:
-    return "" if value is None or value == [] else tag("small", tag("code", _value(value)))
 
 
 def environment(record: Record) -> list[Markup]:
@@ -113,7 +104,7 @@ def environment(record: Record) -> list[Markup]:
         gpus = start.get("gpus")
         rows.append(
             [
-                str(start.get("started", "")),
+                str(start.get("started", "")).replace("T", " "),
                 f"{cores}; {', '.join(map(str, gpus)) if gpus else 'no GPU'}",
                 f"translator {start.get('translator')}{_commit(start)}, {start.get('python')}, "
                 f"TensorFlow {packages.get('tensorflow')}",
@@ -125,10 +116,14 @@ def environment(record: Record) -> list[Markup]:
     parts = []
     if seconds is not None:
         share = f", of which validating took {duration(validating)}" if validating else ""
-        parts.append(tag("p", f"Training took {duration(seconds)}{share}, in {max(len(rows), 1)} start(s)."))
+        parts.append(tag("p", f"Training took {duration(seconds)}{share}, in {_number(len(rows), 'start')}."))
     if rows:
         parts.append(_long_table(["started", "on", "with", "command"], rows))
     return parts
+
+
+def _number(count: int, of: str) -> str:
+    return f"{count:,} {of}{'' if count == 1 else 's'}"
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -142,4 +137,4 @@ def _commit(start: dict[str, Any]) -> str:
 
 def _long_table(columns: list[str], rows: list[list[str | Markup]]) -> Markup:
     """A table of texts, which may be long."""
-    return Markup(table(columns, rows, texts=len(columns)).replace("<table>", '<table class="texts">'))
+    return table(columns, rows, texts=len(columns), wide=True)
