@@ -9,6 +9,7 @@ from translator.report.model_card import model_card
 
 FIGURES: dict[str, Any] = {
     "quantization": "int8", "sentences": 1005, "equal_translations": 0.97, "versions": {"translator": "0.2.0"},
+    "bleu_of_run": 33.0, "bleu": 32.5, "bleu_difference_interval": [-0.7, 0.1],
 }  # fmt: skip
 
 
@@ -24,11 +25,12 @@ def test_a_model_card_has_data_training_scores_and_limits(tmp_path: Path):
         "- Transformer with 17 parameters: 6 encoder and 6 decoder layers, d_model 8, d_ff 2048, 2 heads",
         "- Format: ctranslate2, weights in int8, written by translator 0.2.0",
         "- 150 steps, 1.0 epochs, 3,000 target tokens, in 34 s of training",
-        "- on 1 cores of AMD EPYC, no GPU", "| `model.d_model` | 8 |",
+        "- on 1 core of 2 (AMD EPYC), no GPU", "| `model.d_model` | 8 |",
         f"| chrF | {report.scores.chrf:.2f} | {low:.2f} to {high:.2f} | `{signature}` |",
         "- best validation BLEU 5.00, at step 100",
         "This export was loaded again and compared with the run: 97.0% of 1,005 sentences have equal translations "
-        "(`parity.json`).",
+        "(`parity.json`). On validation sentences its BLEU is 32.50, and that of the run 33.00 (95% interval of the "
+        "difference: -0.70 to +0.10).",
     ):  # fmt: skip
         assert line in card.splitlines(), line
     assert card.startswith("---\nlanguage:\n")
@@ -38,4 +40,9 @@ def test_a_model_card_has_data_training_scores_and_limits(tmp_path: Path):
 def test_a_model_card_claims_no_score_that_there_is_not(tmp_path: Path):
     card = model_card(Facts.of(make_run(tmp_path / "run", rows=[])), "saved_model", FIGURES, "Load it.")
     assert "The run has not been scored on a test set." in card
-    assert "BLEU" not in card
+    assert "test set, by" not in card
+
+
+def test_names_are_text_in_a_model_card(tmp_path: Path):
+    card = model_card(Facts.of(make_run(tmp_path / "<b>a|b*")), "saved_model", FIGURES, "Load it.")
+    assert "# English to German: \\<b\\>a\\|b\\*" in card

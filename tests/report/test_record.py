@@ -8,7 +8,7 @@ import pytest
 from tests.report.recorded import LOG, ROWS, START, finish, make_run, score_run
 from translator.lock import is_locked, locked
 from translator.report.listing import listed
-from translator.report.record import Record, runs_in
+from translator.report.record import Record, Start, runs_in
 
 
 def test_a_run_is_training_then_stopped_then_complete_then_scored(tmp_path: Path):
@@ -109,3 +109,12 @@ def test_a_run_whose_configuration_is_damaged_is_listed_with_what_is_wrong(tmp_p
     run = make_run(tmp_path / "run")
     run.config.write_text("data: 3", encoding="utf-8")
     assert listed(tmp_path)[0]["state"].startswith(f"damaged: {run.config}: data")
+
+
+def test_what_a_start_ran_on_is_told_whatever_is_missing():
+    assert Start.of({}) == ("", "a processor of ? (unknown), no GPU", "translator ?, Python, TensorFlow ?", "")
+    processor = {"usable_cores": 2, "cores": 8, "model": "EPYC"}
+    versions = {"commit": "f" * 40, "translator": "0.2.0", "packages": {"tensorflow": "2.21.0"}, "python": "CPython 3"}
+    found = Start.of({"processor": processor, "gpus": ["H100"], **versions})
+    assert found.machine == "2 cores of 8 (EPYC), H100"
+    assert found.software == f"translator 0.2.0 ({'f' * 12}), CPython 3, TensorFlow 2.21.0"

@@ -23,7 +23,7 @@ def model_card(facts: Facts, format: str, figures: Mapping[str, Any], usage: str
     """
     source, target = facts.languages
     sections = {
-        f"{source} to {target}: {facts.record.name}": _model(facts, format, figures),
+        f"{source} to {target}: {_cell(facts.record.name)}": _model(facts, format, figures),
         "How to use it": [usage, ""],
         "Training data": _data(facts),
         "Training": _training(facts),
@@ -59,7 +59,7 @@ def _model(facts: Facts, format: str, figures: Mapping[str, Any]) -> list[str]:
 
 
 def _data(facts: Facts) -> list[str]:
-    found = [f"- {each}" for each in facts.corpora("train")]
+    found = [f"- {_cell(each)}" for each in facts.corpora("train")]
     if facts.data:
         found.append(
             f"- {facts.data.counts}; {facts.data.source.tokens:,} and {facts.data.target.tokens:,} subwords of "
@@ -73,7 +73,7 @@ def _data(facts: Facts) -> list[str]:
         "Validation and test sets, which it was not trained on unless they are in the training data as well:",
         "",
     ]
-    found += [f"- {part}: {each}" for part in ("validation", "test") for each in facts.corpora(part)]
+    found += [f"- {part}: {_cell(each)}" for part in ("validation", "test") for each in facts.corpora(part)]
     return [*found, ""]
 
 
@@ -86,11 +86,7 @@ def _training(facts: Facts) -> list[str]:
         done += [f"{last['target_tokens']:,.0f} target tokens"] if "target_tokens" in last else []
         found.append(f"- {', '.join(done)}, in {duration(last['training_seconds'])} of training")
     if record.starts:
-        start = record.starts[-1]
-        processor, gpus = start.get("processor"), start.get("gpus")
-        if isinstance(processor, dict):
-            found.append(f"- on {processor.get('usable_cores')} cores of {processor.get('model')}, {_gpus(gpus)}")
-        found.append(f"- with translator {start.get('translator')}, {start.get('python')}")
+        found += [f"- on {_cell(record.starts[-1].machine)}", f"- with {_cell(record.starts[-1].software)}"]
     if best := record.best_validation:
         found.append(f"- best validation BLEU {best['validation_bleu']:.2f}, at step {best['step']:,.0f}")
     found += ["", "Settings that differ from the defaults:", "", "| setting | value |", "|---|---|"]
@@ -99,10 +95,6 @@ def _training(facts: Facts) -> list[str]:
         f"| `{each.key}` | {_cell(each.value_text)} |" for each in chosen(record.config) if each.key not in hidden
     ]
     return [*found, ""]
-
-
-def _gpus(gpus: Any) -> str:
-    return ", ".join(map(str, gpus)) if isinstance(gpus, list) and gpus else "no GPU"
 
 
 def _scores(facts: Facts, figures: Mapping[str, Any]) -> list[str]:
@@ -125,6 +117,12 @@ def _scores(facts: Facts, figures: Mapping[str, Any]) -> list[str]:
         f"This export was loaded again and compared with the run: {figures['equal_translations']:.1%} of "
         f"{figures['sentences']:,} sentences have equal translations (`parity.json`)."
     )
+    if "bleu_of_run" in figures:
+        low, high = figures["bleu_difference_interval"]
+        found[-1] += (
+            f" On validation sentences its BLEU is {figures['bleu']:.2f}, and that of the run "
+            f"{figures['bleu_of_run']:.2f} (95% interval of the difference: {low:+.2f} to {high:+.2f})."
+        )
     return [*found, ""]
 
 
@@ -142,5 +140,5 @@ def _limits(facts: Facts) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """Text in a cell of a table."""
-    return re.sub(r"([\\|<>`*_\[\]])", r"\\\1", " ".join(text.split()))
+    """Text as it stands, in a table too."""
+    return re.sub(r"([\\|<>`*\[\]])", r"\\\1", " ".join(text.split()))

@@ -43,6 +43,32 @@ class LogLine(NamedTuple):
     text: str
 
 
+class Start(NamedTuple):
+    """What one start ran on and with."""
+
+    time: str  # ISO 8601
+    machine: str
+    software: str
+    command: str
+
+    @classmethod
+    def of(cls, entry: dict[str, Any]) -> "Start":
+        """From an entry as `translator.environment` writes it, be it an earlier version's."""
+        processor, packages = (
+            entry[key] if isinstance(entry.get(key), dict) else {} for key in ("processor", "packages")
+        )
+        gpus, cores = entry.get("gpus"), processor.get("usable_cores")
+        commit = entry.get("commit")
+        return cls(
+            str(entry.get("started", "")),
+            f"{number(cores, 'core') if isinstance(cores, int) else 'a processor'} of {processor.get('cores', '?')} "
+            f"({processor.get('model', 'unknown')}), {', '.join(map(str, gpus)) if gpus else 'no GPU'}",
+            f"translator {entry.get('translator', '?')}{f' ({str(commit)[:12]})' if commit else ''}, "
+            f"{entry.get('python', 'Python')}, TensorFlow {packages.get('tensorflow', '?')}",
+            str(entry.get("command", "")),
+        )
+
+
 Row = dict[str, float]
 
 
@@ -78,10 +104,10 @@ class Record:
         return "scored" if (self.run.report / "scores.json").is_file() else "complete"
 
     @cached_property
-    def starts(self) -> list[dict[str, Any]]:
-        """What each start ran on, as `translator.environment` has it."""
+    def starts(self) -> list[Start]:
+        """What each start ran on."""
         entries = self._json(self.run.environment)
-        return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+        return [Start.of(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -169,8 +195,8 @@ class Record:
     def last_start(self) -> datetime | None:
         """When the run was started last."""
         try:
-            return datetime.fromisoformat(self.starts[-1]["started"])
-        except (IndexError, KeyError, TypeError, ValueError):
+            return datetime.fromisoformat(self.starts[-1].time)
+        except (IndexError, ValueError):
             return None
 
     def _json(self, path: Path) -> Any:
@@ -196,6 +222,11 @@ def runs_in(folder: Path, depth: int = 3) -> list[Path]:
         return []
     inner: Sequence[Path] = sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
     return [run for path in inner for run in runs_in(path, depth - 1)]
+
+
+def number(count: int, of: str) -> str:
+    """A count with its noun."""
+    return f"{count:,} {of}{'' if count == 1 else 's'}"
 
 
 def _size(path: Path) -> int:

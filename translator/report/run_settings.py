@@ -1,7 +1,5 @@
 """What a run was trained on and with, and what its log says."""
 
-from typing import Any
-
 import numpy as np
 
 from translator.config.changes import chosen
@@ -10,7 +8,7 @@ from translator.progress import duration
 from translator.report.charts import Line, line_chart
 from translator.report.facts import Facts, Lengths
 from translator.report.markup import Markup, joined, table, tag
-from translator.report.record import Record
+from translator.report.record import Record, number
 
 MOST_TROUBLE = 100  # lines
 MOST_LOG_LINES = 500
@@ -97,42 +95,20 @@ def configuration(record: Record) -> list[Markup]:
 
 def environment(record: Record) -> list[Markup]:
     """What each start ran on, and how long training and validating took."""
-    rows = []
-    for start in record.starts:
-        processor, packages = (_mapping(start.get(key)) for key in ("processor", "packages"))
-        cores = f"{processor.get('usable_cores')} of {processor.get('cores')} cores of {processor.get('model')}"
-        gpus = start.get("gpus")
-        rows.append(
-            [
-                str(start.get("started", "")).replace("T", " "),
-                f"{cores}; {', '.join(map(str, gpus)) if gpus else 'no GPU'}",
-                f"translator {start.get('translator')}{_commit(start)}, {start.get('python')}, "
-                f"TensorFlow {packages.get('tensorflow')}",
-                tag("small", tag("code", str(start.get("command", "")))),
-            ]
-        )
     validating = sum(row["validation_seconds"] for row in record.validations)
     seconds = record.last("training_seconds")
     parts = []
     if seconds is not None:
         share = f", of which validating took {duration(validating)}" if validating else ""
-        parts.append(tag("p", f"Training took {duration(seconds)}{share}, in {_number(len(rows), 'start')}."))
+        starts = f", in {number(len(record.starts), 'start')}" if record.starts else ""
+        parts.append(tag("p", f"Training took {duration(seconds)}{share}{starts}."))
+    rows: list[list[str | Markup]] = [
+        [start.time.replace("T", " "), start.machine, start.software, tag("small", tag("code", start.command))]
+        for start in record.starts
+    ]
     if rows:
         parts.append(_long_table(["started", "on", "with", "command"], rows))
     return parts
-
-
-def _number(count: int, of: str) -> str:
-    return f"{count:,} {of}{'' if count == 1 else 's'}"
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _commit(start: dict[str, Any]) -> str:
-    commit = start.get("commit")
-    return f" ({str(commit)[:12]})" if commit else ""
 
 
 def _long_table(columns: list[str], rows: list[list[str | Markup]]) -> Markup:
