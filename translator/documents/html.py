@@ -11,7 +11,7 @@ from typing import Any
 
 from lxml import etree
 
-from translator.documents.pieces import Break, Close, Kept, Open, Piece, Pieces, Point, raw
+from translator.documents.pieces import DEEPEST, Break, Close, Kept, Open, Piece, Pieces, Point, raw
 from translator.documents.sentences import Languages
 from translator.languages import primary
 
@@ -105,21 +105,24 @@ class HtmlDocument:
     def _pieces(self, run: Sequence[Element]) -> Iterator[Piece]:
         """The pieces of inline elements and what follows each."""
         waiting: list[tuple[Element, bool]] = [(element, False) for element in reversed(run)]
+        depth = 0
         while waiting:
             element, is_open = waiting.pop()
+            depth += -1 if is_open else 0
             if is_open:
                 yield Close(element)
             elif not isinstance(element.tag, str):
                 yield Point(element)
             elif element.tag == "br":
                 yield Break(element)
-            elif self._is_untouched(element):
+            elif self._is_untouched(element) or depth >= DEEPEST:
                 is_word = element.tag in WORDS or element.tag not in UNTOUCHED
                 yield Kept(element) if is_word and "".join(element.itertext()).strip() else Point(element)
                 if element.tag in ("img", "input"):
                     self._find_attributes(element)
             else:
                 self._find_attributes(element)
+                depth += 1
                 yield Open(element)
                 yield element.text or ""
                 waiting += [(element, True), *((child, False) for child in reversed(element))]

@@ -22,8 +22,8 @@ INLINE = re.compile(
       (?P<kept>
           (?P<ticks>(?<!`)`+(?!`)).+?(?<!`)(?P=ticks)(?!`)
         | <(?P<raw>code|kbd|samp|var|pre|script|style)\b[^<>]*>.*?</(?P=raw)\s*>
-        | (?:\w*\\[!-/:-@\[-`{-~])+\w*
-        | (?:\w*&(?:\#x[0-9a-fA-F]{1,6}|\#\d{1,7}|[A-Za-z]\w{1,31});)+\w*
+        | (?<![^\W_])(?:[^\W_]*\\[!-/:-@\[-`{-~])+[^\W_]*
+        | (?<![^\W_])(?:[^\W_]*&(?:\#x[0-9a-fA-F]{1,6}|\#\d{1,7}|[A-Za-z][A-Za-z0-9]{1,31});)+[^\W_]*
         | \$\$.+?\$\$ | \$(?=\S)[^$\n]*?(?<=\S)\$(?!\d)
         | <[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*> | <[^\s<>@]+@[^\s<>@]+>
         | (?:https?://|www\.)[^\s<>()]*[^\s<>().,;:!?*_~'"\]]
@@ -115,6 +115,7 @@ def _inline(text: str, definitions: Mapping[str, Any]) -> list[Piece]:
     found: list[Piece] = []
     links: list[tuple[int, int]] = []  # of those that have begun, the last to begin at the end: where their text ends
     emphasis: list[str] = []
+    brackets = _brackets(text)
     at = 0
     while at < len(text):
         match = INLINE.search(text, at)
@@ -131,7 +132,10 @@ def _inline(text: str, definitions: Mapping[str, Any]) -> list[Piece]:
         if match["emphasis"]:
             found += _emphasis(text, match, emphasis)
         elif match["bracket"]:
-            piece, at = _bracket(text, match, definitions, links)
+            piece, at = _bracket(text, match, brackets.get(match.end() - 1), definitions)
+            if isinstance(piece, Open):
+                links.append((brackets[match.end() - 1], at))
+                at = match.end()
             found.append(piece)
         elif match["tag"]:
             is_void = match["name"].lower() in VOID or match["tag"].endswith("/>")
@@ -163,26 +167,32 @@ def _emphasis(text: str, match: re.Match[str], begun: list[str]) -> Iterator[Pie
         yield run
 
 
-def _bracket(
-    text: str, match: re.Match[str], definitions: Mapping[str, Any], links: list[tuple[int, int]]
-) -> tuple[Piece, int]:
-    """What an opening bracket begins, and where that piece ends: a link, whose end is noted, or a name that is kept."""
-    end = _closing_bracket(text, match.end())
+def _bracket(text: str, match: re.Match[str], end: int | None, definitions: Mapping[str, Any]) -> tuple[Piece, int]:
+    """What an opening bracket begins, and where all of it ends: a link, a name that is kept, or text.
+
+    Args:
+        text: of the paragraph.
+        match: the bracket.
+        end: where its other half is.
+        definitions: the links that have a name.
+    """
     if end is None:
         return match[0], match.end()
     if target := TARGET.match(text, end + 1):
-        links.append((end, target.end()))
-        return Open((match[0], "[")), match.end()
+        return Open((match[0], "[")), target.end()
     if normalizeReference(text[match.end() : end]) in definitions:
         end += 3 if text[end + 1 : end + 3] == "[]" else 1
         return Kept(text[match.start() : end]), end
     return match[0], match.end()
 
 
-def _closing_bracket(text: str, at: int) -> int | None:
-    depth = 1
-    for found in re.finditer(r"`+[^`]*`+|\\.|[\[\]]", text[at:]):
-        depth += {"[": 1, "]": -1}.get(found[0], 0)
-        if not depth:
-            return at + found.start()
-    return None
+def _brackets(text: str) -> dict[int, int]:
+    """Where each bracket that opens is, and where its other half is."""
+    found: dict[int, int] = {}
+    begun: list[int] = []
+    for match in re.finditer(r"`+[^`]*`+|\\.|[\[\]]", text):
+        if match[0] == "[":
+            begun.append(match.start())
+        elif match[0] == "]" and begun:
+            found[begun.pop()] = match.start()
+    return found

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 from translator.errors import TranslatorError
 
+DEEPEST = 100  # markup in markup: what is deeper is a point
+
 
 class DocumentError(TranslatorError):
     """A document that cannot be read as what it should be."""
@@ -99,7 +101,7 @@ def paired(tokens: Iterable[Piece], lone: Callable[[str], Piece] = Point) -> lis
     matched: set[int] = set()
     for i, token in enumerate(found):
         if isinstance(token, Open):
-            begun.append((token.what[1], i))
+            begun = [*begun[: DEEPEST - 1], (token.what[1], i)]
         elif isinstance(token, Close) and any(key == token.what[1] for key, _ in begun):
             while begun[-1][0] != token.what[1]:
                 begun.pop()

@@ -165,13 +165,17 @@ class _Placing:
         for child in children:
             for word in self.words.overlapping(child.start, child.end):
                 of_source.setdefault(word, child)
-            for number, (start, end) in enumerate(self.unit.sentences):
-                if child.start <= start and end <= child.end:
-                    covering[number] = child
+            first = bisect_left(self.unit.sentences, child.start, key=lambda sentence: sentence[0])
+            last = bisect_right(self.unit.sentences, child.end, key=lambda sentence: sentence[1])
+            covering.update(dict.fromkeys(range(first, last), child))
         found: list[Node | str | None] = []
         shared: dict[Node, int] = {}
         for word in words:
-            votes = Counter(of_source.get(each, OTHER) for each in self.words.of_target.get(word, ()))
+            linked_to = self.words.of_target.get(word, [])
+            if len(linked_to) == 1:
+                found.append(of_source.get(linked_to[0], OTHER))
+                continue
+            votes = Counter(of_source.get(each, OTHER) for each in linked_to)
             if not votes:
                 found.append(covering.get(bisect_left(self.sentences, word[1], key=lambda sentence: sentence[1])))
                 continue
@@ -181,8 +185,9 @@ class _Placing:
                 shared.update((each, len(found)) for each in votes if isinstance(each, Node) and not each.marker)
             found.append(None if is_shared else owner)
         # A word that as much belongs to others, as the second half of a compound, only where there is none of its own.
+        owning = set(found)
         for child, i in shared.items():
-            if found[i] is None and child not in found:
+            if found[i] is None and child not in owning:
                 found[i] = child
         return found
 
@@ -201,12 +206,14 @@ class _Placing:
     def _between(self, node: Node, within: Span, taken: Sequence[tuple[Span, Node]]) -> Span:
         """The place of what has no words of its own there: none in one of its siblings."""
         start = min(max(self._position(node.start), within[0]), within[1])
-        for (first, last), sibling in taken:
-            if first < start < last:
-                start = last if node.start >= sibling.end else first
+        i = bisect_left(taken, start, key=lambda each: each[0][0]) - 1  # the last that begins before
+        if i >= 0 and start < taken[i][0][1]:
+            (first, last), sibling = taken[i]
+            start = last if node.start >= sibling.end else first
+            i = bisect_left(taken, start, key=lambda each: each[0][0]) - 1
         end = min(max(self._position(node.end), start), within[1])
         blank = not self.unit.text[node.start : node.end].strip() and not self.text[start:end].strip()
-        if not blank or any(start < last and first < end for (first, last), _ in taken):
+        if not blank or any(start < last and first < end for (first, last), _ in taken[max(i, 0) : i + 3]):
             end = start
         return start, end
 
@@ -240,6 +247,7 @@ class _Placing:
     def _spaces(self) -> dict[int, Piece]:
         """Which spaces of the translation are more than that: inside of a sentence, those in proportion."""
         found: dict[int, Piece] = {}
+        free: dict[int, list[int]] = {}  # the spaces of a sentence
         for place, piece in self.unit.spaces.items():
             number = bisect_right(self.gaps, place, key=lambda gap: gap[0][1])
             (start, _), (first, last) = self.gaps[number]
@@ -250,9 +258,12 @@ class _Placing:
             (start, end), (first, last) = self.unit.sentences[number - 1], self.sentences[number - 1]
             ideal = first + (place - start) * (last - first) / (end - start)
             behind = max(first, next(reversed(found), -1) + 1)
-            free = [i for i in range(behind, last) if self.text[i].isspace()]
-            if free:
-                found[min(free, key=lambda i: abs(i - ideal))] = piece
+            if number not in free:
+                free[number] = [i for i in range(first, last) if self.text[i].isspace()]
+            i = bisect_left(free[number], max(ideal, behind))
+            nearest = [at for at in free[number][max(i - 1, 0) : i + 1] if at >= behind]
+            if nearest:
+                found[min(nearest, key=lambda at: abs(at - ideal))] = piece
         return found
 
 

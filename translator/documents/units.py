@@ -2,8 +2,10 @@
 
 import itertools
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from translator.decoding.placeholders import MARKERS
 from translator.documents.pieces import Break, Close, Kept, Open, Piece, Pieces, Space
@@ -86,35 +88,45 @@ class Unit:
                 at += len(marker)
         return cls(text, root, spaces, tuple(sentence_spans(text, language)))
 
+    @cached_property
+    def markers(self) -> list[Node]:
+        """What is kept, in order."""
+        return [node for node in self.root.all() if node.marker]
+
+    @cached_property
+    def _edges(self) -> list[int]:
+        """Where other markup begins or ends, in order."""
+        return sorted({place for node in self.root.all() if not node.marker for place in (node.start, node.end)})
+
     def to_translate(self) -> list[str | None]:
         """Its sentences; None for one that has nothing but figures, marks and what is kept, and stays as it is."""
-        return [self.text[start:end] if self._has_letters(start, end) else None for start, end in self.sentences]
+        text = self.text
+        for node in self.markers:
+            text = f"{text[: node.start]}{' ' * (node.end - node.start)}{text[node.end :]}"
+        return [
+            self.text[start:end] if any(map(str.isalpha, text[start:end])) else None for start, end in self.sentences
+        ]
 
     def has_markup(self, number: int) -> bool:
         """Whether markup begins or ends inside of a sentence, or is kept there, so that its alignment may matter."""
-        start, end = self.sentences[number]
-        return any(
-            start < place < end or (node.marker and start <= place <= end)
-            for node in self.root.all()
-            for place in (node.start, node.end)
-        )
+        return self._has_edges(number) or bool(self._markers_in(number))
 
     def needs_alignment(self, number: int, translation: str) -> bool:
         """Whether the place of its markup in a translation of a sentence is not known without the alignment."""
         start, end = self.sentences[number]
         if translation == self.text[start:end]:
             return False
-        for node in self.root.all():
-            if node.marker and start <= node.start < end:
-                if not occurrences(translation, node.marker):
-                    return True
-            elif not node.marker and any(start < place < end for place in (node.start, node.end)):
-                return True
-        return False
+        return self._has_edges(number) or not all(
+            occurrences(translation, node.marker) for node in self._markers_in(number)
+        )
 
-    def _has_letters(self, start: int, end: int) -> bool:
-        kept = {i for node in self.root.all() if node.marker for i in range(node.start, node.end)}
-        return any(self.text[i].isalpha() and i not in kept for i in range(start, end))
+    def _has_edges(self, number: int) -> bool:
+        start, end = self.sentences[number]
+        return bisect_right(self._edges, start) < bisect_left(self._edges, end)
+
+    def _markers_in(self, number: int) -> list[Node]:
+        start, end = (bisect_left(self.markers, place, key=lambda node: node.start) for place in self.sentences[number])
+        return self.markers[start:end]
 
 
 def occurrences(text: str, marker: str) -> list[Span]:

@@ -55,8 +55,9 @@ class Words:
             twins: the parts of the source, each with that of the translation.
             again: parts of the translation that are no words.
         """
-        parts = {word: _without(word, twins) for word in self.source}
-        translated = {word: _without(word, [*twins.values(), *again]) for word in self.target}
+        own, others = sorted(twins), sorted([*twins.values(), *again])
+        parts = {word: _without(word, own) for word in self.source}
+        translated = {word: _without(word, others) for word in self.target}
         links: set[Link] = set()
         for word, other in self.links:
             both = parts[word], translated[other]
@@ -126,11 +127,14 @@ def moved(spans: Iterable[Span], by: int) -> list[Span]:
     return [(start + by, end + by) for start, end in spans]
 
 
-def _without(word: Span, others: Iterable[Span]) -> list[Span]:
-    """What is left of a word without some parts of its text."""
+def _without(word: Span, others: Sequence[Span]) -> list[Span]:
+    """What is left of a word without some parts of its text, which are in order."""
     start, end = word
     left = []
-    for first, last in sorted(other for other in others if other[0] < end and other[1] > start):
+    for i in range(bisect_right(others, start, key=lambda other: other[1]), len(others)):
+        first, last = others[i]
+        if first >= end:
+            break
         left.append((start, first))
         start = last
     return [(a, b) for a, b in [*left, (start, end)] if a < b]
