@@ -126,6 +126,16 @@ def test_of_markdown_text_alone_is_translated():
     assert scripted(markdown.read(page), engine) == expected
 
 
+def test_a_translation_begins_no_block_at_a_line_end():
+    page = "aaaa bbbb cccc\ndddd - eeee ffff\n"
+    engine = Scripted(order=lambda count: [0, 1, 2, 4, 3, 5, 6])
+    assert scripted(markdown.read(page), engine) == "aaaa bbbb cccc - dddd eeee ffff\n"
+
+
+def test_emphasis_of_nothing_is_left_out():
+    assert scripted(markdown.read("**a** *b*\n"), Scripted(order=lambda count: [1])) == "*b*\n"
+
+
 def test_cells_of_tables_are_translated_one_by_one():
     table = "| a b | a b |\n|--|:-:|\n| c \\| d | `e` |\n"
     assert scripted(markdown.read(table)) == "| b a | b a |\n|--|:-:|\n| d \\| c | `e` |\n"

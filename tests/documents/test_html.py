@@ -75,6 +75,19 @@ def test_a_part_of_a_page_stays_a_part():
     assert shouted("<!-- a -->") == "<!-- a -->"
 
 
+def test_a_second_time_changes_nothing():
+    page = "<!DOCTYPE html>\n<html lang='en'><head><title>A</title><body><p>b<p>c &copy; <b>d</b><br/>e<ul><li>f</ul>\n"
+    once = unchanged(HtmlDocument(page, ENGLISH))
+    assert once != page
+    assert unchanged(HtmlDocument(once, ENGLISH)) == once
+
+
+def test_a_page_is_written_as_often_as_wanted():
+    document = HtmlDocument("<p>a <b>b <i>c</i></b> d</p>", ENGLISH)
+    units = document.units
+    assert document.written(units) == document.written(units) == "<p>a <b>b <i>c</i></b> d</p>"
+
+
 def test_what_is_nested_too_deep_stays():
     page = "a b " + "<b>c d " * 99 + "<i>e f</i>" + "</b>" * 99
     assert reversed_words(page).count("<i>f e</i>") == 1

@@ -44,9 +44,15 @@ def test_a_word_of_two_is_enclosed_only_if_there_is_no_other():
     assert aligned(pieces, "das Haus der Tür", "0-0 1-1 1-2 2-2 2-3") == "das <b>Haus</b> der Tür"
 
 
-def test_markup_of_a_word_without_a_translation_is_empty_and_stands_where_the_word_would():
+def test_markup_of_a_word_without_a_translation_encloses_the_word_that_stands_there():
     engine = Scripted(order=lambda count: [0, 2])
-    assert scripted(Pages([["a ", B, "b", _B, " c"]]), engine) == "a <b></b>c"
+    assert scripted(Pages([["a ", B, "b", _B, " c"]]), engine) == "a <b>c</b>"
+    assert scripted(Pages([["a ", B, "b", _B, Open("<i>"), " c", Close("</i>")]]), engine) == "<b>a</b><i> c</i>"
+
+
+def test_markup_of_a_word_without_a_translation_is_empty_if_no_word_is_free():
+    engine = Scripted(order=lambda count: [1])
+    assert scripted(Pages([[B, "a", _B, Open("<i>"), " b", Close("</i>")]]), engine) == "<b></b><i>b</i>"
 
 
 def test_a_point_stays_at_the_word_that_it_touches():

@@ -12,7 +12,20 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import normalizeReference
 
-from translator.documents.pieces import Break, Close, Kept, Open, Piece, Point, Skeleton, Slot, Space, paired
+from translator.documents.pieces import (
+    Break,
+    Close,
+    Kept,
+    Open,
+    Piece,
+    Pieces,
+    Point,
+    Skeleton,
+    Slot,
+    Space,
+    paired,
+    raw,
+)
 
 FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*(?:\r\n|\r|\n)(?:[^\r\n]*(?:\r\n|\r|\n))*?\1[ \t]*(?:\r\n|\r|\n|\Z)")
 LINE_END = re.compile(r"\r\n|\r|\n")
@@ -42,6 +55,9 @@ TARGET = re.compile(
         (?:\s+(?:"[^"]*"|'[^']*'|\([^()]*\)))?\s*\) | \[[^\[\]]+\]""",
     re.VERBOSE,
 )
+# What begins a block where a line begins, or makes a heading of the line before.
+BLOCK = re.compile(r"[-+*][ \t]|#{1,6}(?:[ \t]|\Z)|1[.)][ \t]|>|(?:=+|-+)[ \t]*(?:[\r\n]|\Z)|```|~~~")
+INDENTED = re.compile(r"[\t ] {3}\Z|\t\Z")  # so far that no block but code begins there
 CELLS = {"th_open", "td_open"}
 VOID = {"area", "br", "embed", "hr", "img", "input", "source", "track", "wbr"}
 
@@ -75,7 +91,20 @@ def read(text: str) -> Skeleton:
         if len(spans) == len(contents):
             pieces = _pieces(text, spans, environment.get("references", {}))
             slots.append(Slot(spans[0][0], spans[-1][1], pieces))
-    return Skeleton(text, slots)
+    return Skeleton(text, slots, _string)
+
+
+def _string(pieces: Pieces) -> str:
+    """A translation of a paragraph: without emphasis of nothing, and without line ends that would begin a block."""
+    found: list[Piece] = []
+    for i, piece in enumerate(pieces):
+        if isinstance(piece, Close) and found and isinstance(found[-1], Open) and found[-1].what[0] in "*_~":
+            found.pop()
+        elif isinstance(piece, Space) and BLOCK.match(raw(pieces[i + 1 : i + 9])) and not INDENTED.search(piece.what):
+            found.append(" ")
+        else:
+            found.append(piece)
+    return raw(found)
 
 
 def _find(text: str, content: str, within: tuple[int, int], *, in_row: bool) -> tuple[int, int] | None:

@@ -70,16 +70,22 @@ class Slot(NamedTuple):
 class Skeleton:
     """A text of which some parts are translated, and every other character stays."""
 
-    def __init__(self, text: str, slots: Sequence[Slot]) -> None:
-        """Takes slots in order; the raw text of their pieces is the text that they stand for."""
-        self.text, self.slots = text, slots
+    def __init__(self, text: str, slots: Sequence[Slot], string_of: "Callable[[Pieces], str] | None" = None) -> None:
+        """Takes slots in order; the raw text of their pieces is the text that they stand for.
+
+        Args:
+            text: all of it.
+            slots: what is translated.
+            string_of: how a translation is written; as it stands, by default.
+        """
+        self.text, self.slots, self._string_of = text, slots, string_of or raw
         self.units: list[Pieces] = [slot.pieces for slot in slots]
 
     def written(self, translations: Sequence[Pieces]) -> str:
         """The text with a translation in each slot."""
         parts, at = [], 0
         for slot, pieces in zip(self.slots, translations, strict=True):
-            parts += [self.text[at : slot.start], raw(pieces)]
+            parts += [self.text[at : slot.start], self._string_of(pieces)]
             at = slot.end
         return "".join([*parts, self.text[at:]])
 

@@ -1,8 +1,8 @@
 """Markup put into a translation, by the words that it encloses or stands between.
 
 Every piece comes out once, and nested as it was. Markup encloses those words in a row that hold the most of the
-translation of its words and the least of others'; beside it, what is enclosed by other markup stays outside. Where a
-word has no translation, its markup is empty and stands where the word would.
+translation of its words and the least of others'; beside it, what is enclosed by other markup stays outside. Where its
+words have no translation, it encloses the word that stands there; where there is none, it is empty.
 """
 
 from bisect import bisect_left, bisect_right
@@ -144,6 +144,7 @@ class _Placing:
         first = bisect_left(self.words.target, within[0], key=lambda word: word[0])
         words = [word for word in self.words.target[first:] if word[1] <= within[1]]
         runs = runs_of(self._owners(parent.children, words))
+        self._add_lone(parent.children, words, runs)
         siblings: list[tuple[Span, Node]] = []
         for child in parent.children:
             if run := runs.get(child):
@@ -157,6 +158,27 @@ class _Placing:
         for child in parent.children:
             if child not in self.places:
                 self.places[child] = self._between(child, within, taken)
+
+    def _add_lone(self, children: Sequence[Node], words: Sequence[Span], runs: dict[Node, Span]) -> None:
+        """Gives markup whose words have no translation the word where that would be, if it is in no other markup."""
+        lone = [
+            child
+            for child in children
+            if child not in runs and not child.marker and any(map(str.isalnum, self.unit.text[child.start : child.end]))
+        ]
+        taken = {i for start, end in runs.values() for i in range(start, end + 1)} if lone else set()
+        for child in lone:
+            i = bisect_left(words, self._position(child.start), key=lambda word: word[0])
+            free = [
+                each
+                for each in (i, i - 1)
+                if 0 <= each < len(words)
+                and each not in taken
+                and any(map(str.isalnum, self.text[slice(*words[each])]))
+            ]
+            if free:
+                runs[child] = free[0], free[0]
+                taken.add(free[0])
 
     def _owners(self, children: Sequence[Node], words: Sequence[Span]) -> list[Node | str | None]:
         """Of each word of the translation the child that it belongs to; `OTHER` text; None where that is not known."""

@@ -147,19 +147,22 @@ def _with_markers(pieces: Sequence[Piece]) -> tuple[str, list[str]]:
         [*map(KINDS[1], range(count))],
         [*itertools.islice(private, count)],
     ):
-        text = "".join(_plain(pieces, iter(markers)))
-        if all(len(occurrences(text, marker)) == 1 for marker in markers):
+        parts = list(_plain(pieces, iter(markers)))
+        text = "".join(parts)
+        ends = itertools.accumulate(map(len, parts))
+        places = [end for end, piece in zip(ends, pieces, strict=True) if isinstance(piece, Kept)]
+        found = [[end for _, end in occurrences(text, marker)] for marker in markers]
+        if found == [[end] for end in places]:
             break
     return text, markers
 
 
 def _plain(pieces: Iterable[Piece], markers: Iterator[str]) -> Iterator[str]:
+    """What each piece is in the plain text."""
     for piece in pieces:
         if isinstance(piece, str):
             yield re.sub(r"\s", " ", piece)
-        elif isinstance(piece, Space):
-            yield " "
-        elif isinstance(piece, Break):
-            yield "\n"
         elif isinstance(piece, Kept):
             yield next(markers)
+        else:
+            yield " " if isinstance(piece, Space) else "\n" if isinstance(piece, Break) else ""
