@@ -57,7 +57,7 @@ TARGET = re.compile(
 )
 # What begins a block where a line begins, or makes a heading of the line before.
 BLOCK = re.compile(r"[-+*][ \t]|#{1,6}(?:[ \t]|\Z)|1[.)][ \t]|>|(?:=+|-+)[ \t]*(?:[\r\n]|\Z)|```|~~~")
-INDENTED = re.compile(r"[\t ] {3}\Z|\t\Z")  # so far that no block but code begins there
+LINE_START = re.compile(r"[\r\n>] {0,3}\Z")  # indented no further, for then no block begins there
 CELLS = {"th_open", "td_open"}
 VOID = {"area", "br", "embed", "hr", "img", "input", "source", "track", "wbr"}
 
@@ -100,7 +100,7 @@ def _string(pieces: Pieces) -> str:
     for i, piece in enumerate(pieces):
         if isinstance(piece, Close) and found and isinstance(found[-1], Open) and found[-1].what[0] in "*_~":
             found.pop()
-        elif isinstance(piece, Space) and BLOCK.match(raw(pieces[i + 1 : i + 9])) and not INDENTED.search(piece.what):
+        elif isinstance(piece, Space) and LINE_START.search(piece.what) and BLOCK.match(raw(pieces[i + 1 : i + 9])):
             found.append(" ")
         else:
             found.append(piece)
