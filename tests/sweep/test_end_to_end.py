@@ -79,10 +79,11 @@ def test_two_runs_are_trained_to_a_rung_and_the_better_one_to_its_end(tmp_path):
 
 def test_a_training_is_a_command_on_its_own_cores(tmp_path, monkeypatch):
     python = tmp_path / "python"
-    python.write_text('#!/bin/sh\necho "$@; GPU $CUDA_VISIBLE_DEVICES; $(nproc)"\necho last >&2\nexit 3\n')
+    python.write_text('#!/bin/sh\necho "$@; GPU $CUDA_VISIBLE_DEVICES; $(nproc); $TF_CONFIG"\necho last >&2\nexit 3\n')
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setenv("TF_CONFIG", "of a cluster")  # in which the runs take no part together
     before = os.sched_getaffinity(0)
     try:
         assert Processes(2).train(RunFolder(tmp_path / "run"), 500, tmp_path / "output.txt", 1) == 3
@@ -90,7 +91,7 @@ def test_a_training_is_a_command_on_its_own_cores(tmp_path, monkeypatch):
         os.sched_setaffinity(0, before)
     cores = len(before) // 2 or 1
     run = f"{tmp_path}/run"
-    said = f"-m translator train {run}/config.yaml --run {run} --until-step 500; GPU 1; {cores}\nlast\n"
+    said = f"-m translator train {run}/config.yaml --run {run} --until-step 500; GPU 1; {cores}; {{}}\nlast\n"
     assert (tmp_path / "output.txt").read_text() == said
     assert why(3, tmp_path / "output.txt") == "last"
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
+from translator.cluster import TF_CONFIG
 from translator.run_folder import RunFolder
 
 STOPPED_HOW = "the process was ended by signal {}"
@@ -59,7 +60,8 @@ class Processes:
             process.kill()
 
     def _run(self, arguments: list[str], output: Path, slot: int | None) -> int:
-        environment = dict(os.environ)
+        # Each run trains alone, also where Slurm has started several tasks, which would train one together.
+        environment = os.environ | {TF_CONFIG: "{}"}
         if slot is not None:
             if self._gpus:
                 environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot]
