@@ -67,7 +67,12 @@ def main() -> int:
         *given.set,
     ]
     try:
-        sweep = make_sweep(given.config, given.folder, Asked(settings, list(SIZES.values())), Halving())
+        sweep = make_sweep(
+            given.config,
+            given.folder,
+            Asked(settings, [f"{name}: {sizes}" for name, sizes in SIZES.items()]),
+            Halving(),
+        )
         results = run_sweep(sweep, given.processes, lambda line: print(line, file=sys.stderr, flush=True))
     except TranslatorError as error:
         print(error, file=sys.stderr)
@@ -81,11 +86,10 @@ def main() -> int:
 def cells_of(sweep: Sweep, results: Sequence[Result]) -> Cells:
     """Test BLEU of each cell, the mean over further settings such as seeds; cells without a figure are left out."""
     configs = {trial.name: trial.config for trial in sweep.trials}
-    names = {settings: name for name, settings in SIZES.items()}
     found: dict[Cell, list[float]] = {}
     for each in results:
         config = configs[each.name]
-        cell = Cell(config.data.train[0].pairs or 0, names[each.varied["variant"]], config.model.dropout)
+        cell = Cell(config.data.train[0].pairs or 0, each.varied["variant"], config.model.dropout)
         if each.test_bleu is not None:
             found.setdefault(cell, []).append(each.test_bleu)
     return {cell: statistics.fmean(figures) for cell, figures in found.items()}

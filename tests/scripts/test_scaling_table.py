@@ -15,7 +15,7 @@ def test_each_run_has_its_cell_and_seeds_are_averaged(script, tmp_path):
     (tmp_path / "scripted.yaml").write_text(CONFIG)
     # Test BLEU of scripted trainings is 2000 times the learning rate.
     settings = ["data.train.pairs=30,40", "model.dropout=0.1", "train.learning_rate=0.001,0.002"]
-    asked = Asked(settings, list(script.SIZES.values()))
+    asked = Asked(settings, [f"{size}: {settings}" for size, settings in script.SIZES.items()])
     sweep = make_sweep(tmp_path / "scripted.yaml", tmp_path / "sweep", asked, Halving())
     failing = Scripted(lambda name, until: 2 if name == "001" else 0)
     cells = script.cells_of(sweep, run_sweep(sweep, 1, print, commands=failing))

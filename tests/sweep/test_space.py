@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from translator.sweep.space import Choice, Range, SweepError, draws, grid, parse_settings, parse_variants
+from translator.sweep.space import Choice, Option, Range, SweepError, draws, grid, parse_settings, parse_variants
 
 
 def values(*settings: str) -> list[list[str]]:
@@ -110,14 +110,20 @@ def test_ten_thousand_runs_are_too_many():
         grid(axes)
 
 
+def test_a_variant_may_have_a_name():
+    (axis,) = parse_variants(["small: a=1 b='x y'", "a=2"])
+    assert axis == Choice("variant", (Option("small", ("a=1", "b=x y")), Option("a=2", ("a=2",))))
+
+
 @pytest.mark.parametrize(
     ("variants", "message"),
     [
         (["a=1 b=2"], "--variant a=1 b=2: give two or more to choose from, or use --set for all runs"),
         (
             ["a=1", "b"],
-            "--variant 'b': expected settings as in 'model.d_model=128 model.d_ff=256', in quotes as a whole",
+            "--variant 'b': expected settings as in 'small: model.d_model=128 model.d_ff=256', in quotes as a whole",
         ),
+        (["x: a=1", "x: a=2"], "--variant x: a=2: x is there twice"),
         (["a=1", "b='"], "--variant b=': no closing quotation"),
     ],
 )

@@ -17,7 +17,9 @@ from translator.sweep.space import SweepError
 Folder = Annotated[Path | None, typer.Option(help="Of the sweep; runs/<name of CONFIG>_sweep by default.")]
 Variant = Annotated[
     list[str] | None,
-    typer.Option(help="Settings that go together, as in 'model.d_model=128 model.d_ff=256'; again for each variant."),
+    typer.Option(
+        help="Settings that go together, as in 'small: model.d_model=128 model.d_ff=256'; again for each variant."
+    ),
 ]
 Draws = Annotated[int | None, typer.Option(min=1, help="Train so many combinations, drawn at random, and not all.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of --draws.")]

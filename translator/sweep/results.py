@@ -167,18 +167,26 @@ def draw(sweep: Sweep, found: Sequence[Result], output: BinaryIO) -> None:
 
 
 def _draw_axis(axes: Any, name: str, found: Sequence[Result]) -> None:
-    """BLEU over the values of an axis: numbers where they belong, on a logarithmic scale if they span much."""
-    points = [(result.varied[name], result.best_bleu) for result in found if result.best_bleu is not None]
-    values = [number(label) for label, _ in points]
-    numbers = [value for value in values if value is not None]
-    if len(numbers) == len(points):
-        axes.scatter(numbers, [bleu for _, bleu in points], s=12, color=COLORS[0])
-        if numbers and min(numbers) > 0 and max(numbers) >= 10 * min(numbers):
-            axes.set_xscale("log")
-    else:
-        axes.scatter([label[:24] for label, _ in points], [bleu for _, bleu in points], s=12, color=COLORS[0])
-        axes.tick_params(axis="x", labelrotation=30)
+    """BLEU over the values of an axis; runs that were stopped early are pale.
+
+    Numbers are where they belong, on a logarithmic scale if they span much; other values stand in a row.
+    """
+    points = [result for result in found if result.best_bleu is not None]
     axes.set_xlabel(name)
+    if not points:
+        return
+    labels = [result.varied[name] for result in points]
+    values: list[Any] = [number(label) for label in labels]
+    are_numbers = None not in values
+    if are_numbers and min(values) > 0 and max(values) >= 10 * min(values):
+        axes.set_xscale("log")
+    axes.scatter(
+        values if are_numbers else [label[:16] for label in labels],
+        [result.best_bleu for result in points],
+        s=12,
+        color=COLORS[0],
+        alpha=[0.35 if result.state == "stopped" else 1.0 for result in points],
+    )
 
 
 def number(label: str) -> float | None:

@@ -87,25 +87,30 @@ def parse_settings(settings: Sequence[str]) -> tuple[list[str], list[Axis]]:
 
 
 def parse_variants(variants: Sequence[str]) -> list[Axis]:
-    """The axis of `--variant`: several settings at once in each, as in `model.d_model=128 model.d_ff=256`.
+    """The axis of `--variant`: several settings at once in each, as in `small: model.d_model=128 model.d_ff=256`.
 
     Raises:
-        SweepError: there is one alone, or one has no setting.
+        SweepError: there is one alone, or one has no setting, or two have the same name.
     """
     if not variants:
         return []
-    options = []
+    options: list[Option] = []
     for variant in variants:
         try:
             parts = tuple(shlex.split(variant))
         except ValueError as error:
             raise SweepError(f"--variant {variant}: {str(error).lower()}") from error
+        label = variant
+        if parts and parts[0].endswith(":") and "=" not in parts[0]:
+            label, parts = parts[0].removesuffix(":"), parts[1:]
         if not parts or not all("=" in part for part in parts):
             raise SweepError(
-                f"--variant {variant!r}: expected settings as in 'model.d_model=128 model.d_ff=256', "
+                f"--variant {variant!r}: expected settings as in 'small: model.d_model=128 model.d_ff=256', "
                 "in quotes as a whole"
             )
-        options.append(Option(variant, parts))
+        if any(option.label == label for option in options):
+            raise SweepError(f"--variant {variant}: {label} is there twice")
+        options.append(Option(label, parts))
     if len(options) == 1:
         raise SweepError(f"--variant {variants[0]}: give two or more to choose from, or use --set for all runs")
     return [Choice("variant", tuple(options))]
