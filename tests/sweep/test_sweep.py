@@ -151,6 +151,21 @@ def test_sweeps_in_one_folder_share_the_work(tmp_path, rungs):
     assert len([*both[0].prepared, *both[1].prepared]) == 1
 
 
+def test_what_others_have_done_since_one_looked_is_not_done_again(tmp_path):
+    first, second = Scripted(), Scripted()
+
+    class Overtaken(Sweep):
+        def standings(self):
+            before = super().standings()
+            if not first.trained:
+                run(Sweep(self.folder, self.trials, self.halving), first)
+            return before
+
+    sweep = sweep_of(tmp_path, RATES)
+    run(Overtaken(sweep.folder, sweep.trials, sweep.halving), second)
+    assert (len(first.trained), second.trained) == (4, [])
+
+
 def test_a_training_that_has_outlived_its_sweep_is_left_alone(tmp_path):
     sweep, commands = sweep_of(tmp_path, RATES), Scripted()
     RunFolder(sweep.folder / "002").path.mkdir(parents=True)
@@ -201,6 +216,7 @@ def test_a_corpus_that_was_left_half_prepared_is_prepared_again(tmp_path):
 def test_a_folder_that_was_being_made_is_made_anew(tmp_path):
     sweep = sweep_of(tmp_path, RATES)
     (sweep.folder / "001.partial" / "data").mkdir(parents=True)
+    (sweep.folder / "001").mkdir()
     run(sweep, Scripted())
     assert not (sweep.folder / "001.partial").exists()
     assert (sweep.folder / "001" / "config.yaml").is_file()

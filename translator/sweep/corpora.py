@@ -10,6 +10,7 @@ from pathlib import Path
 from translator.config.schema import Config
 from translator.data.corpora.formats import open_corpora
 from translator.data.inputs import inputs_of, read_inputs, require_unchanged
+from translator.lock import LOCK
 from translator.run_folder import RunFolder
 
 SIDES = ("source", "target")
@@ -56,8 +57,9 @@ def begin_run(run: RunFolder, config: Config, prepared: RunFolder) -> None:
     partial.claim(config)
     for path in [prepared.inputs, *map(prepared.tokenizer, SIDES), *sorted(prepared.data.iterdir())]:
         _link(path, partial.path / path.relative_to(prepared.path))
-    with contextlib.suppress(OSError):
-        run.path.rmdir()  # an empty one
+    with contextlib.suppress(OSError):  # an empty folder may be there, where a lock has been looked for
+        (run.path / LOCK).unlink(missing_ok=True)
+        run.path.rmdir()
     partial.path.rename(run.path)
 
 
