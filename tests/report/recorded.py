@@ -65,6 +65,7 @@ def make_run(folder: Path, rows: list[dict[str, Any]] = ROWS, log: list[str] = L
     run.log.write_text("".join(f"2026-11-27 17:34:56+00:00  {line}\n" for line in log), encoding="utf-8")
     processor = {"model": "AMD EPYC", "cores": 2, "usable_cores": 1}
     (folder / "tokenizer.source.model").touch()
+    (run.checkpoints / "step-00000000").mkdir(parents=True)
     start = {"started": "2026-11-27T17:34:56+00:00", "command": f"translator train {NASTY}", "processor": processor}
     run.environment.write_text(json.dumps([start]), encoding="utf-8")
     return run

@@ -11,8 +11,11 @@ from translator.report.listing import listed
 from translator.report.record import Record, Start, runs_in
 
 
-def test_a_run_is_training_then_stopped_then_complete_then_scored(tmp_path: Path):
+def test_a_run_is_untrained_then_training_then_stopped_then_complete_then_scored(tmp_path: Path):
     run = make_run(tmp_path / "run")
+    run.checkpoints.rename(tmp_path / "checkpoints")
+    assert Record(run).state == "untrained"
+    (tmp_path / "checkpoints").rename(run.checkpoints)
     with run.locked():
         assert Record(run).state == "training"
         assert Record(run, is_open=False).state == "stopped"

@@ -65,6 +65,30 @@ def test_alternatives_are_the_next_hypotheses(client: TestClient):
     }
 
 
+def test_the_text_of_html_is_translated(client: TestClient):
+    page = '<p><b class="x">One</b> dog.<br>Two &lt; three.</p> <code>f(x)</code>'
+    expected = '<p><b class="x">ONE</b> DOG.<br>TWO &lt; THREE.</p> <code>f(x)</code>'
+    assert answer(client.post("/translate", data={"q": page, "format": "html", **EN_DE})) == {
+        "translatedText": expected
+    }
+    # The next hypothesis is not the sentence in capitals, so that words are found by the alignment.
+    body = {"q": "<i>one</i> dog", "format": "html", "alternatives": 1, **EN_DE}
+    assert answer(client.post("/translate", json=body)) == {
+        "translatedText": "<i>ONE</i> DOG",
+        "alternatives": ["<i>ONE</i> DOG!"],
+    }
+
+
+def test_text_that_looks_like_html_is_text(client: TestClient):
+    body = {"q": "one <b>dog</b> &amp; two", **EN_DE}
+    assert answer(client.post("/translate", json=body)) == {"translatedText": "ONE <B>DOG</B> &AMP; TWO"}
+
+
+def test_tags_tell_no_language(client: TestClient):
+    body = {"q": "<das-ist-was>the dog sees</das-ist-was>", "format": "html", "source": "auto", "target": "de"}
+    assert answer(client.post("/translate", json=body))["detectedLanguage"]["language"] == "en"
+
+
 def test_the_language_is_found_among_those_loaded(client: TestClient):
     body = {"q": ["the dog sees the water", "der Hund sieht das Haus"], "source": "auto", "target": "de"}
     found = answer(client.post("/translate", json=body))
@@ -109,7 +133,6 @@ def test_a_region_finds_the_model_of_its_language(client: TestClient):
         (b'{"q": "\\ud800", "source": "en", "target": "de"}', ""),
         (b'{"q": "a", "source": "en", "target": "fr"}', "en to fr is not supported; there is en to de, de to en"),
         (b'{"q": "a", "source": "auto", "target": "fr"}', "nothing is translated into fr"),
-        (b'{"q": "a", "source": "en", "target": "de", "format": "html"}', "html is not supported yet"),
         (b'{"q": "a", "source": "en", "target": "de", "alternatives": 10}', "alternatives must be 9 or less, not 10"),
         (b'{"q": "a", "source": "en", "target": "de", "alternatives": -1}', "alternatives: Input should be greater"),
     ],

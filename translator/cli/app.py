@@ -20,6 +20,7 @@ from translator.cli.export import export
 from translator.cli.runs import report, runs
 from translator.cli.score import score
 from translator.cli.serve import serve
+from translator.cli.sweep import sweep
 from translator.cli.train import prepare, train
 from translator.cli.translate import translate
 from translator.errors import TranslatorError
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.command("train")(train)
 app.command("prepare")(prepare)
+app.command("sweep")(sweep)
 app.command("eval")(evaluate)
 app.command("compare")(compare)
 app.command("report")(report)

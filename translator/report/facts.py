@@ -119,7 +119,7 @@ class Facts:
         targets = words(references, data.target)
         tables = [by_length(list(map(len, sources)), counted, "source")] if any(sources) else []
         tables.append(by_length(list(map(len, targets)), counted, "reference"))
-        tables.append(by_casing(targets, [words(list(report.hypotheses), data.target)], [self.record.name]))
+        tables.append(by_casing(targets, [words(list(report.hypotheses), data.target)], ["the translations"]))
         return tables
 
     @cached_property

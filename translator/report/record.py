@@ -20,8 +20,9 @@ from translator.files import read_file
 from translator.lock import is_locked
 from translator.run_folder import RunFolder
 
-# A process prepares or trains in the folder; none does, and there is no model yet; there is one; it has been scored.
-State = Literal["training", "stopped", "complete", "scored"]
+# A process prepares or trains in the folder. Or none does: there is no checkpoint; there is one, but no model; there is
+# a model; it has been scored.
+State = Literal["training", "untrained", "stopped", "complete", "scored"]
 
 MOST_LOG_BYTES = 2**24
 START = re.compile(r"translator \S+: ")  # the first line of each start in the log
@@ -100,7 +101,7 @@ class Record:
         if is_locked(self.run.path) if self.is_open is None else self.is_open:
             return "training"
         if not self.run.model.is_file():
-            return "stopped"
+            return "stopped" if self.run.is_trained else "untrained"
         return "scored" if (self.run.report / "scores.json").is_file() else "complete"
 
     @cached_property

@@ -16,6 +16,7 @@ REFRESH_SECONDS = 20  # while the run trains
 
 STATES: dict[State, str] = {
     "training": "training",
+    "untrained": "not trained yet",
     "stopped": "stopped before the end of its training",
     "complete": "trained, not scored",
     "scored": "trained and scored",
