@@ -95,10 +95,10 @@ def test_a_bar_is_as_long_as_its_share():
 
 
 def test_a_heat_map_shades_by_the_largest_weight_and_leaves_out_what_is_hardly_there():
-    given = HeatMap("a b", "c d", ["c", NASTY], ["a", "b"], [[0.8, 0.2], [-0.4, 0.01]])
+    given = HeatMap("a b", "c d", ["c", "<b>" + "x" * 99], ["a", "b"], [[0.8, 0.2], [-0.4, 0.01]])
     text = heat_map(given)
     found = Balanced(text)
     assert re.findall(r'fill-opacity="([\d.]+)"', text) == ["1.00", "0.25", "0.50"]
     assert text.count('class="negative"') == 1
-    assert f"{NASTY} → a: -0.40" in found.text
+    assert f"<b>{'x' * 14}… → a: -0.40" in found.text
     assert "Each word looks most at: c → a" in found.text

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from translator.report.markup import Markup, joined, table, tag
+from translator.report.markup import Markup, clipped, joined, table, tag
 
 WIDTH, HEIGHT = 420, 230  # of a chart, in its own units: a page shows it as wide as it has room
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 38  # of the axes
@@ -205,7 +205,7 @@ LEAST_WEIGHT = 0.02  # of the largest; paler cells are left out
 
 def heat_map(given: HeatMap) -> Markup:
     """Weights as shades, rows and columns named."""
-    rows, columns = ([_clipped(word) for word in words] for words in (given.rows, given.columns))
+    rows, columns = ([clipped(word, MOST_LETTERS) for word in words] for words in (given.rows, given.columns))
     left = 10 + max(map(_width, rows))
     top = 10 + max(map(_width, columns))
     width, height = left + CELL * len(columns) + 4, top + CELL * len(rows) + 4
@@ -224,22 +224,18 @@ def heat_map(given: HeatMap) -> Markup:
     cells = [
         tag(
             "rect",
-            tag("title", f"{given.rows[i]} → {given.columns[j]}: {weights[i, j]:.2f}"),
+            tag("title", f"{rows[i]} → {columns[j]}: {weights[i, j]:.2f}"),
             x=left + CELL * j, y=top + CELL * i, width=CELL - 1, height=CELL - 1,
             class_="negative" if weights[i, j] < 0 else None, fill_opacity=f"{abs(weights[i, j]) / most:.2f}",
         )
         for i, j in zip(*np.nonzero(np.abs(weights) >= LEAST_WEIGHT * most), strict=True)
     ]  # fmt: skip
-    found = [f"{row} → {given.columns[int(np.argmax(each))]}" for row, each in zip(given.rows, weights, strict=True)]
+    found = [f"{row} → {columns[int(np.argmax(each))]}" for row, each in zip(rows, weights, strict=True)]
     return tag(
         "svg", tag("title", f"Each word looks most at: {'; '.join(found)}"), *parts, frame, joined(cells),
         class_="heat-map", viewBox=f"0 0 {width:.0f} {height:.0f}", width=f"{width:.0f}", height=f"{height:.0f}",
         role="img", aria_label=f"Each word looks most at: {'; '.join(found)}",
     )  # fmt: skip
-
-
-def _clipped(word: str) -> str:
-    return word if len(word) <= MOST_LETTERS else f"{word[: MOST_LETTERS - 1]}…"
 
 
 def _width(word: str) -> float:

@@ -16,6 +16,7 @@ from translator.report.record import Record
 from translator.run_folder import RunFolder
 
 MOST_MEASURED = 1_000_000  # sentences whose lengths are counted
+LONGEST = 100_000  # tokens: longer ones count as these
 NAMES = {
     "files": "text files",
     "tsv": "tab-separated file",
@@ -43,7 +44,7 @@ class Lengths:
         """Of one side."""
         number = min(len(side), MOST_MEASURED)
         rows = np.arange(number) * len(side) // max(number, 1)
-        return cls(np.bincount(side.lengths_of(rows)), int(side.offsets[-1]), number < len(side))
+        return cls(np.bincount(np.minimum(side.lengths_of(rows), LONGEST)), int(side.offsets[-1]), number < len(side))
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,11 @@ def joined(children: Iterable[str | Markup]) -> Markup:
     return Markup("".join(child if isinstance(child, Markup) else html.escape(child) for child in children))
 
 
+def clipped(text: str, most: int) -> str:
+    """A text, or its beginning if it has more than so many characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def page(title: str, *body: Markup, refresh_seconds: int | None = None) -> str:
     """A whole HTML file; `refresh_seconds` says how often a browser reads it again."""
     refresh = f'<meta http-equiv="refresh" content="{refresh_seconds}">\n' if refresh_seconds else ""

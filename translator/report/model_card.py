@@ -8,8 +8,10 @@ from translator.config.changes import chosen
 from translator.languages import primary
 from translator.progress import duration
 from translator.report.facts import Facts
+from translator.report.record import number
 
 NAME = "MODEL_CARD.md"
+MOST_FILES = 200  # whose checksums are listed
 
 
 def model_card(facts: Facts, format: str, figures: Mapping[str, Any], usage: str) -> str:
@@ -67,7 +69,10 @@ def _data(facts: Facts) -> list[str]:
         )
     if facts.inputs:
         found += ["", "| file | bytes | SHA-256 |", "|---|---|---|"]
-        found += [f"| {_cell(each.name)} | {each.size:,} | `{each.sha256}` |" for each in facts.inputs]
+        shown = facts.inputs[:MOST_FILES]
+        found += [f"| {_cell(each.name)} | {each.size:,} | `{each.sha256}` |" for each in shown]
+        if more := len(facts.inputs) - len(shown):
+            found += ["", f"And {number(more, 'file')} more."]
     found += [
         "",
         "Validation and test sets, which it was not trained on unless they are in the training data as well:",

@@ -9,10 +9,11 @@ from translator.evaluation.report import Report
 from translator.languages import writes_no_spaces
 from translator.report.charts import HeatMap, bar, heat_map
 from translator.report.facts import Facts
-from translator.report.markup import Markup, joined, marked_text, table, tag
+from translator.report.markup import Markup, clipped, joined, marked_text, table, tag
 
 MOST_SENTENCES = 30  # best, and as many worst
 SHOWN_SENTENCES = 6  # without a click
+MOST_CHARACTERS = 2000  # of a sentence
 
 
 def scores(facts: Facts) -> list[Markup]:
@@ -101,11 +102,11 @@ def sentences(facts: Facts) -> list[Markup]:
 def _sentence(facts: Facts, report: Report, index: int) -> Markup:
     data = facts.record.config.data
     spaceless = writes_no_spaces(data.target)
-    pair, hypothesis = report.pairs[index], report.hypotheses[index]
-    lines = [("source", joined([pair.source]), data.source)] if pair.source else []
-    reference = marked(pair.target, hypothesis, pair.target, spaceless)
-    lines.append(("reference", marked_text(reference), data.target))
-    lines.append(("translation", marked_text(marked(hypothesis, pair.target, pair.target, spaceless)), data.target))
+    texts = (*report.pairs[index], report.hypotheses[index])
+    source, target, hypothesis = (clipped(text, MOST_CHARACTERS) for text in texts)
+    lines = [("source", joined([source]), data.source)] if source else []
+    lines.append(("reference", marked_text(marked(target, hypothesis, target, spaceless)), data.target))
+    lines.append(("translation", marked_text(marked(hypothesis, target, target, spaceless)), data.target))
     described = [joined([tag("dt", name), tag("dd", text, lang=lang, dir="auto")]) for name, text, lang in lines]
     header = tag(
         "header",

@@ -7,11 +7,14 @@ from translator.config.load import dump_config
 from translator.progress import duration
 from translator.report.charts import Line, line_chart
 from translator.report.facts import Facts, Lengths
-from translator.report.markup import Markup, joined, table, tag
+from translator.report.markup import Markup, clipped, joined, table, tag
 from translator.report.record import Record, number
 
 MOST_TROUBLE = 100  # lines
 MOST_LOG_LINES = 500
+MOST_CHARACTERS = 1000  # of a line, or of a command
+MOST_FILES = 200
+MOST_STARTS = 50
 PARTS = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
@@ -21,13 +24,13 @@ def trouble(record: Record) -> list[Markup]:
     if not log:
         return []
     if lines:
-        rows = [[line.time, tag("span", line.text)] for line in lines[-MOST_TROUBLE:]]
+        rows = [[line.time, tag("span", clipped(line.text, MOST_CHARACTERS))] for line in lines[-MOST_TROUBLE:]]
         found = [_long_table(["", ""], rows)]
         if len(lines) > MOST_TROUBLE:
             found.append(tag("p", f"The last {MOST_TROUBLE} lines of {len(lines):,}.", class_="note"))
     else:
         found = [tag("p", "No warning, no skipped step, no start that ended early.")]
-    text = "\n".join(f"{line.time}  {line.text}" for line in log[-MOST_LOG_LINES:])
+    text = "\n".join(f"{line.time}  {clipped(line.text, MOST_CHARACTERS)}" for line in log[-MOST_LOG_LINES:])
     of = f"the last {MOST_LOG_LINES} lines of the log" if len(log) > MOST_LOG_LINES else "the log"
     return [*found, tag("details", tag("summary", of), tag("pre", text))]
 
@@ -52,9 +55,12 @@ def data(facts: Facts) -> list[Markup]:
         parts.append(tag("div", _lengths(facts.data.source, facts.data.target, settings.source, settings.target)))
     if facts.inputs:
         files = [
-            [tag("code", each.path), f"{each.size:,}", tag("small", tag("code", each.sha256))] for each in facts.inputs
+            [tag("code", each.path), f"{each.size:,}", tag("small", tag("code", each.sha256))]
+            for each in facts.inputs[:MOST_FILES]
         ]
         parts += [tag("h3", "Training files"), _long_table(["", "bytes", "SHA-256"], files)]
+        if more := len(facts.inputs) - len(files):
+            parts.append(tag("p", f"And {number(more, 'file')} more, in inputs.json.", class_="note"))
     return parts
 
 
@@ -103,8 +109,13 @@ def environment(record: Record) -> list[Markup]:
         starts = f", in {number(len(record.starts), 'start')}" if record.starts else ""
         parts.append(tag("p", f"Training took {duration(seconds)}{share}{starts}."))
     rows: list[list[str | Markup]] = [
-        [start.time.replace("T", " "), start.machine, start.software, tag("small", tag("code", start.command))]
-        for start in record.starts
+        [
+            start.time.replace("T", " "),
+            start.machine,
+            start.software,
+            tag("small", tag("code", clipped(start.command, MOST_CHARACTERS))),
+        ]
+        for start in record.starts[-MOST_STARTS:]
     ]
     if rows:
         parts.append(_long_table(["started", "on", "with", "command"], rows))
