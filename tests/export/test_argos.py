@@ -47,7 +47,7 @@ def exported(run: Path) -> tuple[Path, Path]:
 
 def test_the_archive_holds_one_folder_with_what_argos_translate_reads(exported):
     folder, unpacked = exported
-    assert {path.name for path in folder.iterdir()} == {"translate-en_de-1_0.argosmodel", PARITY}
+    assert {path.name for path in folder.iterdir()} == {"translate-en_de-1_0.argosmodel", PARITY, "MODEL_CARD.md"}
     assert unpacked.name == "translate-en_de-1_0"
     assert {path.name for path in unpacked.iterdir()} == {"metadata.json", "model", "sentencepiece.model", "README.md"}
     assert {"model.bin", "config.json"} <= {path.name for path in (unpacked / "model").iterdir()}

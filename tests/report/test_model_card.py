@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.report.recorded import finish, make_run, score_run
+from translator.config.load import save_config
 from translator.report.facts import Facts
 from translator.report.model_card import model_card
+from translator.report.run_page import run_page
 
 FIGURES: dict[str, Any] = {
     "quantization": "int8", "sentences": 1005, "equal_translations": 0.97, "versions": {"translator": "0.2.0"},
@@ -41,6 +43,14 @@ def test_a_model_card_claims_no_score_that_there_is_not(tmp_path: Path):
     card = model_card(Facts.of(make_run(tmp_path / "run", rows=[])), "saved_model", FIGURES, "Load it.")
     assert "The run has not been scored on a test set." in card
     assert "test set, by" not in card
+
+
+def test_a_run_without_a_test_set_has_a_page_and_a_card(tmp_path: Path):
+    run = make_run(tmp_path / "run")
+    config = run.load_config()
+    save_config(config.model_copy(update={"data": config.data.model_copy(update={"test": None})}), run.config)
+    assert "- test: " not in model_card(Facts.of(run), "saved_model", FIGURES, "Load it.")
+    assert "There is no test set." in run_page(Facts.of(run))
 
 
 def test_names_are_text_in_a_model_card(tmp_path: Path):

@@ -139,7 +139,7 @@ class Facts:
     def corpora(self, part: str) -> list[str]:
         """What the configuration names as `train`, `validation` or `test`, one line for each corpus."""
         described = []
-        for corpus in getattr(self.record.config.data, part):
+        for corpus in getattr(self.record.config.data, part) or ():
             what = f"{NAMES[corpus.format]}: {getattr(corpus, corpus.format)}"
             details = [f"split {corpus.split}"] if corpus.format == "tfds" else []
             details += [f"the first {corpus.pairs:,} pairs"] if corpus.pairs else []
