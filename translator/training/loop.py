@@ -30,7 +30,6 @@ from translator.training.feed import Fed, Feed
 from translator.training.log import Logs, NoLogs, Speed, training_row, validation_row
 from translator.training.memory import too_large, try_largest
 from translator.training.optimizer import Adam
-from translator.training.pace import Pace
 from translator.training.recovery import MOST_TOGETHER, Pending, Taken, gone_back, require_finite_loss, skipped_lines
 from translator.training.restore import restore, take_up_corpus
 from translator.training.room import Room
@@ -88,7 +87,7 @@ class Training:
         self.watch = make_watch(config, self.validator) if workers.chief else None
         trackers: list[Callable[[], Log]] = [*trackers_of(config, run), partial(LivePage, run)]
         self.logs = Logs(run.metrics, self.room, trackers) if workers.chief else NoLogs()
-        self.pending, self.speed, self.pace = Pending(), Speed(), Pace()
+        self.pending, self.speed = Pending(), Speed()
         self.until_step: int | None = None
 
     @property
@@ -308,8 +307,6 @@ class Training:
         state.begin_window()
         fraction = self.limits.fraction(state, self.steps_per_epoch)
         self.progress.trained(row, fraction, max(0.0, state.training_seconds * (1 / fraction - 1)))
-        if slower := self.pace.slower(row):
-            self.progress.say(slower)
         return row
 
     def _validate(self) -> None:
