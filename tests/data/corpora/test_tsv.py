@@ -41,5 +41,5 @@ def test_a_tsv_line_of_more_columns_is_named_for_only_the_user_knows_which_are_m
     (tmp_path / "t.tsv").write_text(f"a\tA\n{line}\n")
     assert error_of(pairs_of({"tsv": "t.tsv"}, tmp_path)) == (
         f"{tmp_path / 't.tsv'}:2: a line is source, tab, target; found {tabs} tabs in {line!r}; "
-        "keep two of the columns, as `cut -f 1,2` does the first two"
+        "say which columns are meant, as in `columns: [1, 2]`"
     )
