@@ -63,7 +63,8 @@ def prepare_corpora(
         require_unchanged(run, known, inputs)
     tokenizers, pairs = _tokenizers(corpora, config, run, show)
     store = open_store(run.data, _fingerprint(config, tokenizers, inputs))
-    if store is None or (config.data.filters.list and not run.left_out.exists()):
+    lacks_listing = config.data.filters.list and not run.left_out.exists() and not missing_inputs(inputs)
+    if store is None or lacks_listing:
         for corpus in corpora:
             with contextlib.closing(corpus.pairs()) as opened:
                 next(opened, None)
@@ -92,6 +93,7 @@ def prepare_corpora(
 def _listing(config: Config, run: RunFolder) -> Iterator[IO[str] | None]:
     """The file for what the filters leave out, if it is asked for; it is written whole or not at all."""
     if not config.data.filters.list:
+        run.left_out.unlink(missing_ok=True)  # an earlier store's
         yield None
         return
     with replacing(run.left_out) as partial, partial.open("w", encoding="utf-8") as file:
