@@ -13,7 +13,7 @@ from translator.config.filters import FiltersConfig
 from translator.config.schema import DataConfig
 from translator.data.corpora.base import Corpus, SentencePair
 
-LEAST_SHARE = 0.5  # of a side's letters that are in its language's scripts
+MOST_OF_OTHER_SCRIPTS = 0.5  # of a side's letters
 
 
 class LeftOut(NamedTuple):
@@ -141,18 +141,21 @@ def _is_identical(pair: SentencePair) -> bool:
 
 
 def _of_other_scripts(data: DataConfig) -> Callable[[SentencePair], bool]:
-    """Whether a side has letters, and too few of them are in its language's scripts."""
+    """Whether too many of a side's letters are in other scripts than its language's."""
     of_sides = []
     for language in (data.source, data.target):
         scripts = (data.filters.scripts or {}).get(language, ())
         own = "".join(rf"\p{{Script={script}}}" for script in scripts)
-        of_sides.append(regex.compile(rf"[\p{{L}}&&[{own}]]", regex.V1) if scripts else None)
+        of_sides.append(regex.compile(rf"[\p{{L}}--[{own}]]", regex.V1) if scripts else None)
     letter = regex.compile(r"\p{L}")
 
     def rejects(pair: SentencePair) -> bool:
+        # Letters are counted only where one is in another script: seldom.
         return any(
-            own is not None and len(own.findall(text)) < LEAST_SHARE * len(letter.findall(text))
-            for own, text in zip(of_sides, pair, strict=True)
+            other is not None
+            and (found := other.findall(text))
+            and len(found) > MOST_OF_OTHER_SCRIPTS * len(letter.findall(text))
+            for other, text in zip(of_sides, pair, strict=True)
         )
 
     return rejects
