@@ -52,7 +52,7 @@ def test_a_variant_is_of_a_language_by_its_primary_subtag(tmp_path: Path, codes:
 
 
 def test_two_forms_of_one_language_are_told_apart_by_all_subtags(tmp_path: Path) -> None:
-    content = tmx(unit(("zh", "a"), ("zh-Hans", "b"), ("zh-Hant", "c")))
+    content = tmx(unit(("zh", "a"), ("zh-Hans", "b"), ("zh-Hant", "c")), unit(("zh", "a"), ("zh-Hans", "b")))
     assert list(read(tmp_path, content, "zh-Hant", "zh_hans")) == [("c", "b")]
 
 
@@ -110,6 +110,7 @@ def test_the_usual_declaration_of_a_document_type_is_not_fetched(tmp_path: Path)
         (tmx(unit(("en", "a"))).replace("</tuv>", ""), ":3: not well-formed XML: mismatched tag"),
         ("<tmx>\n<body>", ":2: not well-formed XML: no element found"),
         ("", ":1: not well-formed XML: no element found"),
+        ("<tmx>" * 2000, ":1: more than 1,000 elements are nested"),
         ("a text", ":1: not well-formed XML: syntax error"),
         ('<?xml version="1.0" encoding="idna"?><tmx/>', ":1: not well-formed XML: "),
         (f"<tmx {'a' * 2 * MOST_LINE_BYTES}", ":1: a tag or a comment has more than 1,048,576 bytes"),

@@ -17,6 +17,7 @@ from translator.text_files import what_else_it_is
 
 READ_BYTES = 2**16
 MOST_LANGUAGES = 20  # in a message
+MOST_NESTED = 1000  # elements inside one another; a parser remembers those that are open
 # Elements inside a segment whose text is mark-up of the document that the segment comes from (TMX 1.4b, §3.3).
 CODES = {"bpt", "ept", "it", "ph", "ut"}
 
@@ -104,6 +105,7 @@ class _Reader:
         self._parser.EntityDeclHandler, self._parser.SkippedEntityHandler = self._entity_declared, self._entity_skipped
         self._units: list[tuple[int, SentencePair]] = []  # that have not been taken yet
         self._quiet = 0  # bytes since the last event
+        self._depth = 0
         self._unit_line = 0
         self._best: list[tuple[int, str]] = []  # of source and target: how well the variant fits, and its text
         self._fits = (0, 0)  # of the variant at hand
@@ -135,6 +137,9 @@ class _Reader:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._quiet = 0
+        self._depth += 1
+        if self._depth > MOST_NESTED:
+            raise self._error(f"more than {MOST_NESTED:,} elements are nested")
         if tag == "tu":
             self._unit_line, self._best = self.line, [(0, ""), (0, "")]
         elif tag == "tuv":
@@ -149,6 +154,7 @@ class _Reader:
 
     def _end(self, tag: str) -> None:
         self._quiet = 0
+        self._depth -= 1
         if tag == "seg" and self._segment is not None:
             text, self._segment = one_line("".join(self._segment)), None
             # A second variant that fits as well does not replace the first.
