@@ -13,19 +13,17 @@ Column = int | str  # of a TSV by its number, from 1 on; of JSONL by its key
 
 
 def _checked_columns(value: Any) -> Any:
-    """Two columns in a list, or columns by language; one message for whatever else."""
+    """Source and target in a list, or columns by language; one message for whatever else."""
     columns = list(value.values()) if isinstance(value, dict) else value
-    if value is None or (
-        isinstance(columns, list | tuple)
-        and (len(columns) == 2 or (isinstance(value, dict) and columns))
-        and all(isinstance(column, int | str) and not isinstance(column, bool) for column in columns)
-        and all(isinstance(language, str) for language in (value if isinstance(value, dict) else ()))
-    ):
+    is_of_columns = isinstance(columns, list | tuple) and all(
+        isinstance(column, int | str) and not isinstance(column, bool) for column in columns
+    )
+    is_by_language = isinstance(value, dict) and value and all(isinstance(language, str) for language in value)
+    if value is None or (is_of_columns and (is_by_language or (not isinstance(value, dict) and len(columns) == 2))):
         return value
-    raise ValueError(f"columns is source and target, as in [1, 3], or a column by language, as in {EXAMPLE}")
+    raise ValueError("columns is source and target, as in [1, 3], or a column by language, as in {en: 1, de: 3}")
 
 
-EXAMPLE = "{en: 1, de: 3}"
 Columns = Annotated[tuple[Column, Column] | dict[str, Column] | None, BeforeValidator(_checked_columns)]
 
 
