@@ -175,13 +175,15 @@ def _offline(given: argparse.Namespace) -> tuple[list[str], list[str], float]:
 def _translate_offline(given: argparse.Namespace) -> None:
     from translator import Translator
     from translator.data.corpora.formats import read_all
+    from translator.documents.sentences import sentence_spans
     from translator.run_folder import RunFolder
-    from translator.serve.texts import Text
 
     data = RunFolder(given.run).load_config().data
     # Of lines with several sentences, the server translates each by itself.
     sentences = [
-        pair.source for pair in read_all(data.test or (), data) if Text.of(pair.source).sentences == [pair.source]
+        pair.source
+        for pair in read_all(data.test or (), data)
+        if sentence_spans(pair.source, data.source) == [(0, len(pair.source))]
     ]
     translator = Translator.load(given.run, engine=given.engine)
     translator.batch_sentences = given.clients

@@ -162,7 +162,8 @@ def problems_of_translator(words: list[str], command: Command, page: Path) -> li
     known = help_of(subcommand)
     if not known:
         return [f"translator has no command {subcommand}"]
-    found = [f"translator {subcommand} has no option {word}" for word in words if word[:1] == "-" and word not in known]
+    options = [word for word in words if word[:1] == "-" and word != "-"]
+    found = [f"translator {subcommand} has no option {word}" for word in options if word not in known]
     settings, files, after = [], [], ""
     for word in words:
         if word.startswith("--"):

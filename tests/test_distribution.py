@@ -57,7 +57,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_has_every_module_and_page_and_nothing_else(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
         files = {name for name in archive.namelist() if ".dist-info/" not in name}
-    ours = [path for pattern in ("*.py", "*.html") for path in (ROOT / "translator").rglob(pattern)]
+    ours = [path for path in (ROOT / "translator").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert files == {str(path.relative_to(ROOT)) for path in ours}
 
 

@@ -33,6 +33,7 @@ def train(
     settings: Sequence[str] = (),
     *,
     console: "Console | None" = None,
+    until_step: int | None = None,
 ) -> "TrainingResult":
     """Trains a run, or goes on training it, and scores it on its test set: what `translator train` does.
 
@@ -41,13 +42,14 @@ def train(
         folder: of the run; made if need be, and gone on with if it holds a run of this configuration.
         settings: as `--set` takes them: `"train.max_minutes=40"`.
         console: where progress is shown, `rich.console.Console(quiet=True)` for nowhere; standard error without one.
+        until_step: where training stops for now, with a checkpoint; the same call without it goes on from there.
 
     Returns:
         The folder's path, the last step, why training ended, and the report on the test set with its scores.
 
     Raises:
         TranslatorError: an error that the user can fix, in one line.
-        Interrupted: Ctrl-C or SIGTERM asked to stop; the same call goes on from there.
+        Interrupted: Ctrl-C or SIGTERM asked to stop, or `until_step` is reached; the same call goes on from there.
     """
     from rich.console import Console
 
@@ -65,7 +67,8 @@ def train(
     start_tensorflow(cpu_devices=sum(name.startswith("CPU") for name in config.train.devices or []))
     from translator.training.run import run
 
-    return run(config, RunFolder(Path(folder)), console or Console(stderr=True, highlight=False, emoji=False))
+    console = console or Console(stderr=True, highlight=False, emoji=False)
+    return run(config, RunFolder(Path(folder)), console, until_step)
 
 
 def __dir__() -> list[str]:

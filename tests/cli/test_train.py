@@ -14,7 +14,7 @@ def test_quiet_shows_no_progress_and_prints_nothing(options, quiet: bool, monkey
     class Trained:
         report, is_chief, was_complete = None, True, False
 
-    def start(config, folder, console: Console) -> type[Trained]:
+    def start(config, folder, console: Console, **_) -> type[Trained]:
         consoles.append(console)
         return Trained
 

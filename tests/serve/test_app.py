@@ -65,6 +65,30 @@ def test_alternatives_are_the_next_hypotheses(client: TestClient):
     }
 
 
+def test_the_text_of_html_is_translated(client: TestClient):
+    page = '<p><b class="x">One</b> dog.<br>Two &lt; three.</p> <code>f(x)</code>'
+    expected = '<p><b class="x">ONE</b> DOG.<br>TWO &lt; THREE.</p> <code>f(x)</code>'
+    assert answer(client.post("/translate", data={"q": page, "format": "html", **EN_DE})) == {
+        "translatedText": expected
+    }
+    # The next hypothesis is not the sentence in capitals, so that words are found by the alignment.
+    body = {"q": "<i>one</i> dog", "format": "html", "alternatives": 1, **EN_DE}
+    assert answer(client.post("/translate", json=body)) == {
+        "translatedText": "<i>ONE</i> DOG",
+        "alternatives": ["<i>ONE</i> DOG!"],
+    }
+
+
+def test_text_that_looks_like_html_is_text(client: TestClient):
+    body = {"q": "one <b>dog</b> &amp; two", **EN_DE}
+    assert answer(client.post("/translate", json=body)) == {"translatedText": "ONE <B>DOG</B> &AMP; TWO"}
+
+
+def test_tags_tell_no_language(client: TestClient):
+    body = {"q": "<das-ist-was>the dog sees</das-ist-was>", "format": "html", "source": "auto", "target": "de"}
+    assert answer(client.post("/translate", json=body))["detectedLanguage"]["language"] == "en"
+
+
 def test_the_language_is_found_among_those_loaded(client: TestClient):
     body = {"q": ["the dog sees the water", "der Hund sieht das Haus"], "source": "auto", "target": "de"}
     found = answer(client.post("/translate", json=body))
@@ -109,10 +133,8 @@ def test_a_region_finds_the_model_of_its_language(client: TestClient):
         (b'{"q": "\\ud800", "source": "en", "target": "de"}', ""),
         (b'{"q": "a", "source": "en", "target": "fr"}', "en to fr is not supported; there is en to de, de to en"),
         (b'{"q": "a", "source": "auto", "target": "fr"}', "nothing is translated into fr"),
-        (b'{"q": "a", "source": "en", "target": "de", "format": "html"}', "html is not supported yet"),
         (b'{"q": "a", "source": "en", "target": "de", "alternatives": 10}', "alternatives must be 9 or less, not 10"),
         (b'{"q": "a", "source": "en", "target": "de", "alternatives": -1}', "alternatives: Input should be greater"),
-        (b'{"q": "refused", "source": "en", "target": "de"}', "`beam_size` must be another"),
     ],
 )
 def test_bad_requests_get_400_and_say_what_is_wrong(client: TestClient, body: bytes, problem: str):
@@ -123,6 +145,7 @@ def test_bad_requests_get_400_and_say_what_is_wrong(client: TestClient, body: by
 def test_numbers_are_strings_in_a_form_and_not_in_json(client: TestClient):
     body = {"q": "a", **EN_DE}
     assert answer(client.post("/translate", data={**body, "alternatives": "1"}))["alternatives"] == ["A!"]
+    assert answer(client.post("/translate", json={**body, "alternatives": 1.0}))["alternatives"] == ["A!"]
     for value in ("1", True):
         assert "alternatives" in answer(client.post("/translate", json={**body, "alternatives": value}), 400)["error"]
 
@@ -267,17 +290,29 @@ def test_sentences_begin_with_their_prefixes(client: TestClient):
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"options": {"beam_sise": 3}}, "options.beam_sise: Extra inputs"),
+        ({"sentences": ["refused"]}, "`beam_size` must be another"),
         ({"options": {"beam_size": 11}}, "options.beam_size must be 10 or less, not 11"),
         ({"n_best": 3}, "n_best 3 needs a beam as large: options.beam_size is 2"),
         ({"options": {"temperature": 2}}, "`temperature` needs `sample`"),
-        ({"options": {"max_length_factor": 100}}, "options.max_length_factor: Input should be less"),
         ({"prefixes": []}, "prefixes: 0 for 1 sentences"),
         ({"source": None}, "source and target are needed"),
+        ({"target": "fr"}, "en to fr is not supported; there is en to de, de to en"),
     ],
 )
-def test_impossible_searches_get_400(client: TestClient, changes: dict[str, Any], problem: str):
+def test_what_does_not_go_together_gets_422(client: TestClient, changes: dict[str, Any], problem: str):
     response = client.post("/v1/translate", json={"sentences": ["a"], **EN_DE} | changes)
+    assert problem in answer(response, 422)["error"]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"beam_sise": 3}, "options.beam_sise: Extra inputs"),
+        ({"max_length_factor": 100}, "options.max_length_factor: Input should be less"),
+    ],
+)
+def test_what_is_not_as_described_gets_400(client: TestClient, options: dict[str, Any], problem: str):
+    response = client.post("/v1/translate", json={"sentences": ["a"], "options": options, **EN_DE})
     assert problem in answer(response, 400)["error"]
 
 
@@ -293,7 +328,7 @@ def test_samples_need_no_beam_size(client: TestClient):
 
 def test_endlessly_different_options_are_refused():
     with TestClient(scripted_app(with_limits(option_sets=2))) as client:
-        for seed, status in ((1, 200), (2, 200), (1, 200), (3, 400)):
+        for seed, status in ((1, 200), (2, 200), (1, 200), (3, 422)):
             body = {"sentences": ["a"], "options": {"sample": True, "seed": seed}, **EN_DE}
             assert client.post("/v1/translate", json=body).status_code == status
 
@@ -346,9 +381,9 @@ def test_looking_into_a_model_has_the_limits_of_translating():
         gate.set()
 
 
-def test_pairs_that_are_too_long_to_look_into_get_400(client: TestClient):
+def test_pairs_that_are_too_long_to_look_into_get_422(client: TestClient):
     body = {"sentence": "a " * 60, "translation": "b", **EN_DE}
-    assert "too long" in answer(client.post("/v1/inspect", json=body), 400)["error"]
+    assert "too long" in answer(client.post("/v1/inspect", json=body), 422)["error"]
 
 
 def test_the_models_are_listed_with_the_limits(client: TestClient):
@@ -373,7 +408,7 @@ def test_openapi_describes_both_kinds_of_bodies_and_the_errors(client: TestClien
         "application/x-www-form-urlencoded",
         "multipart/form-data",
     }
-    assert {"200", "400", "403", "413", "429", "504"} <= set(translate["responses"])
+    assert {"200", "400", "403", "413", "422", "429", "504"} <= set(translate["responses"])
     assert "$defs" not in json.dumps(document)
 
 

@@ -1,8 +1,12 @@
 """The real process under load, and against all that its description allows; `make test-all` runs these."""
 
 import asyncio
+import json
 import random
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -61,3 +65,18 @@ def test_killed_it_starts_again_on_the_same_port(tmp_path: Path):
         with started(run, port) as again:
             assert again.address == served.address
             assert httpx2.get(f"{again.address}/health").json() == {"status": "ok"}
+
+
+def test_it_keeps_to_its_description(tmp_path: Path):
+    """Schemathesis draws requests that fit /openapi.json, and some that do not."""
+    program = shutil.which("schemathesis", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("schemathesis is not installed; `make test-all` installs it")
+    with started(random_run(tmp_path)) as served:
+        ran = subprocess.run(
+            [program, "--config-file", str(Path(__file__).with_name("schemathesis.toml")), "run", "--max-examples=100",
+             "--seed=1", "--generation-database=none", f"{served.address}/openapi.json"],
+            capture_output=True, text=True, check=False, timeout=900, cwd=tmp_path,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stdout
+        assert json.loads(httpx2.get(f"{served.address}/health").text) == {"status": "ok"}

@@ -10,7 +10,7 @@ from translator.training.state import Validation
 from translator.training.trackers import Row
 
 ROW: Row = {
-    "step": 1200, "epoch": 2.5, "loss": 3.25, "perplexity": 20.5, "learning_rate": 1e-3,
+    "step": 1200, "epoch": 2.5, "training_seconds": 60.0, "loss": 3.25, "perplexity": 20.5, "learning_rate": 1e-3,
     "target_tokens_per_second": 4321.0,
 }  # fmt: skip
 
@@ -51,7 +51,7 @@ def test_a_best_bleu_of_before_a_resumption_has_no_step():
 
 
 def test_where_every_step_was_skipped_and_none_timed_the_panel_says_so():
-    row = {key: ROW[key] for key in ("step", "epoch", "learning_rate")}
+    row = {key: ROW[key] for key in ("step", "epoch", "training_seconds", "learning_rate")}
     assert "every step skipped" in shown(True, row, validations=[])
 
 
@@ -59,6 +59,13 @@ def test_elsewhere_there_is_a_line_for_each_row():
     assert shown(False, ROW, validations=[]).splitlines() == [
         "step 1,200  epoch 2.5  loss 3.250  ppl 20.50  lr 1.00e-03  4,321 tok/s  1 min 30 s left"
     ]
+
+
+def test_it_is_said_when_training_has_become_slow():
+    rows = [
+        ROW | {"training_seconds": 60.0 * i, "target_tokens_per_second": 1000.0 if i < 4 else 100.0} for i in range(7)
+    ]
+    assert "training is slower" in shown(False, *rows, validations=[]).splitlines()[-1]
 
 
 @pytest.mark.parametrize(

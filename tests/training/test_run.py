@@ -15,6 +15,7 @@ from translator.config.load import load_config
 from translator.errors import TranslatorError
 from translator.model.weights import read_weights
 from translator.run_folder import RunFolder
+from translator.training.errors import Paused
 from translator.training.run import TrainingResult
 
 SETTINGS = ("train.max_steps=6", "train.validate_every_steps=3", "model.positions=learned", "train.micro_batches=1")
@@ -53,6 +54,19 @@ def test_a_complete_run_is_not_trained_again(trained: tuple[TrainingResult, str]
     anew = translator.train(config, str(folder / "run"), console=Console(quiet=True))
     assert anew.bleu == trained[0].bleu
     assert RunFolder(folder / "run").model.read_bytes() == weights
+
+
+def test_a_run_stops_after_a_step_and_goes_on_as_if_it_had_not(trained: tuple[TrainingResult, str], folder: Path):
+    for step in (4, 4):  # between two validations; and there is nothing to do before that step
+        with pytest.raises(Paused, match=r"step 4") as paused:
+            translator.train(
+                folder / "numbers.yaml", folder / "paused", SETTINGS, console=Console(quiet=True), until_step=step
+            )
+        assert paused.value.exit_code == 0
+        assert not RunFolder(folder / "paused").model.exists()
+    translator.train(folder / "numbers.yaml", folder / "paused", SETTINGS, console=Console(quiet=True))
+    weights = [read_weights(RunFolder(folder / name).model) for name in ("run", "paused")]
+    assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_a_run_keeps_what_it_printed_and_what_it_ran_on(trained: tuple[TrainingResult, str], folder: Path):

@@ -19,6 +19,7 @@ from translator.cli.evaluate import evaluate
 from translator.cli.export import export
 from translator.cli.score import score
 from translator.cli.serve import serve
+from translator.cli.sweep import sweep
 from translator.cli.train import prepare, train
 from translator.cli.translate import translate
 from translator.errors import TranslatorError
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.command("train")(train)
 app.command("prepare")(prepare)
+app.command("sweep")(sweep)
 app.command("eval")(evaluate)
 app.command("compare")(compare)
 app.command("translate")(translate)

@@ -3,7 +3,9 @@
 import itertools
 import time
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
 from translator import train as start_training
@@ -17,20 +19,26 @@ from translator.progress import duration, progress
 from translator.run_folder import RunError, RunFolder
 from translator.run_log import start_recorded
 
+UntilStep = Annotated[
+    int | None,
+    typer.Option(min=1, help="Stop after this step, with a checkpoint; the same command without it goes on."),
+]
+
 
 def train(
     config: ConfigFile,
     overrides: Overrides = None,
     settings: Settings = None,
     run: RunOption = None,
+    until_step: UntilStep = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a model, or resume training it; then score it on the test set."""
     resolved, folder = _asked_for(config, overrides, settings, run)
+    shown = Console(quiet=True) if quiet else console
+    result = start_training(resolved, folder.path, console=shown, until_step=until_step)
     if quiet:
-        start_training(resolved, folder.path, console=Console(quiet=True))
         return
-    result = start_training(resolved, folder.path, console=console)
     if result.report and not result.was_scored:
         print_report(result.report)
     if result.is_chief and not result.was_complete:

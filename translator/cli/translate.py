@@ -14,9 +14,10 @@ import typer
 
 from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Ensemble, Quantization
 from translator.cli.console import console
+from translator.cli.document_options import Columns, Document, DocumentFormat, require_fitting
 from translator.cli.search_options import apply, lacking_in_ctranslate2, takes_search_options
-from translator.progress import progress
-from translator.run_folder import RunError
+from translator.progress import Show, progress
+from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from translator.decoding.translator import Translator
     from translator.decoding.workers import Translating
     from translator.inspect.aligned import Aligned
+    from translator.inspect.alignment import Aligner
 
 log = logging.getLogger(__name__)
 
@@ -219,10 +221,13 @@ def translate(
     processes: ProcessesOption = None,
     shard: ShardOption = None,
     resume: Resume = False,
+    document: Document = None,
+    document_format: DocumentFormat = None,
+    columns: Columns = None,
     *,
     search: dict[str, Any],
 ) -> None:
-    """Translate lines: exactly one comes out for each that goes in, but for n-best lists."""
+    """Translate lines: exactly one comes out for each that goes in, but for n-best lists. Or a document."""
     from translator.decoding.blocks import Lines, Shard
     from translator.decoding.files import translate_file
 
@@ -230,11 +235,41 @@ def translate(
         model, beam, checkpoint, ensemble, mbr, keep, engine, quantization, n_best, form, alignment,
         target_prefixes is not None, search | ({"with_token_log_probs": True} if token_scores else {}),
     )  # fmt: skip
+    require_fitting(
+        document,
+        {"--document-format": document_format, "--columns": columns},
+        {
+            "--input": input, "--n-best": n_best > 1, "--format": form != "text", "--token-scores": token_scores,
+            "--alignment": alignment, "--target-prefixes": target_prefixes, "--keep": keep, "--processes": processes,
+            "--shard": shard, "--resume": resume, "--engine saved_model": engine is Engine.SAVED_MODEL,
+        },
+    )  # fmt: skip
     asked.require_possible()
-    lines = Lines(input, target_prefixes, Shard.parse(shard) if shard else None)
     ending = _exiting_when_terminated() if output else contextlib.nullcontext()
     with ending, progress(console, "translating", visible=bool(output)) as show:
+        if document:
+            _translate_document(asked, document, output, document_format, columns, show)
+            return
+        lines = Lines(input, target_prefixes, Shard.parse(shard) if shard else None)
         translate_file(asked, lines, output, processes=processes, resume=resume, show=show)
+
+
+def _translate_document(
+    asked: Asked, document: Path, output: Path | None, form: DocumentFormat, columns: str | None, show: Show
+) -> None:
+    from translator.documents.files import translate_document
+    from translator.documents.formats import Format
+    from translator.documents.sentences import Languages
+
+    def load_aligner() -> "Aligner":
+        from translator.inspect.alignment import Aligner
+
+        return Aligner.load(asked.model, checkpoint=asked.checkpoint)
+
+    reading = Format.of(document, form, columns.split(",") if columns else ())
+    config = RunFolder(asked.model).load_config().data
+    languages = Languages(config.source, config.target)
+    translate_document(document, output, reading, languages, lambda: (asked(), load_aligner), show)
 
 
 @contextlib.contextmanager

@@ -64,7 +64,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _impossible(request: Request, error: Exception) -> Response:
-    return JSONAnswer({"error": str(error)}, 400)
+    return JSONAnswer({"error": str(error)}, 422)
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -31,6 +31,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": Error, "description": "The request is not understood, or asks for what there is not."},
     403: {"model": Error, "description": "The API key is missing or wrong."},
     413: {"model": Error, "description": "The request is too large."},
+    422: {"model": Error, "description": "What is asked for does not go together, or this model does not have it."},
     429: {"model": Error, "description": "Too much is waiting; `Retry-After` says for how many seconds."},
     500: {"model": Error, "description": "A fault of the server."},
     503: {"model": Error, "description": "The server is stopping."},
@@ -60,7 +61,7 @@ async def read(request: Request, kind: type[Body], most_bytes: int) -> Body:
         found = await _multipart(request, content)
     else:
         try:
-            found = pydantic_core.from_json(content)
+            found = _with_integers(pydantic_core.from_json(content))
         except ValueError as error:
             raise RequestError(400, f"the body is not JSON: {str(error)[:100]}") from None
     try:
@@ -100,6 +101,15 @@ async def _bytes(request: Request, most: int) -> bytes:
             raise too_large
         parts.append(part)
     return b"".join(parts)
+
+
+def _with_integers(value: Any) -> Any:
+    """A value of JSON, which does not tell 3.0 from 3, with integers wherever it may have any."""
+    if isinstance(value, dict):
+        return {key: _with_integers(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_integers(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _form(content: bytes) -> dict[str, Any]:

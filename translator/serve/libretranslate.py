@@ -1,17 +1,22 @@
 """The API of LibreTranslate, which clients of it speak as they are: https://docs.libretranslate.com."""
 
+import re
 from typing import Annotated, Any, Literal
 
 import pydantic
 from fastapi import APIRouter, Request, Response
 
+from translator.documents.html import HtmlDocument
+from translator.documents.placing import Sentence
+from translator.documents.plain import read_lines
+from translator.documents.sentences import Languages
+from translator.documents.translating import Sentences
 from translator.languages import english_name, primary
 from translator.serve.bodies import ERRORS, JSONAnswer, described
 from translator.serve.detection import detect
 from translator.serve.errors import RequestError
 from translator.serve.models import TEXT, How, Model
 from translator.serve.service import Keyed, Service
-from translator.serve.texts import Text
 
 AUTO = "auto"
 Code = Annotated[str, pydantic.Field(min_length=2, max_length=20)]
@@ -93,7 +98,7 @@ def router(service: Service) -> APIRouter:
         openapi_extra=described(Translate, forms=True, known=known),
     )
     async def translate(request: Request) -> Response:
-        """Translates a text or several; lines and what stands between sentences are kept."""
+        """Translates texts, plain or HTML; lines, tags and what stands between sentences are kept."""
         return JSONAnswer(await _translate(service, request, await service.read(request, Translate)))
 
     @api.post(
@@ -135,7 +140,6 @@ def _known(service: Service) -> dict[str, dict[str, Any]]:
     return {
         "source": {"enum": [AUTO, *sources]},
         "target": {"enum": list(dict.fromkeys([*targets, *sources]))},
-        "format": {"enum": ["text"]},
         "alternatives": {"maximum": service.limits.alternatives},
     }
 
@@ -143,27 +147,29 @@ def _known(service: Service) -> dict[str, dict[str, Any]]:
 async def _translate(service: Service, request: Request, body: Translate) -> dict[str, Any]:
     texts = [body.q] if isinstance(body.q, str) else body.q
     service.require_length(texts)
-    if body.format == "html":
-        raise RequestError(400, "format html is not supported yet; send text")
     most = service.limits.alternatives
     if body.alternatives > most:
         raise RequestError(400, f"alternatives must be {most} or less, not {body.alternatives}")
     languages = [_language(service, text, body) for text in texts]
     models = [_model(service, code, body.target) for code, _ in languages]
-    split = [Text.of(text) for text in texts]
+    split = [
+        _sentences(text, model, is_html=body.format == "html") if model else None
+        for model, text in zip(models, texts, strict=True)
+    ]
     futures = []
     try:
-        for model, text in zip(models, split, strict=True):
-            if model:
-                futures.append(model.batcher.submit(_how(model, body.alternatives), text.sentences))
+        for model, sentences in zip(models, split, strict=True):
+            if model and sentences:
+                how = _how(model, body.alternatives, with_alignment=sentences.any_markup)
+                futures.append(model.batcher.submit(how, sentences.texts))
     except RequestError:
         for each in futures:
             each.cancel()
         raise
     results = iter(await service.results(request, futures))
     found = [
-        _versions(text, next(results), model, body.alternatives) if model else [original]
-        for original, text, model in zip(texts, split, models, strict=True)
+        _versions(sentences, next(results), body.alternatives) if sentences else [original]
+        for original, sentences in zip(texts, split, strict=True)
     ]
     answer: dict[str, Any] = {"translatedText": [versions[0] for versions in found]}
     if body.source == AUTO:
@@ -176,6 +182,8 @@ async def _translate(service: Service, request: Request, body: Translate) -> dic
 def _language(service: Service, text: str, body: Translate) -> tuple[str, float]:
     if body.source != AUTO:
         return body.source, 100.0
+    if body.format == "html":
+        text = re.sub("<[^<>]*>", " ", text)
     profiles = service.models.profiles(body.target)
     if not profiles:
         raise RequestError(400, f"nothing is translated into {body.target}")
@@ -192,21 +200,29 @@ def _model(service: Service, source: str, target: str) -> Model | None:
     return service.models.find(source, target)
 
 
-def _how(model: Model, alternatives: int) -> How:
-    if not alternatives:
+def _sentences(text: str, model: Model, *, is_html: bool) -> Sentences:
+    languages = Languages(model.source, model.target)
+    return Sentences(HtmlDocument(text, languages) if is_html else read_lines(text), languages)
+
+
+def _how(model: Model, alternatives: int, *, with_alignment: bool) -> How:
+    aligned = alternatives + 1 if with_alignment else 0
+    if not alternatives and not aligned:
         return TEXT
     beam_size = max(model.translator.options.beam_size, alternatives + 1)
-    return How(model.options_with({"beam_size": beam_size}))
+    return How(model.options_with({"beam_size": beam_size}), aligned)
 
 
-def _versions(text: Text, results: list[Any], model: Model, alternatives: int) -> list[str]:
+def _versions(sentences: Sentences, results: list[Any], alternatives: int) -> list[str]:
     """The translation and its alternatives: the k-th is made of the k-th hypotheses of all sentences."""
-    joiner = model.translator.joiner
-    if not alternatives:
-        return [text.joined(results, joiner)]
-    hypotheses = [[each.text for each in result.hypotheses] for result in results]
+    hypotheses = [
+        [Sentence(result)]
+        if isinstance(result, str)
+        else [Sentence(each.text, each.alignment) for each in result.hypotheses]
+        for result in results
+    ]
     versions = [
-        text.joined([each[k] if k < len(each) else each[0] for each in hypotheses], joiner)
+        sentences.written([each[k] if k < len(each) else each[0] for each in hypotheses])
         for k in range(alternatives + 1)
     ]
     return list(dict.fromkeys(versions))

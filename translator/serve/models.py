@@ -170,7 +170,7 @@ class Model:
         if options not in self._option_sets:
             if len(self._option_sets) >= self._limits.option_sets:
                 raise RequestError(
-                    400, f"this server takes {self._limits.option_sets} different sets of options, and has had them all"
+                    422, f"this server takes {self._limits.option_sets} different sets of options, and has had them all"
                 )
             self._option_sets.add(options)
         return options

@@ -223,7 +223,7 @@ async def _translate(service: Service, request: Request, body: TranslateSentence
     service.require_length([*body.sentences, *(body.prefixes or [])])
     if body.prefixes is not None and len(body.prefixes) != len(body.sentences):
         raise RequestError(
-            400, f"prefixes: {len(body.prefixes)} for {len(body.sentences)} sentences; give one for each"
+            422, f"prefixes: {len(body.prefixes)} for {len(body.sentences)} sentences; give one for each"
         )
     model = _model(service, body)
     how = How(model.options_with(_changes(service, body, model)), body.n_best if body.alignment else 0)
@@ -235,8 +235,11 @@ async def _translate(service: Service, request: Request, body: TranslateSentence
 def _model(service: Service, body: OfOneModel) -> Model:
     models = list(service.models)
     if len(models) > 1 and not (body.source and body.target):
-        raise RequestError(400, "source and target are needed where there are several models")
-    return service.models.find(body.source or models[0].source, body.target or models[0].target)
+        raise RequestError(422, "source and target are needed where there are several models")
+    try:
+        return service.models.find(body.source or models[0].source, body.target or models[0].target)
+    except RequestError as error:
+        raise RequestError(422, str(error)) from None
 
 
 def _changes(service: Service, body: TranslateSentences, model: Model) -> dict[str, Any]:
@@ -248,7 +251,7 @@ def _changes(service: Service, body: TranslateSentences, model: Model) -> dict[s
     beam_size = changes.get("beam_size", model.translator.options.beam_size)
     largest = max(service.limits.alternatives + 1, model.translator.options.beam_size)
     if beam_size > largest:
-        raise RequestError(400, f"options.beam_size must be {largest} or less, not {beam_size}")
+        raise RequestError(422, f"options.beam_size must be {largest} or less, not {beam_size}")
     if body.n_best > beam_size:
-        raise RequestError(400, f"n_best {body.n_best} needs a beam as large: options.beam_size is {beam_size}")
+        raise RequestError(422, f"n_best {body.n_best} needs a beam as large: options.beam_size is {beam_size}")
     return changes

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from translator.progress import duration
+from translator.training.pace import Pace
 from translator.training.state import Validation
 from translator.training.trackers import Row
 
@@ -27,6 +28,7 @@ class TrainingProgress:
     def __init__(self, console: Console, name: str = "training") -> None:
         """Takes where to show it, and the run's name."""
         self._console, self._name = console, name
+        self._pace = Pace()
         self._best_bleu: float | None = None
         self._best_step: int | None = None  # None before a resumed training has a better one
         self._losses: collections.deque[float] = collections.deque(maxlen=LOSSES)
@@ -48,19 +50,15 @@ class TrainingProgress:
         self._console.print(message, highlight=False, markup=False, soft_wrap=True)
 
     def trained(self, row: Row, fraction: float, seconds_left: float) -> None:
-        """Shows a row of training metrics, and how far the run is."""
+        """Shows a row of training metrics, and how far the run is; says so if it has become slow."""
         if "loss" in row:
             self._losses.append(row["loss"])
         if self._live:
             self._live.update(self._panel(row, fraction, seconds_left))
-            return
-        loss = f"loss {row['loss']:.3f}  ppl {row['perplexity']:.2f}" if "loss" in row else "every step skipped"
-        rate = f"{row['target_tokens_per_second']:,.0f} tok/s  " if "target_tokens_per_second" in row else ""
-        line = (
-            f"step {row['step']:,}  epoch {row['epoch']:.1f}  {loss}  lr {row['learning_rate']:.2e}  {rate}"
-            f"{duration(seconds_left)} left"
-        )
-        self.say(line if self._best_bleu is None else f"{line}  best BLEU {self._best_bleu:.2f}")
+        else:
+            self.say(self._line(row, seconds_left))
+        if slower := self._pace.slower(row):
+            self.say(slower)
 
     def validated(self, validation: Validation, best_bleu: float, best_by: str | None) -> None:
         """Shows a validation; the line stays. `best_by` is the figure, bleu or loss, that is the best so far."""
@@ -71,6 +69,15 @@ class TrainingProgress:
         self.say(
             f"step {validation.step:,}: validation loss {validation.loss:.3f}{loss_mark}, nll {validation.nll:.3f}, "
             f"BLEU {validation.bleu:.2f}{bleu_mark}"
+        )
+
+    def _line(self, row: Row, seconds_left: float) -> str:
+        loss = f"loss {row['loss']:.3f}  ppl {row['perplexity']:.2f}" if "loss" in row else "every step skipped"
+        rate = f"{row['target_tokens_per_second']:,.0f} tok/s  " if "target_tokens_per_second" in row else ""
+        best = "" if self._best_bleu is None else f"  best BLEU {self._best_bleu:.2f}"
+        return (
+            f"step {row['step']:,}  epoch {row['epoch']:.1f}  {loss}  lr {row['learning_rate']:.2e}  {rate}"
+            f"{duration(seconds_left)} left{best}"
         )
 
     def _panel(self, row: Row, fraction: float, seconds_left: float) -> Panel:

@@ -22,12 +22,11 @@ from translator.run_folder import RunFolder
 from translator.training.averaging import averaged_steps, mean_weights, write_model
 from translator.training.checkpoints import Checkpoints
 from translator.training.display import TrainingProgress
-from translator.training.errors import Interrupted
+from translator.training.errors import Interrupted, Paused
 from translator.training.feed import Fed, Feed
 from translator.training.log import Logs, NoLogs, Speed, training_row, validation_row
 from translator.training.memory import too_large, try_largest
 from translator.training.optimizer import Adam
-from translator.training.pace import Pace
 from translator.training.recovery import MOST_TOGETHER, Pending, Taken, gone_back, require_finite_loss, skipped_lines
 from translator.training.restore import restore, take_up_corpus
 from translator.training.room import Room
@@ -84,7 +83,8 @@ class Training:
         self.validator = make_validator(config, self.model, tokenizers)
         self.watch = make_watch(config, self.validator) if workers.chief else None
         self.logs = Logs(run.metrics, self.room, trackers_of(config, run)) if workers.chief else NoLogs()
-        self.pending, self.speed, self.pace = Pending(), Speed(), Pace()
+        self.pending, self.speed = Pending(), Speed()
+        self.until_step: int | None = None
 
     @property
     def endings(self) -> list[Ending]:
@@ -106,13 +106,18 @@ class Training:
         """What would let it go on."""
         return ", and ".join(ending.remedy for ending in self.endings)
 
-    def train(self) -> None:
+    def train(self, until_step: int | None = None) -> None:
         """Trains to the end, then writes the run's model.
+
+        Args:
+            until_step: stops after this step, with a checkpoint, if training has not ended by then.
 
         Raises:
             Interrupted: a signal asked for it, here or at another worker; a checkpoint has been written.
+            Paused: `until_step` is reached; a checkpoint has been written.
             TrainingError: a batch does not fit into memory, or the loss stays NaN or infinite.
         """
+        self.until_step = until_step
         with self.progress, collected_signals() as signals:
             self.room.signals = signals
             self.logs.open(self.state.step)
@@ -153,6 +158,8 @@ class Training:
 
     def _take_steps(self, signals: list[int]) -> None:
         """Trains until it ends, at a validated checkpoint."""
+        if self.until_step is not None and self.state.step >= self.until_step:
+            raise Paused(f"step {self.until_step:,} is reached: the run is at step {self.state.step:,}")
         started = time.monotonic() - self.state.training_seconds
         feed, update = self._start()
         if self.state.step == 0:
@@ -162,6 +169,7 @@ class Training:
             self.speed.begin(time.monotonic())
             self._step(update, next(feed))
             self.state.training_seconds, stopping = self._agreed(time.monotonic() - started, signals)
+            stopping = stopping or self.state.step == self.until_step
             due = self._due(stopping=stopping)
             if not any(due) and len(self.pending) < MOST_TOGETHER:
                 continue
@@ -221,7 +229,7 @@ class Training:
         if due.checkpoint:
             self._save()
         if stopping and not self.endings:
-            raise Interrupted(
+            raise (Paused if self.state.step == self.until_step else Interrupted)(
                 f"stopped after step {self.state.step:,}; a checkpoint is saved. The same command resumes from it"
             )
 
@@ -294,8 +302,6 @@ class Training:
         state.begin_window()
         fraction = self.limits.fraction(state, self.steps_per_epoch)
         self.progress.trained(row, fraction, max(0.0, state.training_seconds * (1 / fraction - 1)))
-        if slower := self.pace.slower(row):
-            self.progress.say(slower)
         return row
 
     def _validate(self) -> None:

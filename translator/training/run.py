@@ -50,16 +50,18 @@ class TrainingResult:
         return self.report.scores.bleu if self.report else None
 
 
-def run(config: Config, folder: RunFolder, console: Console) -> TrainingResult:
+def run(config: Config, folder: RunFolder, console: Console, until_step: int | None = None) -> TrainingResult:
     """Trains a run, or goes on training it; then scores it on its test set.
 
     Args:
         config: of the run; in a folder with a run, that run's but for what may change on the way.
         folder: of the run; made if need be.
         console: where progress is shown.
+        until_step: where training stops for now, if it has not ended by then.
 
     Raises:
-        Interrupted: a signal asked to stop; a checkpoint has been written, and the same call goes on from there.
+        Interrupted: a signal asked to stop, or `until_step` is reached (`Paused`); a checkpoint has been written, and
+            the same call goes on from there.
         TranslatorError: an error that the user can fix, in one line.
     """
     workers = Workers.join(config.train.devices, lambda message: _say(message, console))
@@ -82,7 +84,7 @@ def run(config: Config, folder: RunFolder, console: Console) -> TrainingResult:
                 console,
             )
         else:
-            _train(training, shown)
+            _train(training, shown, until_step)
         kept = Report.read(folder.report) if workers.chief else None
         report = kept or (_score(training.config, folder, shown) if workers.chief else None)
         return TrainingResult(
@@ -96,12 +98,12 @@ def run(config: Config, folder: RunFolder, console: Console) -> TrainingResult:
         )
 
 
-def _train(training: Training, shown: Console) -> None:
+def _train(training: Training, shown: Console, until_step: int | None) -> None:
     _say(summary(training), shown)
     warmup, last = training.config.train.warmup_steps, training.limits.total_steps(training.steps_per_epoch)
     if warmup >= last:
         _say(f"the learning rate will not reach its peak: train.warmup_steps {warmup:,}, {last:,} steps", shown)
-    training.train()
+    training.train(until_step)
 
 
 def summary(training: Training) -> str:
