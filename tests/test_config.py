@@ -329,7 +329,7 @@ def test_a_key_of_several_corpora_is_refused(minimal: Path):
 def test_a_corpus_of_keys_alone_is_told_that_it_replaces_the_other(parent: Path):
     child = written(parent.parent / "child.yaml", {"extends": "parent.yaml", "data": {"train": {"pairs": 10}}})
     assert problems(child) == [
-        f"{child}: data.train.0: a corpus is one of files, tsv, tfds and grammar, "
+        f"{child}: data.train.0: a corpus is one of files, tsv, jsonl, tmx, tfds and grammar, "
         "and replaces the inherited one as a whole; found none"
     ]
 
@@ -408,8 +408,8 @@ def test_what_only_looks_like_a_contradiction_loads(minimal: Path, overrides: li
 @pytest.mark.parametrize(
     ("corpus", "message"),
     [
-        ("{}", "a corpus is one of files, tsv, tfds and grammar; found none"),
-        ("{tsv: a, tfds: b}", "a corpus is one of files, tsv, tfds and grammar; found tsv and tfds"),
+        ("{}", "a corpus is one of files, tsv, jsonl, tmx, tfds and grammar; found none"),
+        ("{tsv: a, tfds: b}", "a corpus is one of files, tsv, jsonl, tmx, tfds and grammar; found tsv and tfds"),
         ("{grammar: train}", "the built-in grammar is endless: say how many pairs to take, as in `pairs: 30000`"),
         ("train.en", "files names both sides at once, as in `train.{lang}.gz`; found 'train.en'"),
     ],

@@ -1,15 +1,19 @@
 """Whatever the files of a corpus hold: pairs come of it, or one line that names the file; no file is changed."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import shutil
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from backports import zstd
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -27,6 +31,9 @@ from translator.run_folder import RunFolder
 
 LINES = st.lists(TEXT.map(lambda text: text.encode("utf-8", "replace").replace(b"\n", b"")), max_size=4)
 CONTENT = BYTES | st.builds(lambda lines, end: end.join(lines), LINES, st.sampled_from([b"\n", b"\r\n", b"\r"]))
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+# With a checksum, as the program `zstd` writes it: without one, what is damaged may be read as other text.
+COMPRESS[".zst"] = lambda content: zstd.compress(content, options={zstd.CompressionParameter.checksum_flag: 1})
 CONTENT |= CONTENT.map(lambda content: b"\xef\xbb\xbf" + content)
 
 
@@ -81,14 +88,15 @@ def test_any_tsv_is_pairs_or_one_line_that_names_file_and_line(content: bytes, t
 
 
 @budget(100)
-@given(lines=st.integers(1, 2000), damage=DAMAGE)
-@example(lines=1, damage=lambda path: path.write_bytes(path.read_bytes() + b"garbage"))
-@example(lines=1, damage=lambda path: path.write_bytes(path.read_bytes() * 2))
-def test_a_damaged_archive_is_pairs_or_one_line_that_names_it(lines: int, damage: Damage, tmp_path: Path):
+@given(lines=st.integers(1, 2000), damage=DAMAGE, suffix=st.sampled_from(sorted(COMPRESS)))
+@example(lines=1, damage=lambda path: path.write_bytes(path.read_bytes() + b"garbage"), suffix=".gz")
+@example(lines=1, damage=lambda path: path.write_bytes(path.read_bytes() + b"garbage"), suffix=".zst")
+@example(lines=1, damage=lambda path: path.write_bytes(path.read_bytes() * 2), suffix=".gz")
+def test_a_damaged_archive_is_pairs_or_one_line_that_names_it(lines: int, damage: Damage, suffix: str, tmp_path: Path):
     shutil.rmtree(tmp_path / "root", ignore_errors=True)
     (tmp_path / "root").mkdir()
-    path = tmp_path / "root" / "t.tsv.gz"
-    path.write_bytes(gzip.compress("".join(f"{i}\t{i * i}\n" for i in range(lines)).encode()))
+    path = tmp_path / "root" / f"t.tsv{suffix}"
+    path.write_bytes(COMPRESS[suffix]("".join(f"{i}\t{i * i}\n" for i in range(lines)).encode()))
     damage(path)
     data = data_of(path.parent, {"tsv": path.name})
     with clear_errors(CorpusError, path):

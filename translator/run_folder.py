@@ -55,6 +55,11 @@ class RunFolder:
         return self.path / "inputs.json"
 
     @property
+    def left_out(self) -> Path:
+        """What the filters have left out of the training corpora, if `data.filters.list` asks for it."""
+        return self.path / "left_out.tsv"
+
+    @property
     def metrics(self) -> Path:
         """One JSON object per line, each with its `step`."""
         return self.path / "metrics.jsonl"

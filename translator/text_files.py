@@ -1,21 +1,38 @@
 """Detects files that are not UTF-8 text, and gives the command that converts them."""
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from translator.errors import shell_quoted
 
-GZIP_START = b"\x1f\x8b"
+
+class Compression(NamedTuple):
+    """How a compressed file is recognized and decompressed."""
+
+    name: str
+    starts: tuple[bytes, ...]  # its first bytes: one of these
+    command: str  # decompresses standard input to standard output
+
+
+# By the ending of a file's name.
+COMPRESSIONS: Mapping[str, Compression] = MappingProxyType(
+    {
+        ".gz": Compression("gzip", (b"\x1f\x8b",), "gunzip -c"),
+        ".bz2": Compression("bzip2", tuple(b"BZh%d1AY&SY" % level for level in range(1, 10)), "bunzip2 -c"),
+        ".xz": Compression("xz", (b"\xfd7zXZ\0",), "unxz -c"),
+        ".zst": Compression("zstd", (b"\x28\xb5\x2f\xfd",), "unzstd -c"),
+    }
+)
 # First bytes, what such a file is, and the command that converts it; of two with a common prefix, the longer first.
-_STARTS = (
+_STARTS: tuple[tuple[bytes | tuple[bytes, ...], str, str], ...] = (
     (b"\xff\xfe\0\0", "not UTF-8 but UTF-32", "iconv -f UTF-32 -t UTF-8"),
     (b"\0\0\xfe\xff", "not UTF-8 but UTF-32", "iconv -f UTF-32 -t UTF-8"),
     (b"\xff\xfe", "not UTF-8 but UTF-16", "iconv -f UTF-16 -t UTF-8"),
     (b"\xfe\xff", "not UTF-8 but UTF-16", "iconv -f UTF-16 -t UTF-8"),
-    (GZIP_START, "compressed with gzip", "gunzip -c"),
-    (tuple(b"BZh%d1AY&SY" % level for level in range(1, 10)), "compressed with bzip2", "bunzip2 -c"),
-    (b"\xfd7zXZ\0", "compressed with xz", "unxz -c"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unzstd -c"),
+    *((each.starts, f"compressed with {each.name}", each.command) for each in COMPRESSIONS.values()),
 )
 _TAR_MARK = 257  # bytes from the start of a tar archive to its "ustar"
 

@@ -16,7 +16,7 @@ from tests.tokenizers import tokenizer_of
 from translator.config.schema import TokenizerConfig
 from translator.data import plan as plan_module
 from translator.data.batches import Batch, Step, TrainingBatches, length_sorted, pad
-from translator.data.plan import Position, bucket_length, paired_bucket_lengths, plan_epoch
+from translator.data.plan import Position, bucket_length, paired_bucket_lengths, plan_epoch, tempered
 from translator.data.sampling import Sampling
 from translator.data.store import Counts, Sequences, TokenStore
 from translator.data.tokenizer import Tokenizer
@@ -86,6 +86,34 @@ def test_a_weight_of_two_is_twice_and_of_a_half_another_half_in_each_epoch():
         assert len(halves[-1]) == 50
         assert found.total() == 100 + 200 + 50
     assert len(set(halves)) == 3
+
+
+def test_at_temperature_two_corpora_are_drawn_on_by_the_root_of_their_size():
+    store = random_store(500, 20, 400, 100, 0)
+    weights = tempered((1.0, 1.0, 1.0), store, 2.0)
+    assert weights == pytest.approx((500 * (20 / 30) / 400, 500 * (10 / 30) / 100, 1.0))  # √400 : √100 = 20 : 10
+    found = times(plan_epoch(store, weights, 200, 1, 0))
+    assert sum(found[row] for row in range(400)) == 333
+    assert sum(found[row] for row in range(400, 500)) == 167
+    assert {found[row] for row in range(400, 500)} == {1, 2}
+
+
+@given(sizes=st.lists(st.integers(1, 10**9), min_size=1, max_size=6), temperature=st.floats(1, 1000))
+def test_an_epoch_is_as_large_at_any_temperature_and_unchanged_at_one(sizes: list[int], temperature: float):
+    store = dataclasses.replace(random_store(1, 2), corpora=store_rows(sizes))
+    given_weights = tuple(1.0 + nth / 7 for nth in range(len(sizes)))
+    assert tempered(given_weights, store, 1.0) == given_weights
+    weights = tempered((1.0,) * len(sizes), store, temperature)
+    assert sum(weight * size for weight, size in zip(weights, sizes, strict=True)) == pytest.approx(sum(sizes))
+
+
+def store_rows(sizes: list[int]) -> tuple[range, ...]:
+    return tuple(itertools.starmap(range, itertools.pairwise(itertools.accumulate(sizes, initial=0))))
+
+
+def test_at_a_high_temperature_each_corpus_comes_as_often():
+    store = random_store(500, 20, 400, 100)
+    assert tempered((1.0, 2.0), store, 1000.0) == pytest.approx((250 / 400, 2 * 250 / 100), rel=2e-3)
 
 
 def test_a_weight_of_two_and_a_half_is_two_or_three_times():

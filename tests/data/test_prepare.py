@@ -250,6 +250,79 @@ def test_what_is_done_is_shown_with_the_pairs_that_there_are(
     ]
 
 
+def with_data(config: Config, **settings: Any) -> Config:
+    given = config.model_dump()
+    return Config.model_validate({**given, "data": {**given["data"], **settings}})
+
+
+def test_what_filters_leave_out_is_in_neither_vocabulary_nor_store_and_is_counted(root: Path, run: RunFolder):
+    write(root / "train.en", [*TRAIN_EN, "one Ж", "two", "two"])
+    write(root / "train.de", [*TRAIN_DE, "eins Ж", "zwei", "zwei"])
+    config = with_data(config_of(root), filters={"forbidden": ["Ж"], "duplicates": True, "list": True})
+    (source, target), store = prepare(config, run)
+    assert UNK_ID in source.encode(["Ж"])[0]
+    assert store.counts.filtered == {"duplicates": 7 * 4 + 1, "forbidden": 1}
+    assert (store.counts.kept, store.counts.empty) == (5, 8)
+    assert store.numbers.tolist() == [1, 2, 4, 5, 42]
+    lines = run.left_out.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 30
+    assert lines[-2:] == [
+        f"{root / 'train.en'}:41\tforbidden\tone Ж\teins Ж",
+        f"{root / 'train.en'}:43\tduplicates\ttwo\tzwei",
+    ]
+    assert target.encode(["zwei"]) == [store.target[4].tolist()]
+
+
+def test_no_filter_touches_an_evaluation_corpus(root: Path):
+    config = with_data(config_of(root), filters={"duplicates": True, "max_length": 1})
+    require_evaluation_corpora(config.data)
+    assert len(read_all(config.data.validation, config.data)) == 40
+
+
+@pytest.mark.parametrize(
+    ("change", "is_written_anew"),
+    [
+        ({"filters": {"max_length": 2}}, True),
+        ({"train": {"files": "train.{lang}", "pairs": 20}}, True),
+        ({"filters": {"list": False}}, False),
+        ({"temperature": 5.0}, False),
+        ({"train": {"files": "train.{lang}", "weight": 2.0}}, False),
+    ],
+)
+def test_the_store_is_written_anew_exactly_if_a_setting_matters_to_it(
+    root: Path, run: RunFolder, change: dict[str, Any], is_written_anew: bool
+):
+    _, before = prepare(config_of(root), run)
+    written = (run.data / "manifest.json").stat().st_mtime_ns
+    _, after = prepare(with_data(config_of(root), **change), run)
+    assert (after.fingerprint != before.fingerprint) == is_written_anew
+    assert ((run.data / "manifest.json").stat().st_mtime_ns != written) == is_written_anew
+
+
+def test_columns_matter_to_the_store(root: Path, run: RunFolder):
+    write(root / "t.tsv", ["\t".join(pair) for pair in zip(TRAIN_EN, TRAIN_DE, reversed(TRAIN_DE), strict=True)])
+    for columns, first in (([1, 2], TRAIN_DE[0]), ([1, 3], TRAIN_DE[-1]), ({"en": 1, "de": 2}, TRAIN_DE[0])):
+        (_, target), store = prepare(with_data(config_of(root), train={"tsv": "t.tsv", "columns": columns}), run)
+        assert target.decode([store.target[0].tolist()]) == [first]
+
+
+def test_a_list_that_is_asked_for_later_is_written_and_one_of_another_store_is_deleted(root: Path, run: RunFolder):
+    listing, plain = ({"duplicates": True, "list": asked} for asked in (True, False))
+    prepare(with_data(config_of(root), filters=plain), run)
+    assert not run.left_out.exists()
+    prepare(with_data(config_of(root), filters=listing), run)
+    assert len(run.left_out.read_text(encoding="utf-8").splitlines()) == 28
+    for language in ("en", "de"):
+        (root / f"train.{language}").rename(root / f"gone.{language}")
+    run.left_out.unlink()
+    prepare(with_data(config_of(root), filters=listing), run)  # the store is enough to go on with
+    for language in ("en", "de"):
+        (root / f"gone.{language}").rename(root / f"train.{language}")
+    prepare(with_data(config_of(root), filters=listing), run)
+    prepare(config_of(root), run)
+    assert not run.left_out.exists()
+
+
 def test_another_length_limit_leaves_out_other_pairs(root: Path, run: RunFolder):
     config = config_of(root)
     (tokenizer, _), _ = prepare(config, run)

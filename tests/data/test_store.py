@@ -11,6 +11,7 @@ from translator.config.schema import TokenizerConfig
 from translator.data import encoding as encoding_module
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.encoding import write_store
+from translator.data.filters import LeftOut
 from translator.data.store import Counts, Sequences, TokenStore, open_store
 from translator.data.tokenizer import Tokenizer
 
@@ -97,10 +98,25 @@ def test_what_is_encoded_together_makes_no_difference(
 def test_pairs_are_encoded_so_many_or_so_many_characters_at_a_time(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(encoding_module, "ENCODED_TOGETHER", 3)
     monkeypatch.setattr(encoding_module, "CHARACTERS_TOGETHER", 10)
-    pairs = [*[("a", "b")] * 4, ("a" * 5, "b" * 5), ("a", "b")]
+    pairs = [SentencePair(*pair) for pair in [*[("a", "b")] * 4, ("a" * 5, "b" * 5), ("a", "b")]]
     chunks = list(encoding_module._chunks(pairs))
-    assert [len(chunk) for chunk in chunks] == [3, 2, 1]
-    assert [pair for chunk in chunks for pair in chunk] == pairs
+    assert [chunk.numbers for chunk in chunks] == [[1, 2, 3], [4, 5], [6]]
+    assert [pair for chunk in chunks for pair in chunk.pairs] == pairs
+
+
+def test_pairs_that_filters_have_left_out_are_counted_and_shift_no_other(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(encoding_module, "ENCODED_TOGETHER", 2)
+    tokenizer = cast(Tokenizer, WordNumbers())
+    out, one, two = LeftOut("max_ratio"), SentencePair("1", "2"), SentencePair("3", "4")
+    corpora: list[list[SentencePair | LeftOut]] = [
+        [out, one, out, out, SentencePair("", "5")],
+        [LeftOut("forbidden"), two],
+    ]
+    write_store(folder, corpora, (tokenizer, tokenizer), 5, "fingerprint")
+    store = opened(folder)
+    assert (pairs_of(store), store.numbers.tolist()) == ([([1], [2]), ([3], [4])], [2, 2])
+    assert store.counts == Counts(kept=2, empty=1, filtered={"max_ratio": 3, "forbidden": 1})
+    assert store.counts.read == 7
 
 
 def test_a_long_corpus_is_encoded_on_all_cores_with_the_same_result(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -212,6 +228,7 @@ def test_a_corpus_without_a_usable_pair_is_an_error_with_the_counts(folder: Path
         (Counts(1234), "1,234 pairs"),
         (Counts(2, empty=1000), "2 pairs; left out: 1,000 with an empty side"),
         (Counts(2, 3, 4), "2 pairs; left out: 3 with an empty side, 4 longer than data.max_tokens"),
+        (Counts(2, filtered={"max_ratio": 1000}), "2 pairs; left out: 1,000 by data.filters.max_ratio"),
     ],
 )
 def test_counts_say_what_became_of_the_pairs(counts: Counts, text: str):
@@ -221,4 +238,4 @@ def test_counts_say_what_became_of_the_pairs(counts: Counts, text: str):
 def test_the_manifest_is_json_that_one_can_read(folder: Path):
     write(folder, [("1", "2")])
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["counts"] == {"kept": 1, "empty": 0, "too_long": 0}
+    assert manifest["counts"] == {"kept": 1, "empty": 0, "too_long": 0, "filtered": {}}

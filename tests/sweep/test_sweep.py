@@ -186,7 +186,7 @@ def test_runs_share_the_corpus_that_they_have_in_common(tmp_path):
 
 def test_settings_that_change_no_corpus_share_one(tmp_path):
     commands = Scripted()
-    run(sweep_of(tmp_path, "tokenizer.sampling_alpha=0,0.1", "data.train.weight=1,2", "model.dropout=0,0.1"), commands)
+    run(sweep_of(tmp_path, "tokenizer.sampling_alpha=0,0.1", "data.train.weight=1,2", "data.temperature=1,5"), commands)
     assert len(commands.prepared) == 1
 
 

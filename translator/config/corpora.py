@@ -7,21 +7,46 @@ from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, mode
 from translator.config.section import Section, UntilCheckpoint
 
 CORPORA = ("data.train", "data.validation", "data.test")
-CORPUS_FORMATS = ("files", "tsv", "tfds", "grammar")  # keys of a corpus, exactly one of which it has
+CORPUS_FORMATS = ("files", "tsv", "jsonl", "tmx", "tfds", "grammar")  # keys of a corpus, exactly one of which it has
+
+Column = int | str  # of a TSV by its number, from 1 on; of JSONL by its key
+
+
+def _checked_columns(value: Any) -> Any:
+    """Source and target in a list, or columns by language; one message for whatever else."""
+    columns = list(value.values()) if isinstance(value, dict) else value
+    is_of_columns = isinstance(columns, list | tuple) and all(
+        isinstance(column, int | str) and not isinstance(column, bool) for column in columns
+    )
+    is_by_language = isinstance(value, dict) and value and all(isinstance(language, str) for language in value)
+    if value is None or (is_of_columns and (is_by_language or (not isinstance(value, dict) and len(columns) == 2))):
+        return value
+    raise ValueError("columns is source and target, as in [1, 3], or a column by language, as in {en: 1, de: 3}")
+
+
+Columns = Annotated[tuple[Column, Column] | dict[str, Column] | None, BeforeValidator(_checked_columns)]
 
 
 class CorpusConfig(Section):
-    """A parallel corpus in one of four formats: `files`, `tsv`, `tfds` or `grammar`.
+    """A parallel corpus in one of six formats: `files`, `tsv`, `jsonl`, `tmx`, `tfds` or `grammar`.
 
     A string alone is short for `files`.
     """
 
     files: str | None = None
     """Two text files, one sentence per line; `{lang}` is replaced by the language, as in `train.{lang}`. Files that end
-    in `.gz` are decompressed."""
+    in `.gz`, `.bz2`, `.xz` or `.zst` are decompressed, in this and every format of text."""
     tsv: str | None = None
-    """One file with a source and a target per line, separated by a tab; quotes have no meaning. A file that ends in
-    `.gz` is decompressed."""
+    """One file with a source and a target per line, separated by a tab; quotes have no meaning. See `columns`."""
+    jsonl: str | None = None
+    """One file with a JSON object per line, with a text for each language by its code, or as `columns` says."""
+    tmx: str | None = None
+    """A translation memory (TMX 1.1 to 1.4). Units that lack one of the languages are passed over; `de` takes `de-AT`
+    too."""
+    columns: Columns = None
+    """Where the sides of `tsv` or `jsonl` are: source and target, as in `[1, 3]`, or by language, as in
+    `{en: 1, de: 3}`, which serves both directions. A column is a number from 1 on in `tsv`; in `jsonl` it is a key, or
+    keys inside one another, as in `translation.en`. null is `[1, 2]` for a `tsv`, which then has no other column."""
     tfds: str | None = None
     """A data set of TensorFlow Datasets, by name (`wmt14_translate/de-en`) or as the folder of a prepared one."""
     grammar: Literal["train", "validation", "test"] | None = None
@@ -52,9 +77,37 @@ class CorpusConfig(Section):
             raise ValueError(f"a corpus is one of {formats}{whole}; found {found}")
         if self.grammar and self.pairs is None:
             raise ValueError("the built-in grammar is endless: say how many pairs to take, as in `pairs: 30000`")
+        if problem := self._problem_with_columns():
+            raise ValueError(problem)
         if self.files and "{lang}" not in self.files:
             raise ValueError(f"files names both sides at once, as in `train.{{lang}}.gz`; found {self.files!r}")
         return self
+
+    def columns_of(self, source: str, target: str) -> tuple[Column, Column] | None:
+        """The columns of two languages; None if they are not set.
+
+        Raises:
+            ValueError: They are set by language, and one of the two is not among them.
+        """
+        if not isinstance(self.columns, dict):
+            return self.columns
+        if lacking := [language for language in (source, target) if language not in self.columns]:
+            raise ValueError(f"columns has no {' and no '.join(lacking)}; it has {', '.join(self.columns)}")
+        return self.columns[source], self.columns[target]
+
+    def _problem_with_columns(self) -> str | None:
+        if self.columns is None:
+            return None
+        columns = list(self.columns.values() if isinstance(self.columns, dict) else self.columns)
+        if self.format not in ("tsv", "jsonl"):
+            return f"columns is for tsv and jsonl; leave it out of {self.format}"
+        if self.format == "tsv" and not all(isinstance(column, int) and column >= 1 for column in columns):
+            return f"columns of a tsv are numbers from 1 on; found {', '.join(map(str, columns))}"
+        if self.format == "jsonl" and not all(isinstance(column, str) for column in columns):
+            return f"columns of jsonl are keys; found {', '.join(map(str, columns))}"
+        if len(set(columns)) < len(columns):
+            return f"columns are different ones; found {', '.join(map(str, columns))}"
+        return None
 
     @model_serializer(mode="wrap")
     def _without_what_is_unset(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:

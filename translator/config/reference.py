@@ -54,7 +54,11 @@ def _type_name(annotation: Any) -> str:
         return _type_name(arguments[0])
     if origin in (list, tuple):
         return "corpus or list of corpora" if arguments[0] is CorpusConfig else "list of " + _type_name(arguments[0])
+    if origin is dict:
+        return "mapping to " + _type_name(arguments[1])
     if arguments:
-        return " or ".join(_type_name(argument) for argument in arguments)
+        names_of = [_type_name(argument) for argument in arguments]
+        inside = ("list of ", "mapping to ")
+        return " or ".join(f"({name})" if name.startswith(inside) and " or " in name else name for name in names_of)
     names = {type(None): "null", Path: "path", str: "text", bool: "true or false"}
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))

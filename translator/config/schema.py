@@ -12,8 +12,10 @@ from pydantic import Field, model_validator
 
 from translator.config.attention import AttentionsConfig
 from translator.config.corpora import Corpora
+from translator.config.filters import FiltersConfig
 from translator.config.section import Always, Section, UntilCheckpoint
 from translator.errors import TranslatorError
+from translator.languages import writes_no_spaces
 
 Normalization = Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "keep"]
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -27,13 +29,18 @@ class DataConfig(Section):
     """The corpora for training, validation and test."""
 
     root: Always[Path] = Path()
-    """The folder that `files`, `tsv` and `tfds` paths are relative to; itself relative to the working directory."""
+    """The folder that `files`, `tsv`, `jsonl`, `tmx` and `tfds` paths are relative to; itself relative to the working
+    directory."""
     source: str = "en"
     """The source language: replaces `{lang}` in file names, and is the name of the feature in a TFDS data set."""
     target: str = "de"
     """The target language, with the same two uses."""
     train: Corpora
     """The training corpus, or a list of several. The vocabulary is learned from it too."""
+    temperature: UntilCheckpoint[float] = Field(1.0, ge=1.0, le=1000.0)
+    """How evenly an epoch draws on several training corpora: on each in proportion to its weight and to size^(1/T)
+    (Arivazhagan et al., 2019). 1 is by size, that is each pair once; a large T is nearly as often on each corpus."""
+    filters: FiltersConfig = FiltersConfig()
     validation: UntilCheckpoint[Corpora]
     """The validation corpus, or a list of several; used to select checkpoints and for early stopping."""
     test: Always[Corpora | None] = None
@@ -50,6 +57,24 @@ class DataConfig(Section):
     def _languages_differ(self) -> "DataConfig":
         if self.source == self.target:
             raise ValueError(f"source and target are both {self.source!r}; a parallel corpus needs two languages")
+        for corpus in (*self.train, *self.validation, *(self.test or ())):
+            corpus.columns_of(self.source, self.target)
+        return self
+
+    @model_validator(mode="after")
+    def _filters_fit_the_languages(self) -> "DataConfig":
+        languages, filters = (self.source, self.target), self.filters
+        if unknown := [language for language in filters.scripts or () if language not in languages]:
+            raise ValueError(f"filters.scripts has {unknown[0]}, but the languages are {' and '.join(languages)}")
+        by_length = filters.min_length > 1 or filters.max_length or filters.max_ratio
+        if (
+            by_length
+            and filters.length_unit == "words"
+            and (spaceless := next(filter(writes_no_spaces, languages), ""))
+        ):
+            raise ValueError(
+                f"{spaceless} is written without spaces between words: set filters.length_unit: characters"
+            )
         return self
 
 

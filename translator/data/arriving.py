@@ -5,11 +5,11 @@ import contextlib
 import os
 import select
 import stat
-import zlib
 from collections.abc import Generator
 from pathlib import Path
 
-from translator.data.corpora.lines import MOST_LINE_BYTES, opened, read_lines
+from translator.data.corpora.compression import UNREADABLE, opened
+from translator.data.corpora.lines import MOST_LINE_BYTES, read_lines
 
 STANDARD_INPUT = 0  # its descriptor
 READ_BYTES = 2**16
@@ -56,7 +56,7 @@ def count_lines(path: Path) -> int:
         with opened(path) as file:
             while chunk := file.read(COUNTED_BYTES):
                 count, size, tail = count + chunk.count(b"\n"), size + len(chunk), chunk
-    except (OSError, EOFError, zlib.error):
+    except UNREADABLE:
         return sum(1 for _ in read_lines(path))  # which says what is wrong, and where
     if size == len(codecs.BOM_UTF8) and tail == codecs.BOM_UTF8:
         return 0

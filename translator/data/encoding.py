@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from translator.data.corpora.base import CorpusError, SentencePair
+from translator.data.filters import LeftOut
 from translator.data.store import NUMBERS, SIDES, Counts, Sequences
 from translator.data.tokenizer import Tokenizer
 from translator.files import write_file
@@ -26,17 +27,25 @@ CHARACTERS_TOGETHER = 2**24
 ENCODED_ALONE = 10
 
 
+class Chunk(NamedTuple):
+    """A part of a corpus, after the filters."""
+
+    pairs: list[SentencePair]
+    numbers: list[int]  # of each pair in the corpus, counted from 1
+    filtered: dict[str, int]  # how many pairs each filter has left out
+
+
 class Encoded(NamedTuple):
     """A chunk of a corpus as ids."""
 
     sides: tuple[Sequences, Sequences]  # the pairs that are kept
-    numbers: np.ndarray  # int64, each kept pair's number in the chunk, counted from 1
+    numbers: np.ndarray  # int64, each kept pair's number in the corpus, counted from 1
     counts: Counts
 
 
 def write_store(
     folder: Path,
-    corpora: Sequence[Iterable[SentencePair]],
+    corpora: Sequence[Iterable[SentencePair | LeftOut]],
     tokenizers: tuple[Tokenizer, Tokenizer],
     max_tokens: int,
     fingerprint: str,
@@ -48,7 +57,7 @@ def write_store(
 
     Args:
         folder: Replaced if it exists.
-        corpora: The pairs of each corpus.
+        corpora: The pairs of each corpus, and what stands for those that filters have left out.
         tokenizers: Of the source and of the target.
         max_tokens: Maximum number of tokens on either side.
         fingerprint: Identifies everything that the ids depend on; `open_store` compares it.
@@ -66,11 +75,10 @@ def write_store(
         writers = [stack.enter_context(_Writer(partial, *side)) for side in zip(SIDES, dtypes, strict=True)]
         numbers = stack.enter_context((partial / NUMBERS).open("wb"))
         for corpus in corpora:
-            before = counts.read
             for encoded in stack.enter_context(contextlib.closing(_encode(corpus, tokenizers, max_tokens))):
                 for writer, sequences in zip(writers, encoded.sides, strict=True):
                     writer.append(sequences)
-                numbers.write((counts.read - before + encoded.numbers).tobytes())
+                numbers.write(encoded.numbers.tobytes())
                 counts.add(encoded.counts)
                 show(counts.read)
             ends.append(counts.kept)
@@ -111,7 +119,7 @@ class _Writer:
 
 
 def _encode(
-    corpus: Iterable[SentencePair], tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int
+    corpus: Iterable[SentencePair | LeftOut], tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int
 ) -> Generator[Encoded, None, None]:
     """Encodes a corpus chunk by chunk, in order; a long one on all cores."""
     chunks = _chunks(corpus)
@@ -135,15 +143,12 @@ def _encode(
             yield pending.popleft().result()
 
 
-def _encode_chunk(
-    tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int, chunk: list[tuple[str, str]], threads: int = -1
-) -> Encoded:
+def _encode_chunk(tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int, chunk: Chunk, threads: int = -1) -> Encoded:
     """The ids of the pairs that are neither empty nor too long on a side."""
-    encoded = [
-        tokenizer.encode(texts, threads) for tokenizer, texts in zip(tokenizers, zip(*chunk, strict=True), strict=True)
-    ]
-    counts, kept, numbers = Counts(), [], []
-    for number, pair in enumerate(zip(*encoded, strict=True), 1):
+    sides_of = [pair.source for pair in chunk.pairs], [pair.target for pair in chunk.pairs]
+    encoded = [tokenizer.encode(texts, threads) for tokenizer, texts in zip(tokenizers, sides_of, strict=True)]
+    counts, kept, numbers = Counts(filtered=chunk.filtered), [], []
+    for number, *pair in zip(chunk.numbers, *encoded, strict=True):
         lengths = [len(ids) for ids in pair]
         if not min(lengths):
             counts.empty += 1
@@ -166,19 +171,23 @@ def _start_encoder(models: tuple[bytes, bytes], max_tokens: int) -> None:
     _worker = (Tokenizer(models[0]), Tokenizer(models[1])), max_tokens
 
 
-def _encode_in_worker(chunk: list[tuple[str, str]]) -> Encoded:
+def _encode_in_worker(chunk: Chunk) -> Encoded:
     assert _worker is not None
     return _encode_chunk(*_worker, chunk, threads=1)
 
 
-def _chunks(pairs: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    chunk: list[tuple[str, str]] = []
-    characters = 0
-    for pair in pairs:
-        chunk.append(pair)
-        characters += len(pair[0]) + len(pair[1])
-        if len(chunk) == ENCODED_TOGETHER or characters > CHARACTERS_TOGETHER:
+def _chunks(corpus: Iterable[SentencePair | LeftOut]) -> Iterator[Chunk]:
+    chunk, characters, read = Chunk([], [], {}), 0, 0
+    for number, pair in enumerate(corpus, 1):
+        read += 1
+        if isinstance(pair, LeftOut):
+            chunk.filtered[pair.filter] = chunk.filtered.get(pair.filter, 0) + 1
+        else:
+            chunk.pairs.append(pair)
+            chunk.numbers.append(number)
+            characters += len(pair.source) + len(pair.target)
+        if read == ENCODED_TOGETHER or characters > CHARACTERS_TOGETHER:
             yield chunk
-            chunk, characters = [], 0
-    if chunk:
+            chunk, characters, read = Chunk([], [], {}), 0, 0
+    if read:
         yield chunk

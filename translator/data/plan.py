@@ -31,6 +31,22 @@ class Position:
     batch: Count = 0
 
 
+def tempered(weights: tuple[float, ...], store: TokenStore, temperature: float) -> tuple[float, ...]:
+    """The weights of a store's corpora at a temperature T, at which an epoch draws on corpora as on size^(1/T).
+
+    With equal weights an epoch has as many pairs at any temperature (Arivazhagan et al., 2019, §3.3). At T = 1 the
+    weights are unchanged.
+    """
+    sizes = [float(len(rows)) for rows in store.corpora]
+    shares = [size ** (1 / temperature) for size in sizes]
+    scale = sum(sizes) / sum(shares)
+    # A product of ones at T = 1, exactly: each weight as it was.
+    return tuple(
+        weight * (share / size) * scale if size else weight
+        for weight, share, size in zip(weights, shares, sizes, strict=True)
+    )
+
+
 def plan_epoch(
     store: TokenStore,
     weights: tuple[float, ...],

@@ -6,11 +6,13 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from translator.config.schema import Config, TokenizerConfig
 from translator.data.corpora.base import Corpus, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.encoding import write_store
+from translator.data.filters import LeftOut, filtered, make_filters
 from translator.data.inputs import (
     Input,
     inputs_of,
@@ -23,6 +25,7 @@ from translator.data.links import with_links
 from translator.data.sampling import check_kinds
 from translator.data.store import TokenStore, open_store
 from translator.data.tokenizer import Tokenizer, train_tokenizer
+from translator.files import replacing
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunError, RunFolder
 
@@ -60,20 +63,23 @@ def prepare_corpora(
         require_unchanged(run, known, inputs)
     tokenizers, pairs = _tokenizers(corpora, config, run, show)
     store = open_store(run.data, _fingerprint(config, tokenizers, inputs))
-    if store is None:
+    lacks_listing = config.data.filters.list and not run.left_out.exists() and not missing_inputs(inputs)
+    if store is None or lacks_listing:
         for corpus in corpora:
             with contextlib.closing(corpus.pairs()) as opened:
                 next(opened, None)
         inputs = inputs_of(corpora, inputs)  # TFDS may have downloaded some just now
         fingerprint = _fingerprint(config, tokenizers, inputs)
-        write_store(
-            run.data,
-            [corpus.pairs() for corpus in corpora],
-            tokenizers,
-            config.data.max_tokens,
-            fingerprint,
-            lambda done: show(done, pairs, "encoding the corpus"),
-        )
+        with _listing(config, run) as listing:
+            filters = make_filters(config.data)
+            write_store(
+                run.data,
+                [filtered(corpus, filters, listing) for corpus in corpora],
+                tokenizers,
+                config.data.max_tokens,
+                fingerprint,
+                lambda done: show(done, pairs, "encoding the corpus"),
+            )
         store = open_store(run.data, fingerprint)
         assert store is not None
     else:
@@ -81,6 +87,17 @@ def prepare_corpora(
             log.warning("%s is gone; continuing with the encoded copy of it", path)
     write_inputs(run, inputs)
     return tokenizers, with_links(store, config, run, tokenizers, show)
+
+
+@contextlib.contextmanager
+def _listing(config: Config, run: RunFolder) -> Iterator[IO[str] | None]:
+    """The file for what the filters leave out, if it is asked for; it is written whole or not at all."""
+    if not config.data.filters.list:
+        run.left_out.unlink(missing_ok=True)  # an earlier store's
+        yield None
+        return
+    with replacing(run.left_out) as partial, partial.open("w", encoding="utf-8") as file:
+        yield file
 
 
 def prepare_tokenizers(config: Config, run: RunFolder) -> tuple[Tokenizer, Tokenizer]:
@@ -102,11 +119,13 @@ def _tokenizers(
 
         def pairs() -> Iterator[SentencePair]:
             nonlocal count
-            number = 0
-            for number, pair in enumerate(itertools.chain.from_iterable(corpus.pairs() for corpus in corpora), 1):
+            number, filters = 0, make_filters(config.data)
+            streams = (filtered(corpus, filters) for corpus in corpora)
+            for number, pair in enumerate(itertools.chain.from_iterable(streams), 1):
                 if number % SHOWN_EVERY == 0:
                     show(number, count, "drawing sentences for the vocabulary")
-                yield pair
+                if not isinstance(pair, LeftOut):
+                    yield pair
             count = number
             show(number, number, "learning the vocabulary")
 
@@ -168,9 +187,10 @@ def load_tokenizers(run: RunFolder) -> tuple[Tokenizer, Tokenizer]:
 def _fingerprint(config: Config, tokenizers: tuple[Tokenizer, Tokenizer], inputs: list[Input]) -> str:
     """Identifies everything that the ids of the training corpus depend on."""
     data = config.data
-    # Without the weights, on which only the plan of an epoch depends, and without settings at their defaults, so that a
-    # new setting changes no fingerprint.
+    # Without weights and temperature, on which only the plan of an epoch depends, and without settings at their
+    # defaults, so that a new setting changes no fingerprint.
     corpora = [corpus.model_dump(exclude_defaults=True, exclude={"weight"}) for corpus in data.train]
-    settings = repr((data.source, data.target, data.max_tokens, corpora))
+    filters = data.filters.that_matter()
+    settings = repr((data.source, data.target, data.max_tokens, corpora, *([filters] if filters else [])))
     parts = [settings.encode(), *(t.model for t in tokenizers), *(input_.sha256.encode() for input_ in inputs)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

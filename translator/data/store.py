@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -67,20 +67,24 @@ class Counts:
     kept: int = 0
     empty: int = 0
     too_long: int = 0
+    filtered: dict[str, int] = field(default_factory=dict)  # by the filter's name
 
     @property
     def read(self) -> int:
         """The number of all pairs, kept or left out."""
-        return self.kept + self.empty + self.too_long
+        return self.kept + self.empty + self.too_long + sum(self.filtered.values())
 
     def add(self, other: "Counts") -> None:
         """Adds the counts of another part of the corpus."""
         self.kept += other.kept
         self.empty += other.empty
         self.too_long += other.too_long
+        for name, count in other.filtered.items():
+            self.filtered[name] = self.filtered.get(name, 0) + count
 
     def __str__(self) -> str:
         reasons = [(self.empty, "with an empty side"), (self.too_long, "longer than data.max_tokens")]
+        reasons += [(count, f"by data.filters.{name}") for name, count in self.filtered.items()]
         left_out = ", ".join(f"{count:,} {reason}" for count, reason in reasons if count)
         return f"{self.kept:,} pairs" + (f"; left out: {left_out}" if left_out else "")
 

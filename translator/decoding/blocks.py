@@ -82,7 +82,7 @@ class Lines:
         """Counts lines, if that can be done.
 
         Args:
-            source: the file, zipped if its name ends in .gz; None, as a pipe or a device, for lines as they arrive.
+            source: the file, compressed or not; None, as a pipe or a device, for lines as they arrive.
             target_prefixes: a file with as many lines, how the translation of each begins.
             shard: the part of a file; None for all of it.
 

@@ -18,7 +18,7 @@ SIDES = ("source", "target")
 
 def corpus_key(config: Config) -> str:
     """Identifies what a vocabulary and the ids of a training corpus depend on: runs with the same key share both."""
-    data = config.data.model_dump(mode="json", exclude={"validation", "test", "on_change"})
+    data = config.data.model_dump(mode="json", exclude={"validation", "test", "on_change", "temperature"})
     data["train"] = [{name: value for name, value in corpus.items() if name != "weight"} for corpus in data["train"]]
     tokenizer = config.tokenizer.model_dump(mode="json", exclude={"sampling_alpha"})
     parts = {"data": data, "tokenizer": tokenizer, "links": bool(config.train.guided_alignment)}
@@ -55,7 +55,8 @@ def begin_run(run: RunFolder, config: Config, prepared: RunFolder) -> None:
     partial = RunFolder(run.path.with_name(f"{run.path.name}.partial"))
     shutil.rmtree(partial.path, ignore_errors=True)
     partial.claim(config)
-    for path in [prepared.inputs, *map(prepared.tokenizer, SIDES), *sorted(prepared.data.iterdir())]:
+    listed = [prepared.left_out] if prepared.left_out.is_file() else []
+    for path in [prepared.inputs, *listed, *map(prepared.tokenizer, SIDES), *sorted(prepared.data.iterdir())]:
         _link(path, partial.path / path.relative_to(prepared.path))
     with contextlib.suppress(OSError):  # an empty folder may be there, where a lock has been looked for
         (run.path / LOCK).unlink(missing_ok=True)

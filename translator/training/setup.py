@@ -3,6 +3,7 @@
 from translator.config.schema import Config
 from translator.data.batches import TrainingBatches
 from translator.data.corpora.formats import read_all
+from translator.data.plan import tempered
 from translator.data.sampling import Sampling
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
@@ -21,7 +22,7 @@ def make_batches(
     train, alpha = config.train, config.tokenizer.sampling_alpha
     return TrainingBatches(
         store,
-        tuple(corpus.weight for corpus in config.data.train),
+        tempered(tuple(corpus.weight for corpus in config.data.train), store, config.data.temperature),
         config.data.max_tokens if train.batch_tokens == "auto" else train.batch_tokens,
         train.seed,
         replicas=replicas,

@@ -20,6 +20,7 @@ def test_every_format_of_a_configuration_has_a_class() -> None:
         ({"files": "news/train.{lang}.gz"}, "data/news/train.en.gz:17"),
         ({"files": "news/train.{lang}.gz", "pairs": 20}, "data/news/train.en.gz:17"),
         ({"tsv": "pairs.tsv"}, "data/pairs.tsv:17"),
+        ({"jsonl": "pairs.jsonl"}, "data/pairs.jsonl:17"),
         ({"tfds": "wmt14_translate/de-en"}, "wmt14_translate/de-en, pair 17"),
         ({"grammar": "train", "pairs": 20}, "grammar train, pair 17"),
     ],
@@ -36,6 +37,9 @@ def test_a_pair_has_a_place_in_its_corpus(corpus: dict[str, object], place: str)
         ({"files": "t.{lang}", "pairs": 1}, ["t.en", "t.de"]),
         ({"files": "missing.{lang}"}, []),
         ({"tsv": "t.en"}, ["t.en"]),
+        ({"jsonl": "t.en"}, ["t.en"]),
+        ({"tmx": "t.en"}, ["t.en"]),
+        ({"tmx": "missing"}, []),
         ({"grammar": "train", "pairs": 3}, []),
     ],
 )

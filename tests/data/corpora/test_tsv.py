@@ -41,5 +41,25 @@ def test_a_tsv_line_of_more_columns_is_named_for_only_the_user_knows_which_are_m
     (tmp_path / "t.tsv").write_text(f"a\tA\n{line}\n")
     assert error_of(pairs_of({"tsv": "t.tsv"}, tmp_path)) == (
         f"{tmp_path / 't.tsv'}:2: a line is source, tab, target; found {tabs} tabs in {line!r}; "
-        "keep two of the columns, as `cut -f 1,2` does the first two"
+        "say which columns are meant, as in `columns: [1, 2]`"
+    )
+
+
+@pytest.mark.parametrize("columns", [[3, 1], {"en": 3, "de": 1}])
+def test_columns_choose_the_sides_and_others_are_not_read(tmp_path: Path, columns: object) -> None:
+    (tmp_path / "t.tsv").write_text("A\t0.9\ta\tCC-BY\n\nB\t\tb\n")
+    assert list(pairs_of({"tsv": "t.tsv", "columns": columns}, tmp_path)) == [("a", "A"), ("", ""), ("b", "B")]
+
+
+def test_columns_by_language_serve_both_directions(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("a\tA\n")
+    corpus = {"tsv": "t.tsv", "columns": {"en": 1, "de": 2}}
+    assert list(pairs_of(corpus, tmp_path)) == [("a", "A")]
+    assert list(pairs_of(corpus, tmp_path, "de", "en")) == [("A", "a")]
+
+
+def test_a_tsv_line_that_lacks_a_column_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("a\tA\tx\nb\tB\n")
+    assert error_of(pairs_of({"tsv": "t.tsv", "columns": [1, 3]}, tmp_path)) == (
+        f"{tmp_path / 't.tsv'}:2: there is no column 3, which columns names; found 1 tabs in 'b\\tB'"
     )

@@ -8,13 +8,22 @@ from translator.config.schema import DataConfig
 from translator.data.corpora.base import Corpus, CorpusError, FirstPairs, InputFile, SentencePair, WithAlignment
 from translator.data.corpora.files import FilesCorpus
 from translator.data.corpora.grammar import GrammarCorpus
+from translator.data.corpora.jsonl import JsonlCorpus
 from translator.data.corpora.tfds import TfdsCorpus
+from translator.data.corpora.tmx import TmxCorpus
 from translator.data.corpora.tsv import TsvCorpus
 
 # By the key of a corpus in a configuration: makes the corpus, given its section, the data section around it, and the
 # dotted key, such as `data.train.files`, that messages name.
 FORMATS: Mapping[str, Callable[[CorpusConfig, DataConfig, str], Corpus]] = MappingProxyType(
-    {"files": FilesCorpus.of, "tsv": TsvCorpus.of, "tfds": TfdsCorpus.of, "grammar": GrammarCorpus.of}
+    {
+        "files": FilesCorpus.of,
+        "tsv": TsvCorpus.of,
+        "jsonl": JsonlCorpus.of,
+        "tmx": TmxCorpus.of,
+        "tfds": TfdsCorpus.of,
+        "grammar": GrammarCorpus.of,
+    }
 )
 
 

@@ -4,16 +4,16 @@ import codecs
 import contextlib
 import difflib
 import functools
-import gzip
-import io
-import zlib
+import re
 from collections.abc import Generator
 from pathlib import Path
 from typing import Protocol
 
 from translator.data.corpora.base import CorpusError
+from translator.data.corpora.compression import UNREADABLE, opened
 from translator.errors import shell_quoted
-from translator.text_files import GZIP_START, what_else_it_is
+from translator.files import open_file
+from translator.text_files import COMPRESSIONS, what_else_it_is
 
 # Of a line, its end included. A longer line is not a sentence, and one without an end would fill the memory.
 MOST_LINE_BYTES = 2**20
@@ -26,7 +26,7 @@ class ByteLines(Protocol):
 
 
 def read_lines(path: Path, stream: ByteLines | None = None) -> Generator[str, None, None]:
-    r"""Streams the lines of a UTF-8 text file without their ends; `.gz` is unzipped.
+    r"""Streams the lines of a UTF-8 text file without their ends; a compressed one is decompressed.
 
     A line ends at "\n" or "\r\n" and nowhere else. U+2028, U+0085, form feeds and lone carriage returns are text, as
     they are for `wc` and `paste`, so that line n of one file stays aligned with line n of the other. A byte order
@@ -57,11 +57,21 @@ def read_lines(path: Path, stream: ByteLines | None = None) -> Generator[str, No
                 yield text.removeprefix("\ufeff") if number == 1 else text
     except FileNotFoundError:
         raise _missing(path) from None
-    except (OSError, EOFError, zlib.error) as error:
-        if isinstance(error, gzip.BadGzipFile) and (what := _instead_of_gzip(path)):
-            raise CorpusError(f"{path}, despite its name, {what}") from None
-        reached = f"past line {number}" if number else "at all"
-        raise CorpusError(f"{path} cannot be read {reached}: {getattr(error, 'strerror', None) or error}") from error
+    except UNREADABLE as error:
+        raise unreadable(path, error, number) from error
+
+
+def unreadable(path: Path, error: BaseException, line: int) -> CorpusError:
+    """The error for a file that can be read no further than a line; 0 is not at all."""
+    if not line and path.suffix in COMPRESSIONS and (what := _instead_of_archive(path)):
+        return CorpusError(f"{path}, despite its name, {what}")
+    reached = f"past line {line}" if line else "at all"
+    return CorpusError(f"{path} cannot be read {reached}: {getattr(error, 'strerror', None) or error}")
+
+
+def one_line(text: str) -> str:
+    """Text of a format whose sentences may be broken into lines, as one line; any other is not changed."""
+    return re.sub(r"[ \t]*[\r\n][ \t\r\n]*", " ", text).strip() if "\n" in text or "\r" in text else text
 
 
 def require_file(path: Path, key: str) -> None:
@@ -100,23 +110,23 @@ def decoded(line: bytes, path: Path | str, number: int) -> str:
         ) from None
 
 
-def opened(path: Path) -> gzip.GzipFile | io.BufferedReader:
-    """A file for reading in bytes; `.gz` is unzipped."""
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-
-
 def _what_else(first_line: bytes, path: Path, is_file: bool) -> str | None:
-    unpacked_by = "gunzip -c" if path.suffix == ".gz" else ""
+    unpacked_by = COMPRESSIONS[path.suffix].command if path.suffix in COMPRESSIONS else ""
     return what_else_it_is(first_line, path if is_file else None, unpacked_by)
 
 
-def _instead_of_gzip(path: Path) -> str | None:
-    with path.open("rb") as file:
-        start = file.read(512)
-    if start.startswith(GZIP_START):
+def _instead_of_archive(path: Path) -> str | None:
+    """What a file is that its name calls compressed; None if it is, or is empty or cannot be read."""
+    try:
+        with open_file(path) as file:
+            start = file.read(512)
+    except OSError:
+        return None
+    compression = COMPRESSIONS[path.suffix]
+    if not start or start.startswith(compression.starts):
         return None
     return what_else_it_is(start, path) or (
-        "is not compressed with gzip; if it is text, rename it: "
+        f"is not compressed with {compression.name}; if it is text, rename it: "
         f"mv {shell_quoted(path)} {shell_quoted(path.with_suffix(''))}"
     )
 
@@ -127,6 +137,7 @@ def _missing(path: Path, key: str | None = None) -> CorpusError:
     if not path.parent.is_dir():
         return CorpusError(f"there is no file {path}{named_by}; there is no folder {path.parent}")
     names = [neighbour.name for neighbour in path.parent.iterdir()]
-    twin = path.name.removesuffix(".gz") if path.suffix == ".gz" else f"{path.name}.gz"
-    near = dict.fromkeys([twin] * (twin in names) + difflib.get_close_matches(path.name, names))
+    plain = path.name.removesuffix(path.suffix) if path.suffix in COMPRESSIONS else path.name
+    twins = [name for name in (plain, *(f"{plain}{suffix}" for suffix in COMPRESSIONS)) if name in names]
+    near = dict.fromkeys(twins + difflib.get_close_matches(path.name, names))
     return CorpusError(f"there is no file {path}{named_by}" + (f"; similar names: {', '.join(near)}" if near else ""))
