@@ -64,6 +64,8 @@ def test_scores_of_sentences_have_a_mean_an_interval_and_a_name():
         ("print('[1, 2]')", r"printed no score but '\[1, 2\]'$"),
         ("print('{\"scores\": [1]}')", "printed 1 scores for 2 sentences$"),
         ("print('{\"scores\": [1, null]}')", "printed no score but "),
+        ("print('[' * 100_000)", "printed no score but "),
+        ("print('{\"score\": 1' + '0' * 400 + '}')", "printed no score but "),
     ],
 )
 def test_a_failure_is_one_line_that_names_the_program(code: str, message: str):

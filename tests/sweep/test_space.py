@@ -88,6 +88,12 @@ def test_a_mistake_in_a_setting_is_one_line(settings, message):
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize("bounds", ["1..1e999", "linear:-1e999..0", f"1..{'9' * 400}"])
+def test_a_range_has_an_end(bounds: str):
+    with pytest.raises(SweepError, match="--set a: the bounds of a range are numbers up to 1e308"):
+        parse_settings([f"a={bounds}"])
+
+
 def test_a_range_has_no_grid():
     with pytest.raises(SweepError, match="--set a is a range; say how many runs to draw, as in --draws 20"):
         grid(parse_settings(["a=1..2"])[1])

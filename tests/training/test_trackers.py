@@ -1,6 +1,7 @@
 """Trackers of experiments: TensorBoard's own tests are with those of the logs."""
 
 import importlib.util
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def test_weights_and_biases_that_is_not_installed_is_one_line_before_training(mo
     require_trackers(config_of("tensorboard"))
 
 
+def written(path: Path, figure: bytes) -> bytes:
+    """What is in a file once a figure is: another process writes it, and may be late on a busy machine."""
+    end = time.monotonic() + 60
+    while figure not in (content := path.read_bytes()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return content
+
+
 def test_offline_it_keeps_rows_in_the_run_and_a_resumed_run_is_the_same_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -47,10 +56,22 @@ def test_offline_it_keeps_rows_in_the_run_and_a_resumed_run_is_the_same_one(
         tracker.close()
     kept = sorted((run.path / "wandb").glob("offline-run-*/*.wandb"))
     assert {path.name for path in kept} == {f"run-{run.wandb_id.read_text()}.wandb"}
-    first, second = (path.read_bytes() for path in kept)
+    first, second = (written(path, figure) for path, figure in zip(kept, (b"0.53125", b"0.40625"), strict=True))
     assert (b"0.53125" in first, b"0.40625" in first) == (True, False)
     assert (b"0.53125" in second, b"0.40625" in second) == (False, True)
     assert b"max_steps" in first  # of the configuration
+
+
+def test_one_that_cannot_end_does_not_end_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    class Broken:
+        def finish(self) -> None:
+            raise RuntimeError("the service is gone")
+
+    monkeypatch.setattr("translator.training.trackers._begun", lambda *_: Broken())
+    WeightsAndBiases(RunFolder(tmp_path), config_of("wandb")).close()
+    assert "the service is gone" in caplog.text
 
 
 def test_where_nobody_is_logged_in_training_goes_on_without_it(

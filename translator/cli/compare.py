@@ -8,7 +8,7 @@ import typer
 
 from translator.cli.arguments import References, Tokenize
 from translator.cli.console import console, say
-from translator.files import write_file
+from translator.files import require_writable, write_file
 
 
 def compare(
@@ -34,6 +34,8 @@ def compare(
     from translator.evaluation.systems import Given, compare_given
     from translator.report.comparison_page import comparison_page
 
+    if html:
+        require_writable(html)
     with console.status("comparing …"):
         found = compare_given(Given(systems, source, reference or (), language, training), tokenize)
     if html:

@@ -70,9 +70,12 @@ def difference(first: float, second: float, first_drawn: np.ndarray, second_draw
     """The second figure minus the first, with interval and p-value.
 
     The p-value is sacreBLEU's: how often a sample's absolute difference lies further above the mean of those than the
-    whole test set's is above 0; 1 is added to the count, and to the number of samples.
+    whole test set's is above 0; 1 is added to the count, and to the number of samples. It is 1 where there is no
+    difference, neither in the whole nor in any sample.
     """
     absolute = np.abs(second_drawn - first_drawn)
+    if first == second and not absolute.any():
+        return Difference(0.0, 0.0, 0.0, 1.0)
     extreme = int((absolute - absolute.mean() > abs(second - first)).sum())
     return Difference(*interval(second - first, second_drawn - first_drawn), (extreme + 1) / (len(absolute) + 1))
 

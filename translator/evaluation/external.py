@@ -133,7 +133,7 @@ def _object(printed: str) -> dict[str, object]:
     """The JSON object that was printed, or `score` alone."""
     try:
         found = json.loads(printed)
-    except ValueError:
+    except (ValueError, RecursionError):
         lines = printed.strip().splitlines()
         numbers = NUMBER.findall(lines[-1]) if lines else []
         return {"score": float(numbers[-1])} if numbers else {}
@@ -141,4 +141,7 @@ def _object(printed: str) -> dict[str, object]:
 
 
 def _is_finite(number: object) -> bool:
-    return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
+    try:
+        return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
+    except OverflowError:  # of an integer that no float is as large as
+        return False

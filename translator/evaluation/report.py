@@ -39,16 +39,21 @@ class Scoring:
     samples: int = SAMPLES
     external: Sequence[ExternalMetric] = ()
 
-    def scores(
-        self, hypotheses: Sequence[str], test_set: TestSet, target_language: str
-    ) -> tuple[Scores, list[ExternalScore]]:
-        """Scores translations of a test set by all metrics."""
+    def scores(self, hypotheses: Sequence[str], test_set: TestSet, target_language: str) -> Scores:
+        """Scores translations of a test set by sacreBLEU's metrics."""
         pairs, more = test_set
         references = [pair.target for pair in pairs]
-        scores = score(hypotheses, references, target_language, self.tokenize, more, self.samples)
-        sources = [pair.source for pair in pairs]
-        external = [each.score(sources, hypotheses, [references, *more], self.samples) for each in self.external]
-        return scores, external
+        return score(hypotheses, references, target_language, self.tokenize, more, self.samples)
+
+    def external_scores(self, hypotheses: Sequence[str], test_set: TestSet) -> list[ExternalScore]:
+        """Scores them by the metrics of other programs.
+
+        Raises:
+            EvaluationError: one fails.
+        """
+        pairs, more = test_set
+        sources, references = [pair.source for pair in pairs], [pair.target for pair in pairs]
+        return [each.score(sources, hypotheses, [references, *more], self.samples) for each in self.external]
 
 
 PLAIN = Scoring()
@@ -143,8 +148,8 @@ def score_file(hypotheses: Path, test_set: TestSet, target_language: str, scorin
         )
     for metric in scoring.external:
         metric.require(any(pair.source for pair in pairs))
-    scores, external = scoring.scores(lines, test_set, target_language)
-    return Report(pairs, lines, scores, external=external)
+    scores = scoring.scores(lines, test_set, target_language)
+    return Report(pairs, lines, scores, external=scoring.external_scores(lines, test_set))
 
 
 def read_test_files(source: Path | None, references: Sequence[Path]) -> TestSet:

@@ -1,5 +1,6 @@
 """Translates and scores a test set, and keeps the report in the run folder."""
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -49,7 +50,13 @@ def evaluate_run(
     translator = translator or Translator.load(folder.path)
     report = evaluate(translator, test_set, config.data.target, scoring, on_progress)
     if is_own:
-        report.write(folder.report)
+        report.write(folder.report)  # what other programs say of it comes later: they may fail
+    if scoring.external:
+        external = scoring.external_scores(report.hypotheses, test_set)
+        report = dataclasses.replace(report, external=external)
+        if is_own:
+            report.write(folder.report)
+    if is_own:
         show_scored(folder, translator, report)
     return report
 
@@ -62,6 +69,8 @@ def evaluate(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Translates every source and scores all against the references; none is dropped or reordered.
+
+    Metrics of other programs are only checked here: `Scoring.external_scores` runs them.
 
     The first references are also read, for the loss that a validation has too.
 
@@ -80,11 +89,11 @@ def evaluate(
     began = time.monotonic()
     hypotheses = translator.translate_text([pair.source for pair in pairs], on_progress=on_progress)
     seconds = time.monotonic() - began
-    scores, external = scoring.scores(hypotheses, test_set, target_language)
+    scores = scoring.scores(hypotheses, test_set, target_language)
     tokens = sum(map(len, translator.target.encode(hypotheses)))
     began = time.monotonic()
     nll = _nll(translator, pairs)
-    return Report(pairs, hypotheses, scores, seconds, tokens, nll, time.monotonic() - began, external)
+    return Report(pairs, hypotheses, scores, seconds, tokens, nll, time.monotonic() - began)
 
 
 def _nll(translator: Translator, pairs: Sequence[SentencePair]) -> float | None:

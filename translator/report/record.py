@@ -127,7 +127,7 @@ class Record:
     @property
     def training_rows(self) -> list[Row]:
         """Means over the steps between two rows."""
-        return [row for row in self.rows if "training_seconds" in row]
+        return [row for row in self.rows if "learning_rate" in row]
 
     @property
     def validations(self) -> list[Row]:

@@ -151,7 +151,7 @@ def draw(sweep: Sweep, found: Sequence[Result], output: BinaryIO) -> None:
                 curves.plot(
                     *zip(*result.bleus, strict=True), marker="o", markersize=2.5, linewidth=1.2,
                     color=COLORS[number] if named else TEXT_COLOR, alpha=1.0 if named else 0.4,
-                    label=f"{result.name}: {', '.join(result.varied.values())}"[:40] if named else None,
+                    label=plain_text(f"{result.name}: {', '.join(result.varied.values())}", 40) if named else None,
                 )  # fmt: skip
         curves.set_xlabel("step")
         curves.set_ylabel("validation BLEU")
@@ -172,7 +172,7 @@ def _draw_axis(axes: Any, name: str, found: Sequence[Result]) -> None:
     Numbers are where they belong, on a logarithmic scale if they span much; other values stand in a row.
     """
     points = [result for result in found if result.best_bleu is not None]
-    axes.set_xlabel(name)
+    axes.set_xlabel(plain_text(name, 40))
     if not points:
         return
     labels = [result.varied[name] for result in points]
@@ -180,13 +180,22 @@ def _draw_axis(axes: Any, name: str, found: Sequence[Result]) -> None:
     are_numbers = None not in values
     if are_numbers and min(values) > 0 and max(values) >= 10 * min(values):
         axes.set_xscale("log")
+    if not are_numbers:
+        distinct = list(dict.fromkeys(labels))
+        values = [distinct.index(label) for label in labels]
+        axes.set_xticks(range(len(distinct)), [plain_text(label, 16) for label in distinct])
     axes.scatter(
-        values if are_numbers else [label[:16] for label in labels],
+        values,
         [result.best_bleu for result in points],
         s=12,
         color=COLORS[0],
         alpha=[0.35 if result.state == "stopped" else 1.0 for result in points],
     )
+
+
+def plain_text(text: str, most: int) -> str:
+    """A text for matplotlib, for which what is between dollars is a formula."""
+    return (text if len(text) <= most else f"{text[: most - 1]}…").replace("$", r"\$")
 
 
 def number(label: str) -> float | None:

@@ -174,6 +174,8 @@ def _range(key: str, text: str) -> Range:
     assert match
     linear, *bounds = match.groups()
     low, high = map(float, bounds)
+    if math.isinf(low) or math.isinf(high):
+        raise SweepError(f"--set {key}: the bounds of a range are numbers up to 1e308")
     if not low < high:
         raise SweepError(f"--set {key}={text}: the first bound of a range is below the second")
     if low <= 0 and not linear:

@@ -93,7 +93,7 @@ class Sweep:
         rungs = self.halving.rungs
         if any(rung < 1 for rung in rungs) or list(rungs) != sorted(set(rungs)):
             raise SweepError(f"--rungs {','.join(map(str, rungs))}: expected steps that rise, as in --rungs 500,1500")
-        if self.halving.eta <= 1:
+        if not self.halving.eta > 1:
             raise SweepError(f"--eta {self.halving.eta:g}: 1/η of the runs go on, so that η has to be above 1")
         for rung in rungs:
             for trial in self.trials:

@@ -141,8 +141,8 @@ def training_row(state: TrainingState, steps_per_epoch: int, learning_rate: floa
     return row
 
 
-def validation_row(validation: Validation, best_bleu: float, seconds: float) -> Row:
-    """A validation that took so long."""
+def validation_row(validation: Validation, best_bleu: float, seconds: float, training_seconds: float) -> Row:
+    """A validation that took so long, after so many seconds of training, itself among them."""
     return {
         "step": validation.step,
         "validation_loss": validation.loss,
@@ -151,6 +151,7 @@ def validation_row(validation: Validation, best_bleu: float, seconds: float) -> 
         "validation_bleu": validation.bleu,
         "best_validation_bleu": best_bleu,
         "validation_seconds": seconds,
+        "training_seconds": training_seconds,
     }
 
 

@@ -327,4 +327,5 @@ class Training:
         is_best = math.isfinite(validation.loss) and best(validations, by) == len(validations) - 1
         self.progress.validated(validation, best_bleu, by if is_best else None)
         self.state.training_seconds += seconds
-        self.logs.write(validation_row(validation, best_bleu, seconds) | seen.figures, seen.pictures)
+        row = validation_row(validation, best_bleu, seconds, self.state.training_seconds)
+        self.logs.write(row | seen.figures, seen.pictures)

@@ -132,7 +132,10 @@ class WeightsAndBiases:
     def close(self) -> None:
         """Waits until all is sent, or written."""
         if self._run is not None:
-            self._run.finish()
+            try:
+                self._run.finish()
+            except Exception as error:
+                self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
         self._run = None
