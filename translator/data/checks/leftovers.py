@@ -33,7 +33,7 @@ class Leftovers:
             tally.add(block, sorted(found), found.__getitem__)
 
     def findings(self) -> list[Finding]:
-        """A note each for a few of them, a warning from 0.1% of the pairs on."""
+        """A note each for a few of them, a warning from 0.5% of the pairs on."""
         return [
             *self._control.findings(_describe("control or invisible characters", "remove them")),
             *self._html.findings(_describe("HTML", "decode entities and remove tags, on both sides alike")),
@@ -43,7 +43,7 @@ class Leftovers:
 
 def _describe(what: str, remedy: str) -> Callable[[int, int], tuple[Severity, str]]:
     def describe(count: int, pairs: int) -> tuple[Severity, str]:
-        return graded(count, pairs, 0.001), f"{counted(count, 'pair has', 'pairs have')} {what}; {remedy}"
+        return graded(count, pairs, 0.005), f"{counted(count, 'pair has', 'pairs have')} {what}; {remedy}"
 
     return describe
 

@@ -72,12 +72,12 @@ class Overlap:
         near = {number: shown for number, shown in near.items() if number not in equal}
         sources = {number: shown for number, shown in sources.items() if number not in equal and number not in near}
         found = []
-        for kind, shown, what, error in (
-            ("in-training", equal, "in the training corpora too", 0.01),
-            ("near-training", near, "in the training corpora with no more than a tenth of its letters changed", 0.05),
-            ("source-in-training", sources, "in the training corpora as a source with another translation", 2.0),
+        for kind, shown, what, warning, error in (
+            ("in-training", equal, "in training too", 0.0, 0.01),
+            ("near-training", near, "in training with at most a tenth of each side's characters edited", 0.01, 0.05),
+            ("source-in-training", sources, "in training with the same source and another target", 0.01, 2.0),
         ):
-            found += self._tallied(kind, shown).findings(_describe(what, error))
+            found += self._tallied(kind, shown).findings(_describe(what, warning, error))
         return found
 
     def _tallied(self, kind: str, shown: dict[int, str]) -> Tally:
@@ -93,9 +93,9 @@ def _shown(block: Block, row: int) -> str:
     return f"{block.place(row)}: {block.both(row)}"
 
 
-def _describe(what: str, error: float) -> Callable[[int, int], tuple[Severity, str]]:
+def _describe(what: str, warning: float, error: float) -> Callable[[int, int], tuple[Severity, str]]:
     def describe(count: int, pairs: int) -> tuple[Severity, str]:
         message = f"{counted(count, 'pair stands', 'pairs stand')} {what}; take it out of one of the two"
-        return graded(count, pairs, 0.0005, error), message
+        return graded(count, pairs, warning, error), message
 
     return describe

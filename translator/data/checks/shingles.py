@@ -17,6 +17,8 @@ SHINGLE = 5
 NEAR = 0.1  # edits by which sentences may differ, for each character of the longer one
 FEWEST_CHARACTERS = 10  # in which one edit is allowed
 CHOSEN = 12  # shingles of a sentence, or up to twice as many
+COMMON = 20  # sentences with a shingle, from which on it tells little
+ALWAYS_KEPT = 6  # of a sentence's chosen shingles, however common
 TABLE_BITS = 22
 HISTOGRAM = 32  # classes of letters
 
@@ -54,6 +56,11 @@ class ShingleIndex:
         first = np.ones(len(order), bool)
         first[1:] = (rows[order][1:] != rows[order][:-1]) | (stretch[order][1:] != stretch[order][:-1])
         chosen = order[first & (self._edits[rows[order]] > 0)]
+        # Of common ones only the rarest few: each text that has one is compared with all sentences that have it.
+        ranked = chosen[np.lexsort((commonness[chosen], rows[chosen]))]
+        of_each = np.bincount(rows[ranked], minlength=len(self._edits))
+        rank = np.arange(len(ranked)) - np.repeat(np.cumsum(of_each) - of_each, of_each)
+        chosen = ranked[(rank < ALWAYS_KEPT) | (commonness[ranked] <= COMMON)]
         chosen_of_each = np.bincount(rows[chosen], minlength=len(self._edits))
         # So many edits destroy that many of them at most; long sentences hardly ever lose three quarters.
         left = chosen_of_each - self._edits * -(-SHINGLE // width)
