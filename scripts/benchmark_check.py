@@ -1,7 +1,7 @@
 """Speed and memory of `translator check` on a generated corpus.
 
-Sentences are of made-up words (Zipf's and Mandelbrot's law, 13 words a side on average). Printed are wall time, processor
-time, and the growth of the peak of memory for each pair beyond a smaller corpus's.
+Sentences are of made-up words (Zipf's and Mandelbrot's law, 13 words a side on average). Printed are wall time,
+processor time, and the growth of the peak of memory for each pair beyond a smaller corpus's.
 """
 
 import argparse

@@ -26,11 +26,13 @@ def check(
 ) -> None:
     """Look for trouble in the corpora of a configuration before training; exit code 1 if something would ruin a run."""
     from translator.data.checks.corpora import check_corpora, run_tokenizers
+    from translator.data.store import open_store
 
     resolved = load_config(config, [*(settings or []), *(overrides or [])])
     folder = RunFolder(run or Path("runs") / config.stem)
     with progress(console, "checking the corpora") as show:
-        report = check_corpora(resolved, first=first, tokenizers=run_tokenizers(resolved, folder), show=show)
+        tokenizers, store = run_tokenizers(resolved, folder), open_store(folder.data, None)
+        report = check_corpora(resolved, first=first, tokenizers=tokenizers, store=store, show=show)
     if as_json:
         print(json.dumps(report.document, ensure_ascii=False))
     else:

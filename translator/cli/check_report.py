@@ -3,9 +3,11 @@
 from rich.console import Console
 from rich.text import Text
 
+from translator.data.checks.batches import BatchShapes
 from translator.data.checks.findings import SEVERITIES, Finding
 from translator.data.checks.report import CheckReport
 
+BAR = 40  # characters
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
@@ -16,6 +18,8 @@ def print_check(report: CheckReport) -> None:
         _say(Text(f"{corpus.section:11}{corpus.pairs:>12,} pairs  {corpus.corpus}"), output)
     for finding in report.findings:
         _print_finding(finding, output)
+    if report.batches:
+        _print_batches(report.batches, output)
     counts = [(severity, sum(f.severity == severity for f in report.findings)) for severity in SEVERITIES]
     found = ", ".join(f"{count} {severity}{'s' * (count != 1)}" for severity, count in counts if count)
     _say(Text(f"\n{found or 'nothing found'}" + ("; these errors would ruin a run" * report.has_errors)), output)
@@ -34,6 +38,14 @@ def _print_finding(finding: Finding, output: Console) -> None:
         _say(Text.assemble("    ", (f"{example.place}:", "bold"), f" {example.text}"), output)
     if finding.examples and finding.count > len(finding.examples):
         _say(Text(f"    … {finding.count - len(finding.examples):,} more", "dim"), output)
+
+
+def _print_batches(batches: BatchShapes, output: Console) -> None:
+    head = f"\n{batches.steps:,} steps an epoch, {batches.padding:.1%} padding; pairs by the length they are padded to:"
+    _say(Text(head), output)
+    most = max(bucket.pairs for bucket in batches.buckets)
+    for bucket in batches.buckets:
+        _say(Text(f"{bucket.length:>7,}{bucket.pairs:>12,}  {'█' * round(BAR * bucket.pairs / most)}"), output)
 
 
 def _say(line: Text, output: Console) -> None:

@@ -52,3 +52,9 @@ def test_an_existing_vocabulary_is_asked(tmp_path):
     finding = found(report, "missing-source-character")
     assert "Ł (U+0141)" in finding.message
     assert finding.examples[0].place == f"{tmp_path / 'train.en'}:501"
+
+
+def test_a_part_of_training_does_not_tell_what_is_missing(tmp_path):
+    write(tmp_path, "train", grammar_pairs("train", 500))
+    write(tmp_path, "val", [("The dog is in Łódź.", "Der Hund ist in Łódź.")])
+    assert kinds(check_corpora(config_of(tmp_path), first=100)) == set()

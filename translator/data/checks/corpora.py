@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from translator.config.corpora import CorpusConfig
 from translator.config.schema import Config
+from translator.data.checks.batches import batch_shapes
 from translator.data.checks.blocks import Block, Section, blocks_of
 from translator.data.checks.duplicates import Duplicates
 from translator.data.checks.findings import Check, Finding, named
@@ -19,6 +20,7 @@ from translator.data.checks.vocabulary import MissingCharacters, Vocabulary
 from translator.data.corpora.base import Corpus, CorpusError, FirstPairs
 from translator.data.corpora.formats import open_corpora
 from translator.data.prepare import adopt_tokenizers, load_tokenizers
+from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunFolder
@@ -29,6 +31,7 @@ def check_corpora(
     *,
     first: int | None = None,
     tokenizers: tuple[Tokenizer, Tokenizer] | None = None,
+    store: TokenStore | None = None,
     show: Show = show_nothing,
 ) -> CheckReport:
     """Reads the corpora of a configuration once, and reports what is wrong with them.
@@ -40,6 +43,7 @@ def check_corpora(
         config: The configuration.
         first: How many pairs of each training corpus are read; all by default.
         tokenizers: Of the source and the target, if the run has them already.
+        store: The encoded training corpus, if the run has it already.
         show: Told about progress.
     """
     reading = _Reading(show)
@@ -56,14 +60,15 @@ def check_corpora(
         Leftovers(),
         Duplicates(),
         Overlap(evaluation),
-        MissingCharacters(Vocabulary(config.tokenizer, tokenizers)),
     ]
+    if tokenizers or first is None:  # a part of training does not tell which characters the vocabulary will have
+        checks.append(MissingCharacters(Vocabulary(config.tokenizer, tokenizers)))
     training = reading.blocks("train", _opened(config, config.data.train, first))
     for block in itertools.chain(training, evaluation):
         for check in checks:
             check.look(block)
     found = [finding for check in checks for finding in check.findings()]
-    return CheckReport.of(reading.corpora, reading.findings + found)
+    return CheckReport.of(reading.corpora, reading.findings + found, batch_shapes(config, store) if store else None)
 
 
 def run_tokenizers(config: Config, folder: RunFolder) -> tuple[Tokenizer, Tokenizer] | None:

@@ -74,7 +74,7 @@ class Overlap:
         found = []
         for kind, shown, what, warning, error in (
             ("in-training", equal, "in training too", 0.0, 0.01),
-            ("near-training", near, "in training with at most a tenth of each side's characters edited", 0.01, 0.05),
+            ("near-training", near, "in training with at most a tenth of each side's characters edited", 0.01, 0.1),
             ("source-in-training", sources, "in training with the same source and another target", 0.01, 2.0),
         ):
             found += self._tallied(kind, shown).findings(_describe(what, warning, error))

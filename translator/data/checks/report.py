@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from translator.data.checks.batches import BatchShapes
 from translator.data.checks.findings import SEVERITIES, Finding
 
 
@@ -22,16 +23,20 @@ class CheckReport:
     Attributes:
         corpora: all that were read.
         findings: errors first, then warnings, then notes.
+        batches: of the first epoch, if the corpus has been encoded.
     """
 
     corpora: tuple[CheckedCorpus, ...]
     findings: tuple[Finding, ...]
+    batches: BatchShapes | None = None
 
     @classmethod
-    def of(cls, corpora: list[CheckedCorpus], findings: list[Finding]) -> "CheckReport":
+    def of(
+        cls, corpora: list[CheckedCorpus], findings: list[Finding], batches: BatchShapes | None = None
+    ) -> "CheckReport":
         """The report of some findings, which are put in order."""
         ordered = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
-        return cls(tuple(corpora), tuple(ordered))
+        return cls(tuple(corpora), tuple(ordered), batches)
 
     @property
     def has_errors(self) -> bool:
