@@ -12,6 +12,7 @@ import translator
 from translator.cli.align import align
 from translator.cli.attention import attention
 from translator.cli.attribute import attribute
+from translator.cli.check import check
 from translator.cli.compare import compare
 from translator.cli.config import show_config
 from translator.cli.console import say, start_logging
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command("train")(train)
 app.command("prepare")(prepare)
+app.command("check")(check)
 app.command("sweep")(sweep)
 app.command("eval")(evaluate)
 app.command("compare")(compare)

@@ -53,7 +53,7 @@ def prepare(
 ) -> None:
     """Learn the vocabulary and encode the training corpus ahead of `train`, which does it by itself when needed."""
     resolved, folder = _asked_for(config, overrides, settings, run)
-    from translator.data.preflight import require_evaluation_corpora
+    from translator.data.preflight import require_evaluation_corpora, warn_of_trouble
     from translator.data.prepare import prepare
 
     began = time.monotonic()
@@ -61,6 +61,7 @@ def prepare(
     with folder.locked():
         resolved = folder.claim(resolved)
         with start_recorded(folder, console):
+            warn_of_trouble(resolved, folder)
             with progress(console, "preparing the corpus") as show:
                 _, store = prepare(resolved, folder, show)
             tokens = int(store.source.offsets[-1] + store.target.offsets[-1])

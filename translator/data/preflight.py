@@ -1,7 +1,15 @@
 """What is checked before training starts."""
 
-from translator.config.schema import DataConfig
+import logging
+
+from translator.config.schema import Config, DataConfig
+from translator.data.checks.corpora import check_corpora, run_tokenizers
 from translator.data.corpora.formats import read_all
+from translator.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+FIRST_PAIRS = 5_000  # of each training corpus
 
 
 def require_evaluation_corpora(data: DataConfig) -> None:
@@ -13,3 +21,17 @@ def require_evaluation_corpora(data: DataConfig) -> None:
     for corpora in (data.validation, data.test):
         if corpora:
             read_all(corpora, data)
+
+
+def warn_of_trouble(config: Config, run: RunFolder) -> None:
+    """Checks the evaluation sets and the first pairs of training, and warns of what is found, a line for each finding.
+
+    A run whose corpus has been encoded has been checked.
+    """
+    if run.data.is_dir():
+        return
+    report = check_corpora(config, first=FIRST_PAIRS, tokenizers=run_tokenizers(config, run))
+    for finding in report.findings:
+        if finding.severity != "note" and finding.kind != "unreadable":  # which preparing ends with
+            first = f"; the first: {finding.examples[0].place}" if finding.examples else ""
+            log.warning("%s: %s%s", finding.corpus, finding.message, first)

@@ -136,15 +136,10 @@ def _tokenizers(
 
 def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]) -> tuple[Tokenizer, Tokenizer]:
     """Trains tokenizers for source and target, or takes the models that the configuration names."""
-    data, settings = config.data, config.tokenizer
+    settings = config.tokenizer
     if settings.model:
-        paths = [Path(str(settings.model).replace("{lang}", language)) for language in (data.source, data.target)]
-        source, target = map(Tokenizer.adopt, paths)
-        _warn_of_unused(settings, paths[0], source)
-        if settings.source_normalization:
-            source = source.with_normalization(settings.source_normalization)
-        if settings.target_normalization:
-            target = target.with_normalization(settings.target_normalization)
+        source, target = adopt_tokenizers(config)
+        _warn_of_unused(settings, source)
         if settings.sampling_alpha:
             check_kinds((source, target))
         return source, target
@@ -158,12 +153,24 @@ def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]
     return source.with_normalization(one), target.with_normalization(other)
 
 
-def _warn_of_unused(settings: TokenizerConfig, path: Path, adopted: Tokenizer) -> None:
+def adopt_tokenizers(config: Config) -> tuple[Tokenizer, Tokenizer]:
+    """The models that `tokenizer.model` names, with the normalization of each side."""
+    data, settings = config.data, config.tokenizer
+    paths = [Path(str(settings.model).replace("{lang}", language)) for language in (data.source, data.target)]
+    source, target = map(Tokenizer.adopt, paths)
+    if settings.source_normalization:
+        source = source.with_normalization(settings.source_normalization)
+    if settings.target_normalization:
+        target = target.with_normalization(settings.target_normalization)
+    return source, target
+
+
+def _warn_of_unused(settings: TokenizerConfig, adopted: Tokenizer) -> None:
     """Warns of settings that are not at their defaults, and that an adopted model decides for itself."""
     for name in ("kind", "vocabulary_size", "byte_fallback"):
         asked, own = getattr(settings, name), getattr(adopted, name)
         if asked not in (own, TokenizerConfig.model_fields[name].default):
-            log.warning("tokenizer.%s %s is not used: tokenizer.model %s has %s", name, asked, path, own)
+            log.warning("tokenizer.%s %s is not used: tokenizer.model %s has %s", name, asked, settings.model, own)
 
 
 def open_prepared(config: Config, run: RunFolder) -> tuple[tuple[Tokenizer, Tokenizer], TokenStore]:

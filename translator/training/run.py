@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from translator.config.schema import Config
-from translator.data.preflight import require_evaluation_corpora
+from translator.data.preflight import require_evaluation_corpora, warn_of_trouble
 from translator.data.prepare import open_prepared, prepare
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
@@ -76,6 +76,7 @@ def run(config: Config, folder: RunFolder, console: Console, until_step: int | N
             config = folder.claim(config)
             stack.enter_context(page_left_behind(folder))
             stack.enter_context(start_recorded(folder, shown, gpu_names()))
+            warn_of_trouble(config, folder)
         config, tokenizers, store = _prepared(config, folder, workers, shown)
         training = _training(config, folder, tokenizers, store, workers, shown)
         was_complete = any(workers.of_chief([training.complete and folder.model.is_file()]))

@@ -1,0 +1,132 @@
+"""Trouble planted in a corpus of the built-in grammar, each kind found where it is."""
+
+import gzip
+
+import pytest
+
+from tests.data.checks.planted import checked, config_of, found, grammar_pairs, kinds, lines, write
+from translator.data.checks.corpora import check_corpora
+
+
+def test_in_a_corpus_without_trouble_there_is_nothing_to_warn_of(tmp_path):
+    report = checked(tmp_path, grammar_pairs("train", 2000))
+    assert {finding.kind for finding in report.findings if finding.severity != "note"} == set()
+    assert not report.has_errors
+    assert [(each.section, each.pairs) for each in report.corpora] == [("validation", 100), ("train", 2000)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "pair"),
+    [
+        ("empty", ("A sentence without a translation.", "")),
+        ("empty", (" \t ", "Ein Satz ohne Vorlage.")),
+        ("identical", ("The programme was not translated.", "The programme was not translated.")),
+        ("swapped", ("Ich glaube, dass der Lehrer das Buch liest.", "I think that the teacher is reading the book.")),
+        ("wrong-target-language", ("The doctor sees the dog.", "The teacher is reading the letter in the garden.")),
+        ("wrong-source-language", ("Der Lehrer liest den Brief in dem Garten.", "Die Ärztin sieht den Hund.")),
+        ("wrong-target-language", ("The doctor sees the dog.", "Врач видит собаку.")),
+        ("ratio", ("The dog sleeps.", "Der Hund schläft, und die Katze sieht das Haus, in dem der Lehrer wohnt.")),
+        ("control", ("The dog\x07 sleeps.", "Der Hund schläft.")),
+        ("control", ("The dog sleeps.", "Der Hund\ufffd schläft.")),
+        ("html", ("The dog &amp; the cat sleep.", "Der Hund und die Katze schlafen.")),
+        ("html", ("The <b>dog</b> sleeps.", "Der Hund schläft.")),
+        ("encoded-twice", ("The dog sleeps.", "Der Hund schlÃ¤ft.")),
+    ],
+)
+def test_a_planted_pair_is_found_where_it_stands(tmp_path, kind, pair):
+    train = grammar_pairs("train", 3000)
+    train[1233] = pair
+    finding = found(checked(tmp_path, train), kind)
+    assert (finding.count, finding.pairs, lines(finding)) == (1, 3000, [1234])
+    assert finding.examples[0].place == f"{tmp_path / 'train.en'}:1234"
+
+
+def test_a_less_than_sign_and_an_ampersand_are_not_html(tmp_path):
+    train = grammar_pairs("train", 300)
+    train[7] = ("Is 3 < 4 & 5 > 4; AT&T?", "Ist 3 < 4 & 5 > 4; AT&T?")
+    assert "html" not in kinds(checked(tmp_path, train))
+
+
+def test_names_and_numbers_may_be_the_same_on_both_sides(tmp_path):
+    train = grammar_pairs("train", 300)
+    train[7], train[8] = ("Berlin", "Berlin"), ("12 345 678 910", "12 345 678 910")
+    assert "identical" not in kinds(checked(tmp_path, train))
+
+
+def test_a_pair_that_comes_again_is_named_with_its_first_place(tmp_path):
+    train = list(dict.fromkeys(grammar_pairs("train", 500)))
+    train[300] = train[20]
+    finding = found(checked(tmp_path, train), "duplicate")
+    assert (finding.count, lines(finding)) == (1, [301])
+    assert finding.examples[0].text == f"as {tmp_path / 'train.en'}:21"
+
+
+def test_a_pair_of_another_corpus_is_a_duplicate_too(tmp_path):
+    pairs = list(dict.fromkeys(grammar_pairs("train", 500)))
+    write(tmp_path, "more", [("Something else.", "Etwas anderes."), pairs[20]])
+    report = checked(tmp_path, pairs, data={"train": ["train.{lang}", "more.{lang}"]})
+    finding = found(report, "duplicate")
+    assert finding.examples[0].place == f"{tmp_path / 'more.en'}:2"
+    assert finding.examples[0].text == f"as {tmp_path / 'train.en'}:21"
+
+
+def test_files_of_different_lengths_are_an_error_and_what_can_be_read_is_checked(tmp_path):
+    train = grammar_pairs("train", 300)
+    train[7] = ("An empty one.", "")
+    write(tmp_path, "train", train)
+    with (tmp_path / "train.en").open("a") as file:
+        file.write("One more.\n")
+    write(tmp_path, "val", grammar_pairs("validation", 10))
+    report = check_corpora(config_of(tmp_path))
+    assert "has 301 lines but" in found(report, "unreadable").message
+    assert lines(found(report, "empty")) == [8]
+    assert report.has_errors
+
+
+def test_a_byte_that_is_not_utf_8_is_an_error_with_its_place(tmp_path):
+    write(tmp_path, "train", grammar_pairs("train", 300))
+    write(tmp_path, "val", grammar_pairs("validation", 10))
+    (tmp_path / "train.de").write_bytes((tmp_path / "train.de").read_bytes() + "Übung\n".encode("latin-1"))
+    with (tmp_path / "train.en").open("a") as file:
+        file.write("Exercise\n")
+    report = check_corpora(config_of(tmp_path))
+    assert f"{tmp_path / 'train.de'}:301: byte 1 of the line, 0xdc, is not UTF-8" in found(report, "unreadable").message
+
+
+def test_trouble_in_the_validation_set_is_found_there(tmp_path):
+    validation = grammar_pairs("validation", 100)
+    validation[41] = ("A sentence.", "")
+    finding = found(checked(tmp_path, grammar_pairs("train", 500), validation), "empty", "validation")
+    assert lines(finding) == [42]
+
+
+def test_a_corpus_whose_sides_are_swapped_against_validation_is_an_error(tmp_path):
+    train = [(german, english) for english, german in grammar_pairs("train", 2000)]
+    finding = found(checked(tmp_path, train), "swapped", "validation")
+    assert finding.severity == "error"
+
+
+def test_a_side_in_another_script_than_its_language_has_is_an_error(tmp_path):
+    for language, name in (("ja", "en"), ("en", "de")):
+        text = "".join(f"{pair[name == 'de']}\n" for pair in grammar_pairs("train", 300))
+        for part in ("train", "val"):
+            (tmp_path / f"{part}.{language}").write_text(text, encoding="utf-8")
+    report = check_corpora(config_of(tmp_path, data={"source": "ja", "target": "en"}))
+    assert "data.source is ja, but 100% of the letters" in found(report, "wrong-script").message
+    assert report.has_errors
+
+
+def test_only_the_first_pairs_are_read_if_asked(tmp_path):
+    write(tmp_path, "train", grammar_pairs("train", 300))
+    write(tmp_path, "val", grammar_pairs("validation", 10))
+    report = check_corpora(config_of(tmp_path), first=50)
+    assert [each.pairs for each in report.corpora] == [10, 50]
+
+
+def test_a_broken_archive_is_found(tmp_path):
+    write(tmp_path, "train", grammar_pairs("train", 300))
+    write(tmp_path, "val", grammar_pairs("validation", 10))
+    (tmp_path / "val.en.gz").write_bytes(gzip.compress((tmp_path / "val.en").read_bytes())[:50])
+    (tmp_path / "val.de.gz").write_bytes(gzip.compress((tmp_path / "val.de").read_bytes()))
+    report = check_corpora(config_of(tmp_path, data={"validation": "val.{lang}.gz"}))
+    assert "cannot be read" in found(report, "unreadable", "validation").message

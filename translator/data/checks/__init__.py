@@ -1,0 +1,1 @@
+"""What may be wrong with parallel corpora: one small check for each kind of trouble. No TensorFlow here."""

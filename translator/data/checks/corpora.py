@@ -1,0 +1,110 @@
+"""The corpora of a configuration past all checks."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from translator.config.corpora import CorpusConfig
+from translator.config.schema import Config
+from translator.data.checks.batches import batch_shapes
+from translator.data.checks.blocks import Block, Section, blocks_of
+from translator.data.checks.duplicates import Duplicates
+from translator.data.checks.findings import Check, Finding, named
+from translator.data.checks.languages import Languages
+from translator.data.checks.leftovers import Leftovers
+from translator.data.checks.lengths import LengthRatios
+from translator.data.checks.overlap import Overlap
+from translator.data.checks.report import CheckedCorpus, CheckReport
+from translator.data.checks.shifts import Shifts
+from translator.data.checks.sides import BlankSides, EqualSides
+from translator.data.checks.vocabulary import MissingCharacters, Vocabulary
+from translator.data.corpora.base import Corpus, CorpusError, FirstPairs
+from translator.data.corpora.formats import open_corpora
+from translator.data.prepare import adopt_tokenizers, load_tokenizers
+from translator.data.store import TokenStore
+from translator.data.tokenizer import Tokenizer
+from translator.progress import Show, show_nothing
+from translator.run_folder import RunFolder
+
+
+def check_corpora(
+    config: Config,
+    *,
+    first: int | None = None,
+    tokenizers: tuple[Tokenizer, Tokenizer] | None = None,
+    store: TokenStore | None = None,
+    show: Show = show_nothing,
+) -> CheckReport:
+    """Reads the corpora of a configuration once, and reports what is wrong with them.
+
+    Evaluation sets are held in memory. Training streams past; 8 bytes for each of its pairs are kept, and 16 at the
+    end.
+
+    Args:
+        config: The configuration.
+        first: How many pairs of each training corpus are read; all by default.
+        tokenizers: Of the source and the target, if the run has them already.
+        store: The encoded training corpus, if the run has it already.
+        show: Told about progress.
+    """
+    reading = _Reading(show)
+    evaluation = [
+        *reading.blocks("validation", _opened(config, config.data.validation)),
+        *reading.blocks("test", _opened(config, config.data.test or ())),
+    ]
+    checks: list[Check] = [
+        BlankSides(),
+        EqualSides(),
+        Shifts(),
+        Languages(config.data.source, config.data.target),
+        LengthRatios(),
+        Leftovers(),
+        Duplicates(),
+        Overlap(evaluation),
+    ]
+    if tokenizers or first is None:  # a part of training does not tell which characters the vocabulary will have
+        checks.append(MissingCharacters(Vocabulary(config.tokenizer, tokenizers)))
+    training = reading.blocks("train", _opened(config, config.data.train, first))
+    for block in itertools.chain(training, evaluation):
+        for check in checks:
+            check.look(block)
+    found = [finding for check in checks for finding in check.findings()]
+    return CheckReport.of(reading.corpora, reading.findings + found, batch_shapes(config, store) if store else None)
+
+
+def run_tokenizers(config: Config, folder: RunFolder) -> tuple[Tokenizer, Tokenizer] | None:
+    """The tokenizers of a run, or those that its configuration names; None where they are still to be learned."""
+    if folder.tokenizer("source").is_file() and folder.tokenizer("target").is_file():
+        return load_tokenizers(folder)
+    return adopt_tokenizers(config) if config.tokenizer.model else None
+
+
+def _opened(config: Config, corpora: Sequence[CorpusConfig], first: int | None = None) -> Sequence[Corpus]:
+    opened = open_corpora(corpora, config.data)
+    return opened if first is None else [FirstPairs(corpus, first) for corpus in opened]
+
+
+class _Reading:
+    """Reads corpora, and notes how far that went."""
+
+    def __init__(self, show: Show) -> None:
+        self.corpora: list[CheckedCorpus] = []
+        self.findings: list[Finding] = []
+        self._show, self._done = show, 0
+
+    def blocks(self, section: Section, corpora: Sequence[Corpus]) -> Iterator[Block]:
+        """The blocks of corpora, each as far as it can be read; where one cannot, that is found."""
+        for corpus in corpora:
+            pairs, problem = 0, None
+            try:
+                for block in blocks_of(section, corpus):
+                    pairs += len(block)
+                    yield block
+                    self._done += len(block)
+                    self._show(self._done, what=f"checking {section}")
+            except CorpusError as error:
+                problem = str(error)
+            if problem is None and not pairs:
+                problem = f"{corpus.description}: there is no sentence pair"
+            if problem is not None:
+                self.findings.append(Finding("unreadable", "error", named(section, corpus), 1, pairs, problem))
+            self.corpora.append(CheckedCorpus(section, corpus.description, pairs))

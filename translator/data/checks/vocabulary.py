@@ -1,0 +1,140 @@
+"""Characters that the vocabulary lacks, or will lack."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from translator.config.schema import TokenizerConfig
+from translator.data.checks import characters
+from translator.data.checks.blocks import Block
+from translator.data.checks.findings import Example, Finding, Severity, Tally, counted, graded, shortened
+from translator.data.tokenizer import Tokenizer
+from translator.vocabulary import UNK_ID
+
+MOST_NAMED = 10  # characters, in a message
+SIDES = ("source", "target")
+UNREAD = ("read as unknown", "never written")  # what happens to them
+_CODES = 0x110000
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What decides which characters there are subwords for.
+
+    Attributes:
+        settings: of the vocabulary that will be learned.
+        tokenizers: of the source and the target, if there are some already.
+    """
+
+    settings: TokenizerConfig
+    tokenizers: tuple[Tokenizer, Tokenizer] | None = None
+
+    def lacks(self, side: int, codes: Sequence[int], counts: np.ndarray) -> list[int]:
+        """Those of the characters of one side that no subword has, given the counts in training: int64 [2, _CODES]."""
+        texts = [chr(code) for code in codes]
+        if self.tokenizers:
+            encoded = self.tokenizers[side].encode(texts)
+            return [code for code, ids in zip(codes, encoded, strict=True) if UNK_ID in ids]
+        if self.settings.byte_fallback:
+            return []
+        known = self._will_have(side, counts)
+        return [
+            code
+            for code, text in zip(codes, texts, strict=True)
+            if not known.issuperset(c for c in self._normalized(side, text) if not c.isspace())
+        ]
+
+    def _will_have(self, side: int, counts: np.ndarray) -> set[str]:
+        """The most frequent characters, up to `character_coverage` of the text: as SentencePiece takes them."""
+        of_text: dict[str, int] = {}
+        for each in (0, 1) if self.settings.joint else (side,):
+            for code in np.flatnonzero(counts[each]).tolist():
+                for character in self._normalized(each, chr(code)):
+                    of_text[character] = of_text.get(character, 0) + int(counts[each][code])
+        total, covered, taken = sum(of_text.values()), 0, set()
+        for character, count in sorted(of_text.items(), key=lambda item: -item[1]):
+            if covered >= self.settings.character_coverage * total:
+                break
+            taken.add(character)
+            covered += count
+        return taken
+
+    def _normalized(self, side: int, character: str) -> str:
+        if characters.classes_of(np.array([ord(character)], np.uint32))[0] & characters.CONTROL:
+            return ""
+        given = self.settings.source_normalization or "nmt_nfkc", self.settings.target_normalization or "keep"
+        normalized = unicodedata.normalize("NFKC", character) if "nfkc" in given[side] else character
+        return normalized.casefold() if given[side].endswith("_cf") else normalized
+
+
+class MissingCharacters:
+    """Characters of training and of the evaluation sets that the vocabulary lacks.
+
+    Source characters outside the vocabulary are read as unknown, target characters are never written.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._counts = np.zeros((2, _CODES), np.int64)
+        self._first: tuple[dict[int, Example], dict[int, Example]] = {}, {}
+        self._corpora: dict[str, None] = {}
+        self._evaluation: list[Block] = []
+
+    def look(self, block: Block) -> None:
+        """Counts the characters of training, and keeps the evaluation sets for the end."""
+        if block.section != "train":
+            self._evaluation.append(block)
+            return
+        self._corpora[block.corpus.description] = None
+        for counts, first, side in zip(self._counts, self._first, block.sides, strict=True):
+            here = np.bincount(side.codes, minlength=_CODES)
+            new = ((here > 0) & (counts == 0))[side.codes]
+            for code, place in zip(*np.unique(side.codes[new], return_index=True), strict=True):
+                row = int(side.rows[new][place])
+                first[int(code)] = Example(block.place(row), shortened(side.lines[row]))
+            counts += here
+
+    def findings(self) -> list[Finding]:
+        """A target character that cannot be written is a warning in an evaluation set."""
+        found = []
+        for side, name in enumerate(SIDES):
+            found += self._of_training(side, f"missing-{name}-character")
+            found += self._of_evaluation(side, f"missing-{name}-character")
+        return found
+
+    def _of_training(self, side: int, kind: str) -> list[Finding]:
+        counts = self._counts[side]
+        missing = self._vocabulary.lacks(side, np.flatnonzero(counts).tolist(), self._counts)
+        if not missing:
+            return []
+        times, total = int(counts[missing].sum()), int(counts.sum())
+        message = (
+            f"{counted(len(missing), 'character', 'characters')}, {times / total:.2%} of the {SIDES[side]} text, "
+            f"outside the vocabulary, {UNREAD[side]}: {_named(missing)}"
+        )
+        name = f"train: {', '.join(self._corpora)}"
+        examples = tuple(self._first[side][code] for code in missing[:3])
+        return [Finding(kind, graded(times, total, 0.001, 0.1), name, len(missing), total, message, examples)]
+
+    def _of_evaluation(self, side: int, kind: str) -> list[Finding]:
+        tally, named = Tally(kind), {}
+        for block in self._evaluation:
+            text = block.sides[side]
+            here = np.flatnonzero(np.bincount(text.codes, minlength=1)).tolist()
+            missing = self._vocabulary.lacks(side, here, self._counts)
+            named.update(dict.fromkeys(missing))
+            tally.add(block, np.unique(text.rows[np.isin(text.codes, missing)]), text.lines.__getitem__)
+
+        def describe(count: int, pairs: int) -> tuple[Severity, str]:
+            have = counted(count, f"{SIDES[side]} has", f"{SIDES[side]}s have")
+            message = f"{have} characters outside the vocabulary, {UNREAD[side]}: {_named(list(named))}"
+            return graded(count, pairs, 0.01, 0.5), message
+
+        return tally.findings(describe)
+
+
+def _named(codes: Sequence[int]) -> str:
+    names = ", ".join(f"{shortened(chr(code))} (U+{code:04X})" for code in codes[:MOST_NAMED])
+    return names + (f" and {len(codes) - MOST_NAMED:,} more" if len(codes) > MOST_NAMED else "")
