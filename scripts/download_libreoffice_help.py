@@ -36,6 +36,7 @@ BROKEN = re.compile(
     r"D'oh! You found a bug|\[\S+ not found\]"
 )  # what the help's style sheet writes for dead references
 SPACE = re.compile(r"[ \t\n\f\r]+")  # what HTML takes for space; no-break spaces are text
+CONTENT = "DisplayArea"
 BLOCKS = frozenset(("p", "h1", "h2", "h3", "h4", "h5", "h6"))
 
 
@@ -151,7 +152,7 @@ class _Reader(HTMLParser):
         super().__init__()
         self.blocks: list[Block] = []
         self.has_content = False
-        self._in_content = False
+        self._depth = 0  # of <div> elements, counted from that of the content
         self._open: Block | None = None
         self._spans: list[str] = []  # what each open <span> is: "switch", "first", "default", "other" or ""
         self._before_switch: list[tuple[str, int]] = []  # the text up to each open switch; alternatives in it so far
@@ -159,10 +160,10 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         identity = attributes.get("id", "")
-        if tag == "div" and identity in ("DisplayArea", "SearchFrame"):
-            self._in_content = identity == "DisplayArea"
-            self.has_content |= self._in_content
-        elif tag in BLOCKS and self._in_content:
+        if tag == "div" and (self._depth or identity == CONTENT):
+            self._depth += 1
+            self.has_content = True
+        elif tag in BLOCKS and self._depth:
             self._close()
             self._open = Block(identity, "")
         elif tag == "br":
@@ -186,6 +187,8 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in BLOCKS:
             self._close()
+        elif tag == "div":
+            self._depth = max(0, self._depth - 1)
         elif tag == "span" and self._spans and self._spans.pop() == "switch" and self._before_switch:
             self._before_switch.pop()
 
@@ -207,7 +210,7 @@ def blocks_of(page: str, name: str) -> list[Block]:
     reader.feed(page)
     reader.close()
     if not reader.has_content:
-        raise HelpError(f"the page {name} has another layout: it has no <div id=DisplayArea>")
+        raise HelpError(f"the page {name} has another layout: it has no <div id={CONTENT}>")
     return reader.blocks
 
 

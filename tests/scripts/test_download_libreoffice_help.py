@@ -11,8 +11,8 @@ import pytest
 from tests.script_modules import load_script
 
 PAGE = """<html><head><title>{title}</title></head><body><p id="par_nav">Navigation</p>
-<div id="DisplayArea">{content}</div>
-<div id="SearchFrame"></div><footer><p>{title}</p></footer></body></html>"""
+<div id="DisplayArea"><div></div>{content}</div>
+<div id="DonationFrame"></div><footer><div><p>{title}</p></div></footer></body></html>"""
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="builds packages, with dpkg-deb")
 
