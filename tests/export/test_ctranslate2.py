@@ -169,6 +169,7 @@ def test_heads_in_another_order_are_the_same_model(small, tmp_path):
 
 def test_a_guided_run_is_exported_with_the_head_that_was_taught(tmp_path, monkeypatch):
     monkeypatch.setattr(formats, "check", lambda *_: {})
+    monkeypatch.setattr(formats, "model_card", lambda *_: "")
     run = make_run(tmp_path / "run", guided_alignment=0.5, guided_layer=1, guided_head=2)
     formats.export_run(run, tmp_path / "exported", "ctranslate2")
     (direction,) = Aligner.load(run).directions

@@ -92,8 +92,8 @@ def _test_set(given: Given, runs: dict[Path, Report]) -> TestSet:
     for path, other in others:
         if other.test_set != report.test_set:
             raise RunError(
-                f"{path} was scored on another test set than {first}; translate the same one with both:  "
-                f"translator eval {shell_quoted(path)} --source FILE --reference FILE"
+                f"{path} was scored on another test set than {first}; translate the same sentences with both "
+                "(`translator translate`), and compare the two files with --reference"
             )
     return list(report.pairs), []
 
