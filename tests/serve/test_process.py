@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -143,6 +144,18 @@ def test_without_the_extra_one_line_says_how_to_install_it(tmp_path: Path, monke
     code, _, said = command(monkeypatch, capsys, "serve", str(tmp_path))
     assert (code, said.count("\n")) == (2, 1)
     assert "uvicorn cannot be imported; install the extra: pip install '.[serve]'" in said
+
+
+def test_stopped_while_it_opens_it_ends_in_one_line(tmp_path: Path, monkeypatch, capsys):
+    def interrupted(*_) -> None:
+        raise KeyboardInterrupt
+
+    left: list[int] = []
+    monkeypatch.setattr("translator.serve.opening.open_models", interrupted)
+    monkeypatch.setattr(os, "_exit", left.append)
+    code, output, said = command(monkeypatch, capsys, "serve", str(tmp_path), "--port", "0")
+    assert (left, code, output) == ([0], 0, "")
+    assert said.splitlines()[-1] == "stopped before it was open"
 
 
 def test_terminated_it_answers_what_it_has_accepted_and_exits_with_0(served: Served):

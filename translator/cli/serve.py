@@ -61,9 +61,13 @@ def serve(
         say(f"opening {', '.join(map(str, runs))} for {address_of(bound)}")
         start_tensorflow()
         from translator.serve.app import create_app
+        from translator.serve.errors import StoppedError
         from translator.serve.opening import open_models
 
-        models = open_models(runs, limits, beam, checkpoint, engine, quantization)
+        try:
+            models = open_models(runs, limits, beam, checkpoint, engine, quantization)
+        except KeyboardInterrupt:
+            raise StoppedError("stopped before it was open") from None
         run(create_app(models, limits), bound, lambda address: print(address, flush=True), seconds)
 
 

@@ -7,6 +7,13 @@ class ServerError(TranslatorError):
     """The server cannot start, or cannot go on."""
 
 
+class StoppedError(ServerError):
+    """The server is stopped before it is open. Threads may be at work in TensorFlow, which would end in an abort."""
+
+    exit_code = 0
+    exits_at_once = True
+
+
 class RequestError(TranslatorError):
     """A request that is not answered as it was meant."""
 
