@@ -13,8 +13,6 @@ class Limits:
         waiting_sentences: for each model, the most sentences of all requests that wait or are being translated.
         seconds: the longest that a request waits for its answer.
         alternatives: the most further translations of a text; with the first, the largest beam that can be asked for.
-        option_sets: for each model, how many different sets of search options are taken while the server runs: the
-            engine `transformer` keeps a graph for each.
         api_keys: one of which a request must have; none where anybody may ask.
         origins: pages that a browser lets read the answers; none by default, `*` is all.
     """
@@ -24,6 +22,5 @@ class Limits:
     waiting_sentences: int = 2_000
     seconds: float = 60.0
     alternatives: int = 9
-    option_sets: int = 64
     api_keys: frozenset[str] = frozenset()
     origins: tuple[str, ...] = ()

@@ -143,13 +143,12 @@ class Model:
             pair: codes of the languages.
             translator: used in the thread alone, but for its tokenizers.
             profile: of the source language.
-            limits: of the queue and the options.
+            limits: of the queue.
             open_own: opens the run's own model; called in the thread when something is first asked of it.
         """
         self.source, self.target = pair
         self.translator, self.profile = translator, profile
-        self._limits, self._open_own = limits, open_own
-        self._option_sets: set[SearchOptions] = set()
+        self._open_own = open_own
         self.batcher = Batcher(
             f"{self.source}-{self.target}", self._translate, translator.batch_sentences, limits.waiting_sentences
         )
@@ -164,16 +163,8 @@ class Model:
 
         Raises:
             OptionsError: they do not go together.
-            RequestError: too many different ones have been asked for.
         """
-        options = self.translator.options_with(changes)
-        if options not in self._option_sets:
-            if len(self._option_sets) >= self._limits.option_sets:
-                raise RequestError(
-                    422, f"this server takes {self._limits.option_sets} different sets of options, and has had them all"
-                )
-            self._option_sets.add(options)
-        return options
+        return self.translator.options_with(changes)
 
     def _translate(self, task: Task, sentences: Sequence[str], prefixes: Sequence[str] | None) -> Sequence[Any]:
         return task.results(self, sentences, prefixes)
