@@ -192,7 +192,8 @@ def test_a_full_queue_is_429_with_retry_after_and_a_late_answer_504():
     with TestClient(app) as client:
         assert answer(client.post("/translate", json={"q": "a", **EN_DE}), 504)["error"].startswith("the translation")
         assert answer(client.post("/translate", json={"q": "b", **EN_DE}), 504)
-        full = client.post("/translate", json={"q": "c", **EN_DE})
+        assert answer(client.post("/translate", json={"q": "b", **EN_DE}), 504)  # whoever has been answered makes room
+        full = client.post("/translate", json={"q": "Bee. Cat.", **EN_DE})
         assert answer(full, 429)["error"].startswith("too many sentences")
         assert full.headers["retry-after"] == "1"
         assert answer(client.post("/translate", json={"q": "Ant. Bee. Cat.", **EN_DE}), 413)
@@ -234,6 +235,10 @@ def test_what_waits_for_a_client_who_has_gone_is_not_translated(caplog: pytest.L
     assert translator.batches == [["first"], ["third"]]
     gc.collect()
     assert caplog.records == []  # as asyncio's of exceptions that nobody asked for
+    with TestClient(app) as client:
+        text = client.get("/metrics").text
+    assert 'translator_requests_total{endpoint="/translate",status="499"} 1' in text
+    assert 'status="500"' not in text
 
 
 def test_a_key_is_asked_for_where_there_is_one():

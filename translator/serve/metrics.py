@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from translator.serve.models import Models
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
+CLIENT_GONE = 499  # counted where a client left before an answer began; nginx's number, as HTTP has none
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -57,7 +58,7 @@ class Counting:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status, began = 500, time.monotonic()
+        status, began = CLIENT_GONE, time.monotonic()
 
         async def noting(message: Message) -> None:
             nonlocal status
@@ -67,6 +68,9 @@ class Counting:
 
         try:
             await self._app(scope, receive, noting)
+        except Exception:
+            status = 500
+            raise
         finally:
             # The route's own path: what a client made up would be a series of its own.
             endpoint = getattr(scope.get("route"), "path", "other")
