@@ -1,8 +1,8 @@
-"""Sentences of many requests, translated together: one queue and one thread for each model.
+"""Sentences of many requests, translated together: one queue and one thread for each model and kind of work.
 
 Whatever waits when the model becomes free is its next batch, so that batches grow with the load. Clients who have just
 been answered may ask again at once: they are waited for, for a small part of the time that their batch took, else half
-of the clients would always wait while the others ask. A model is used from its own thread alone.
+of the clients would always wait while the others ask. What is asked of a model is asked from that thread alone.
 """
 
 import collections

@@ -79,11 +79,13 @@ class Counting:
 
 def _of_models(models: Models) -> Iterator[str]:
     for name, kind, value in (
-        ("translator_sentences_total", "counter", lambda batcher: batcher.counts.sentences),
-        ("translator_batches_total", "counter", lambda batcher: batcher.counts.batches),
-        ("translator_busy_seconds_total", "counter", lambda batcher: f"{batcher.counts.seconds:.6f}"),
-        ("translator_waiting_sentences", "gauge", lambda batcher: batcher.waiting),
+        ("translator_sentences_total", "counter", lambda model: model.batcher.counts.sentences),
+        ("translator_batches_total", "counter", lambda model: model.batcher.counts.batches),
+        ("translator_busy_seconds_total", "counter", lambda model: f"{model.batcher.counts.seconds:.6f}"),
+        ("translator_waiting_sentences", "gauge", lambda model: model.batcher.waiting),
+        ("translator_inspections_total", "counter", lambda model: model.looks.counts.sentences),
+        ("translator_waiting_inspections", "gauge", lambda model: model.looks.waiting),
     ):
         yield f"# TYPE {name} {kind}"
         for model in models:
-            yield f'{name}{{source="{model.source}",target="{model.target}"}} {value(model.batcher)}'
+            yield f'{name}{{source="{model.source}",target="{model.target}"}} {value(model)}'

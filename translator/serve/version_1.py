@@ -190,7 +190,7 @@ async def _inspect(service: Service, request: Request, body: Inspect) -> dict[st
     model = _model(service, body)
     task = Look(body.translation, body.source_share)
     looked: Looked
-    [[looked]] = await service.results(request, [model.batcher.submit(task, [body.sentence])])
+    [[looked]] = await service.results(request, [model.look(task, body.sentence)])
     maps = looked.attention.views["words"]
     return {
         "source": model.source,
