@@ -156,6 +156,14 @@ def test_entropy_and_the_share_of_the_sentence_come_word_by_word(opened: Open):
     expect(first).to_contain_text("0.0 bits")
 
 
+def test_where_the_share_of_the_sentence_is_not_found_the_rest_is_shown(opened: Open):
+    with served(scripted_app(with_limits(share_tokens=0), {EN_DE: word_by_word()})) as address:
+        page = looked_into(opened(address), "the dog")
+        page.click("#wordByWord summary")
+        expect(page.locator("#words tbody tr").first.locator("td").last).to_have_text("–")
+        expect(page.locator("#words tbody tr")).to_contain_text(["THE", "DOG"])
+
+
 def test_another_hypothesis_can_be_taken(opened: Open):
     page = looked_into(opened(), "the dog")
     expect(page.locator("#hypotheses li")).to_have_text(["−0.25THE DOG", "−0.50THE DOGa", "−0.75THE DOGb"])
