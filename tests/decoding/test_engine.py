@@ -1,7 +1,9 @@
 """The searches over a real, if tiny, model: its cache is in step with the hypotheses, and limits are kept."""
 
 import dataclasses
+import gc
 import itertools
+import weakref
 from collections.abc import Sequence
 from typing import cast
 
@@ -12,6 +14,7 @@ import tensorflow as tf
 
 from translator.config.schema import ModelConfig
 from translator.decoding.engines.assembly import NEVER_WRITTEN, SPECIAL_IDS
+from translator.decoding.engines.graphs import MOST_GRAPHS
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.search.constraints import never
@@ -146,6 +149,19 @@ def test_hypotheses_are_the_graphs_without_padding_the_best_first(model: Transfo
 def test_options_are_compiled_once(model: Transformer):
     engine = TransformerEngine(model)
     assert engine.graph(options_of(2)) is engine.graph(options_of(2)) is not engine.graph(options_of(3))
+
+
+def test_the_graphs_that_were_used_last_are_kept_and_others_are_freed(model: Transformer):
+    engine = TransformerEngine(model)
+    used, unused = options_of(2), dataclasses.replace(options_of(1), length_penalty=9.0)
+    kept = engine.graph(used)
+    engine.search(SOURCES, unused)
+    dropped = weakref.ref(engine.graph(unused))
+    for number in range(MOST_GRAPHS):
+        engine.graph(dataclasses.replace(used, length_penalty=number / 100))
+        assert engine.graph(used) is kept
+    gc.collect()
+    assert dropped() is None
 
 
 @pytest.mark.parametrize("beam_size", [1, 3])

@@ -30,6 +30,11 @@ LONGEST = 50  # words of a sentence that can be looked into
 GERMAN = ["der Hund sieht das Haus", "das ist was sie denken", "wo warst du als das Wasser stieg"]
 
 
+@cache
+def tokenizer() -> Tokenizer:
+    return tokenizer_of([*ENGLISH, *GERMAN], TokenizerConfig(vocabulary_size=40))
+
+
 @dataclass
 class Shouting:
     """Writes sentences in capitals; the k-th further hypothesis ends in k exclamation marks.
@@ -40,6 +45,8 @@ class Shouting:
     options: SearchOptions = OPTIONS
     batch_sentences: int = 64
     joiner: str = " "
+    source: Tokenizer = field(default_factory=tokenizer)
+    target: Tokenizer = field(default_factory=tokenizer)
     seconds: float = 0.0  # for each batch
     gate: threading.Event | None = None  # which batches wait for
     batches: list[list[str]] = field(default_factory=list)
@@ -91,6 +98,8 @@ class Diagonal:
     """Aligns the first words. In head 1 of layer 1 the i-th word looks at the i-th, in all others at all alike."""
 
     translator: Shouting = field(default_factory=Shouting)
+    gate: threading.Event | None = None  # which looks wait for
+    looked: list[str] = field(default_factory=list)
 
     def align(self, sources: Sequence[str], targets: Sequence[str]) -> list[Alignment]:
         return [
@@ -99,6 +108,9 @@ class Diagonal:
         ]
 
     def attention(self, source: str, target: str) -> Attention:
+        self.looked.append(source)
+        if self.gate:
+            assert self.gate.wait(30)
         if len(source.split()) > LONGEST:
             raise OptionsError("the pair is too long for the model")
         read = tuple(word.text for word in words_of(source))
@@ -118,11 +130,6 @@ def _first_head_diagonal(rows: int, columns: int) -> np.ndarray:
     weights = np.full([2, 2, rows, columns], 1 / columns, np.float32)
     weights[0, 0] = np.eye(columns)[np.minimum(np.arange(rows), columns - 1)]
     return weights
-
-
-@cache
-def tokenizer() -> Tokenizer:
-    return tokenizer_of([*ENGLISH, *GERMAN], TokenizerConfig(vocabulary_size=40))
 
 
 @cache

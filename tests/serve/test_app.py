@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from tests.serve.scripted import ENGLISH, Diagonal, Shouting, profile, scripted_app, with_limits
+from tests.serve.scripted import ENGLISH, GERMAN, Diagonal, Shouting, profile, scripted_app, tokenizer, with_limits
 from translator.decoding.options import SearchOptions
 from translator.serve.app import create_app
 from translator.serve.limits import Limits
@@ -192,7 +192,8 @@ def test_a_full_queue_is_429_with_retry_after_and_a_late_answer_504():
     with TestClient(app) as client:
         assert answer(client.post("/translate", json={"q": "a", **EN_DE}), 504)["error"].startswith("the translation")
         assert answer(client.post("/translate", json={"q": "b", **EN_DE}), 504)
-        full = client.post("/translate", json={"q": "c", **EN_DE})
+        assert answer(client.post("/translate", json={"q": "b", **EN_DE}), 504)  # whoever has been answered makes room
+        full = client.post("/translate", json={"q": "Bee. Cat.", **EN_DE})
         assert answer(full, 429)["error"].startswith("too many sentences")
         assert full.headers["retry-after"] == "1"
         assert answer(client.post("/translate", json={"q": "Ant. Bee. Cat.", **EN_DE}), 413)
@@ -234,6 +235,10 @@ def test_what_waits_for_a_client_who_has_gone_is_not_translated(caplog: pytest.L
     assert translator.batches == [["first"], ["third"]]
     gc.collect()
     assert caplog.records == []  # as asyncio's of exceptions that nobody asked for
+    with TestClient(app) as client:
+        text = client.get("/metrics").text
+    assert 'translator_requests_total{endpoint="/translate",status="499"} 1' in text
+    assert 'status="500"' not in text
 
 
 def test_a_key_is_asked_for_where_there_is_one():
@@ -326,11 +331,11 @@ def test_samples_need_no_beam_size(client: TestClient):
     assert len(answer(client.post("/v1/translate", json=body))["translations"][0]["hypotheses"]) == 3
 
 
-def test_endlessly_different_options_are_refused():
-    with TestClient(scripted_app(with_limits(option_sets=2))) as client:
-        for seed, status in ((1, 200), (2, 200), (1, 200), (3, 422)):
-            body = {"sentences": ["a"], "options": {"sample": True, "seed": seed}, **EN_DE}
-            assert client.post("/v1/translate", json=body).status_code == status
+def test_one_client_with_ever_new_options_takes_none_from_others(client: TestClient):
+    for number in range(100):
+        options = {"sample": True, "seed": number, "temperature": 1 + number / 100}
+        assert answer(client.post("/v1/translate", json={"sentences": ["a"], "options": options, **EN_DE}))
+    assert answer(client.post("/v1/translate", json={"sentences": ["a"], **EN_DE}))
 
 
 def test_a_single_model_needs_no_languages():
@@ -373,12 +378,44 @@ def test_looking_into_a_model_has_the_limits_of_translating():
     with TestClient(scripted_app(with_limits(characters=5, api_keys=frozenset({"k"})))) as client:
         assert answer(client.post("/v1/inspect", json=body), 403)
         assert "6 characters" in answer(client.post("/v1/inspect", json=body | {"api_key": "k"}), 400)["error"]
+
+
+def client_of_one(own: Diagonal, limits: Limits) -> TestClient:
+    model = Model(("en", "de"), own.translator, profile(tuple(ENGLISH)), limits, lambda: own)
+    return TestClient(create_app(Models([model]), limits))
+
+
+def test_translations_do_not_wait_for_looks():
     gate = threading.Event()
-    translators = {("en", "de"): Shouting(gate=gate)}
-    with TestClient(scripted_app(with_limits(waiting_sentences=1, seconds=0.2), translators)) as client:
-        assert answer(client.post("/v1/translate", json={"sentences": ["a"], **EN_DE}), 504)
+    own = Diagonal(gate=gate)
+    with client_of_one(own, with_limits(seconds=0.2, waiting_looks=2)) as client:
+        for sentence, status in (("first", 504), ("second", 504), ("third", 504)):
+            assert answer(client.post("/v1/inspect", json={"sentence": sentence, "translation": "a"}), status)
+        assert answer(client.post("/v1/translate", json={"sentences": ["a"]}))
+        gate.set()
+    assert own.looked == ["first"]  # nobody waits for the others any more
+
+
+def test_few_looks_wait():
+    gate = threading.Event()
+    own = Diagonal(gate=gate)
+    with client_of_one(own, with_limits(seconds=0.2, waiting_looks=1)) as client:
+        body = {"sentence": "a", "translation": "b"}
+        assert answer(client.post("/v1/inspect", json=body), 504)
         assert answer(client.post("/v1/inspect", json=body), 429)
         gate.set()
+
+
+def test_the_share_of_the_source_is_found_for_so_many_tokens_only():
+    own = Diagonal()
+    [source, target] = (len(ids) for ids in tokenizer().encode([ENGLISH[0], GERMAN[0]]))
+    body = {"sentence": ENGLISH[0], "translation": GERMAN[0], "source_share": True}
+    with client_of_one(own, with_limits(share_tokens=source + target)) as client:
+        assert answer(client.post("/v1/inspect", json=body))["source_share"]
+    with client_of_one(own, with_limits(share_tokens=source + target - 1)) as client:
+        assert f"have {source + target} tokens" in answer(client.post("/v1/inspect", json=body), 422)["error"]
+        assert answer(client.post("/v1/inspect", json=body | {"source_share": False}))
+    assert len(own.looked) == 2
 
 
 def test_pairs_that_are_too_long_to_look_into_get_422(client: TestClient):
@@ -415,13 +452,15 @@ def test_openapi_describes_both_kinds_of_bodies_and_the_errors(client: TestClien
 def test_metrics_count_requests_and_sentences(client: TestClient):
     client.post("/translate", json={"q": "Ant. Bee.", **EN_DE})
     client.post("/translate", json={})
+    client.post("/v1/inspect", json={"sentence": "a", "translation": "b", **EN_DE})
     client.get("/some-made-up-path")
     text = client.get("/metrics").text
     assert 'translator_requests_total{endpoint="/translate",status="200"} 1' in text
     assert 'translator_requests_total{endpoint="/translate",status="400"} 1' in text
     assert 'translator_requests_total{endpoint="other",status="404"} 1' in text
     assert 'translator_sentences_total{source="en",target="de"} 2' in text
-    assert "translator_request_seconds_count 3" in text
+    assert 'translator_inspections_total{source="en",target="de"} 1' in text
+    assert "translator_request_seconds_count 4" in text
 
 
 # Many at once

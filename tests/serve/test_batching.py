@@ -149,6 +149,27 @@ def test_what_is_cancelled_is_not_translated(batcher_of: Callable[..., Batcher],
     assert [call[1] for call in held.calls] == [["first"], ["c"]]
 
 
+def test_what_is_cancelled_makes_room(batcher_of: Callable[..., Batcher], held: Held):
+    batcher = batcher_of(most_waiting=3)
+    occupied(batcher, held)
+    assert batcher.submit(HOW, ["a", "b"]).cancel()
+    assert batcher.waiting == 1
+    wanted = batcher.submit(HOW, ["c", "d"])
+    held.free.set()
+    assert wanted.result(30) == ["C", "D"]
+
+
+def test_the_rest_of_what_failed_is_not_translated(batcher_of: Callable[..., Batcher], held: Held):
+    batcher = batcher_of(batch_sentences=1)
+    occupied(batcher, held)
+    failing, wanted = batcher.submit(HOW, ["a", "fault", "b"]), batcher.submit(HOW, ["c"])
+    held.free.set()
+    with pytest.raises(OptionsError, match="a fault"):
+        failing.result(30)
+    assert wanted.result(30) == ["C"]
+    assert [call[1] for call in held.calls] == [["first"], ["a"], ["fault"], ["c"]]
+
+
 def test_closing_translates_what_was_accepted_and_refuses_more(batcher_of: Callable[..., Batcher], held: Held):
     batcher = batcher_of(batch_sentences=1)
     occupied(batcher, held)

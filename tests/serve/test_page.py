@@ -156,6 +156,14 @@ def test_entropy_and_the_share_of_the_sentence_come_word_by_word(opened: Open):
     expect(first).to_contain_text("0.0 bits")
 
 
+def test_where_the_share_of_the_sentence_is_not_found_the_rest_is_shown(opened: Open):
+    with served(scripted_app(with_limits(share_tokens=0), {EN_DE: word_by_word()})) as address:
+        page = looked_into(opened(address), "the dog")
+        page.click("#wordByWord summary")
+        expect(page.locator("#words tbody tr").first.locator("td").last).to_have_text("–")
+        expect(page.locator("#words tbody tr")).to_contain_text(["THE", "DOG"])
+
+
 def test_another_hypothesis_can_be_taken(opened: Open):
     page = looked_into(opened(), "the dog")
     expect(page.locator("#hypotheses li")).to_have_text(["−0.25THE DOG", "−0.50THE DOGa", "−0.75THE DOGb"])
@@ -236,25 +244,30 @@ def test_the_text_survives_a_reload(opened: Open):
 def test_too_long_a_text_is_not_sent(opened: Open):
     with served(scripted_app(with_limits(characters=10), {EN_DE: word_by_word()})) as address:
         page = opened(address)
-        requests: list[str] = []
-        page.on("request", lambda request: requests.append(request.url))
+        page.clock.install()
+        requests: list[Any] = []
+        page.on("request", lambda request: requests.append((request.post_data_json or {}).get("sentences")))
         page.fill("#text", "the dog sleeps")
         expect(page.locator("#status")).to_contain_text("takes 10 characters at a time")
         expect(page.locator("#count")).to_have_text("14 of 10 characters")
-        page.wait_for_timeout(400)  # longer than the pause after which the server is asked
-        assert requests == []
+        page.clock.run_for(1000)  # longer than the pause after which the server is asked
+        page.fill("#text", "the dog")
+        expect(page.locator("#output")).to_have_text("THE DOG")
+        assert requests[0] == ["the dog"]
 
 
 def test_a_sentence_that_is_too_long_to_look_into_is_translated(opened: Open):
     page = opened()
+    page.clock.install()
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url.rpartition("/")[2]))
     page.fill("#text", "a " * 60)
     expect(page.locator("#output")).to_have_text(" ".join("A" * 60))
     expect(page.locator("#said")).to_contain_text("cannot be looked into")
     expect(page.locator("#looking")).to_be_hidden()
-    page.wait_for_timeout(100)
-    assert requests == ["translate", "inspect"]
+    page.clock.run_for(10_000)  # longer than what passes is waited for
+    looked_into(page, "the dog")
+    assert requests == ["translate", "inspect"] * 2
 
 
 def test_a_key_is_asked_for_where_the_server_wants_one(opened: Open):

@@ -20,10 +20,12 @@ def test_every_file_forbids_what_comes_from_elsewhere(path: str):
     with TestClient(scripted_app(with_limits(api_keys=frozenset({"k"})))) as client:
         response = client.get(path)
         again = client.get(path, headers={"If-None-Match": response.headers["etag"]})
+        head = client.head(path)
     assert response.status_code == 200
     assert "default-src 'self'" in response.headers["content-security-policy"]
     assert response.headers["x-content-type-options"] == "nosniff"
     assert (again.status_code, again.content) == (304, b"")
+    assert (head.status_code, head.headers) == (200, response.headers)
 
 
 def test_scripts_are_sent_as_javascript():

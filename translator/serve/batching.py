@@ -1,8 +1,8 @@
-"""Sentences of many requests, translated together: one queue and one thread for each model.
+"""Sentences of many requests, translated together: one queue and one thread for each model and kind of work.
 
 Whatever waits when the model becomes free is its next batch, so that batches grow with the load. Clients who have just
 been answered may ask again at once: they are waited for, for a small part of the time that their batch took, else half
-of the clients would always wait while the others ask. A model is used from its own thread alone.
+of the clients would always wait while the others ask. What is asked of a model is asked from that thread alone.
 """
 
 import collections
@@ -127,6 +127,7 @@ class Batcher:
                 raise RequestError(429, f"too many sentences are waiting; ask again in {seconds} s", seconds)
             self._items.extend((job, place) for place in range(len(sentences)))
             self._changed.notify()
+        job.future.add_done_callback(lambda _: self._forget(job))
         return job.future
 
     def close(self) -> None:
@@ -135,6 +136,12 @@ class Batcher:
             self._closing = True
             self._changed.notify()
         self._thread.join()
+
+    def _forget(self, job: _Job) -> None:
+        """Takes what still waits of a request from the queue, once it is cancelled or has failed."""
+        if job.missing:
+            with self._changed:
+                self._items = collections.deque(item for item in self._items if item[0] is not job)
 
     def _work(self) -> None:
         while items := self._next():
@@ -153,8 +160,6 @@ class Batcher:
             while True:
                 while not self._items and not self._closing:
                     self._changed.wait()
-                while self._items and self._items[0][0].future.done():  # cancelled, or failed
-                    self._items.popleft()
                 if self._items and self._lingers():
                     self._changed.wait(self._linger_until - time.monotonic())
                 elif self._items or self._closing:
@@ -166,8 +171,7 @@ class Batcher:
             left: collections.deque[_Item] = collections.deque()
             for item in self._items:
                 if len(taken) < self.batch_sentences and item[0].key == key:
-                    if not item[0].future.done():
-                        taken.append(item)
+                    taken.append(item)
                 else:
                     left.append(item)
             self._items, self._in_hand = left, len(taken)

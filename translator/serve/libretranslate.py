@@ -12,14 +12,13 @@ from translator.documents.plain import read_lines
 from translator.documents.sentences import Languages
 from translator.documents.translating import Sentences
 from translator.languages import english_name, primary
-from translator.serve.bodies import ERRORS, JSONAnswer, described
+from translator.serve.bodies import ERRORS, Code, JSONAnswer, described
 from translator.serve.detection import detect
 from translator.serve.errors import RequestError
 from translator.serve.models import TEXT, How, Model
 from translator.serve.service import Keyed, Service
 
 AUTO = "auto"
-Code = Annotated[str, pydantic.Field(min_length=2, max_length=20)]
 
 
 class Translate(Keyed):

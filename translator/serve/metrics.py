@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from translator.serve.models import Models
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
+CLIENT_GONE = 499  # counted where a client left before an answer began; nginx's number, as HTTP has none
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -57,7 +58,7 @@ class Counting:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status, began = 500, time.monotonic()
+        status, began = CLIENT_GONE, time.monotonic()
 
         async def noting(message: Message) -> None:
             nonlocal status
@@ -67,6 +68,9 @@ class Counting:
 
         try:
             await self._app(scope, receive, noting)
+        except Exception:
+            status = 500
+            raise
         finally:
             # The route's own path: what a client made up would be a series of its own.
             endpoint = getattr(scope.get("route"), "path", "other")
@@ -75,11 +79,13 @@ class Counting:
 
 def _of_models(models: Models) -> Iterator[str]:
     for name, kind, value in (
-        ("translator_sentences_total", "counter", lambda batcher: batcher.counts.sentences),
-        ("translator_batches_total", "counter", lambda batcher: batcher.counts.batches),
-        ("translator_busy_seconds_total", "counter", lambda batcher: f"{batcher.counts.seconds:.6f}"),
-        ("translator_waiting_sentences", "gauge", lambda batcher: batcher.waiting),
+        ("translator_sentences_total", "counter", lambda model: model.batcher.counts.sentences),
+        ("translator_batches_total", "counter", lambda model: model.batcher.counts.batches),
+        ("translator_busy_seconds_total", "counter", lambda model: f"{model.batcher.counts.seconds:.6f}"),
+        ("translator_waiting_sentences", "gauge", lambda model: model.batcher.waiting),
+        ("translator_inspections_total", "counter", lambda model: model.looks.counts.sentences),
+        ("translator_waiting_inspections", "gauge", lambda model: model.looks.waiting),
     ):
         yield f"# TYPE {name} {kind}"
         for model in models:
-            yield f'{name}{{source="{model.source}",target="{model.target}"}} {value(model.batcher)}'
+            yield f'{name}{{source="{model.source}",target="{model.target}"}} {value(model)}'

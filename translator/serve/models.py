@@ -1,12 +1,14 @@
 """The models that a server has, one for each pair of languages, and what they can be asked for."""
 
 import dataclasses
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from translator.data.alignment import Alignment
+from translator.data.tokenizer import Tokenizer
 from translator.decoding.options import SearchOptions
 from translator.decoding.translation import Translation
 from translator.inspect.attention import Attention
@@ -23,6 +25,8 @@ class Translates(Protocol):
     options: SearchOptions
     batch_sentences: int
     joiner: str
+    source: Tokenizer
+    target: Tokenizer
 
     def translate_text(
         self, sentences: Sequence[str], first_line: int | None = 1, *, target_prefixes: Sequence[str] | None = None
@@ -64,7 +68,7 @@ class Task(Protocol):
     """What is done with sentences; those with equal tasks may share a batch."""
 
     def results(self, model: "Model", sentences: Sequence[str], prefixes: Sequence[str] | None) -> Sequence[Any]:
-        """Does it, in the thread of the model: a result for each sentence."""
+        """Does it, in a thread of the model: a result for each sentence."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,10 @@ class Look:
 
 
 class Model:
-    """A translator of one pair of languages, with its queue."""
+    """A translator of one pair of languages, with a queue of translations and one of looks into it.
+
+    Nobody who waits for a translation waits for a look, too.
+    """
 
     def __init__(
         self,
@@ -137,45 +144,62 @@ class Model:
         limits: Limits,
         open_own: Callable[[], Inspects],
     ) -> None:
-        """Starts the model's thread.
+        """Starts the model's threads.
 
         Args:
             pair: codes of the languages.
-            translator: used in the thread alone, but for its tokenizers.
+            translator: searches in one thread alone; its tokenizers are used in any.
             profile: of the source language.
-            limits: of the queue and the options.
-            open_own: opens the run's own model; called in the thread when something is first asked of it.
+            limits: of the queues, and of what can be looked into.
+            open_own: opens the run's own model; called when something is first asked of it.
         """
         self.source, self.target = pair
         self.translator, self.profile = translator, profile
         self._limits, self._open_own = limits, open_own
-        self._option_sets: set[SearchOptions] = set()
-        self.batcher = Batcher(
-            f"{self.source}-{self.target}", self._translate, translator.batch_sentences, limits.waiting_sentences
-        )
+        self._own: Inspects | None = None
+        self._opening = threading.Lock()
+        name = f"{self.source}-{self.target}"
+        self.batcher = Batcher(name, self._results, translator.batch_sentences, limits.waiting_sentences)
+        self.looks = Batcher(f"{name}-looks", self._results, 1, limits.waiting_looks)
 
-    @cached_property
+    @property
     def own(self) -> Inspects:
-        """The run's own model, whatever the engine; for the model's thread."""
-        return self._open_own()
+        """The run's own model, whatever the engine; for the model's threads, as it may have to be opened."""
+        with self._opening:
+            self._own = self._own or self._open_own()
+            return self._own
 
     def options_with(self, changes: Mapping[str, Any]) -> SearchOptions:
         """The options of a search with some changed, by name.
 
         Raises:
             OptionsError: they do not go together.
-            RequestError: too many different ones have been asked for.
         """
-        options = self.translator.options_with(changes)
-        if options not in self._option_sets:
-            if len(self._option_sets) >= self._limits.option_sets:
-                raise RequestError(
-                    422, f"this server takes {self._limits.option_sets} different sets of options, and has had them all"
-                )
-            self._option_sets.add(options)
-        return options
+        return self.translator.options_with(changes)
 
-    def _translate(self, task: Task, sentences: Sequence[str], prefixes: Sequence[str] | None) -> Sequence[Any]:
+    def look(self, task: Look, sentence: str) -> "Future[list[Looked]]":
+        """Queues a look; see `Batcher.submit`.
+
+        Raises:
+            RequestError: the pair is too long for what is asked for (422), or too many wait (429).
+        """
+        if task.with_source_shares:
+            sides = (self.translator.source, sentence), (self.translator.target, task.translation)
+            tokens = sum(len(tokenizer.encode([text])[0]) for tokenizer, text in sides)
+            if tokens > self._limits.share_tokens:
+                raise RequestError(
+                    422,
+                    f"sentence and translation have {tokens:,} tokens, more than the {self._limits.share_tokens:,} for "
+                    "which source_share is found; ask without it, or for a part of them",
+                )
+        return self.looks.submit(task, [sentence])
+
+    def close(self) -> None:
+        """Answers what has been accepted, then ends the threads."""
+        self.batcher.close()
+        self.looks.close()
+
+    def _results(self, task: Task, sentences: Sequence[str], prefixes: Sequence[str] | None) -> Sequence[Any]:
         return task.results(self, sentences, prefixes)
 
 
@@ -239,9 +263,9 @@ class Models:
         return found
 
     def close(self) -> None:
-        """Translates what has been accepted, then ends the threads."""
+        """See `Model.close`."""
         for model in self:
-            model.batcher.close()
+            model.close()
 
 
 def key_of(code: str) -> str:

@@ -14,7 +14,10 @@ from translator.inspect.word_weights import Direction, Reading
 
 
 class OwnModel:
-    """Searches, aligns and explains with one model; each part of it is made when it is first asked for."""
+    """Searches, aligns and explains with one model; each part of it is made when it is first asked for.
+
+    Two threads may share it: one that searches and aligns, one that asks for attention and shares.
+    """
 
     def __init__(self, translator: Translator, config: Config) -> None:
         """Takes a translator whose engine is the run's own."""

@@ -9,9 +9,8 @@ from translator.decoding.output import document_of
 from translator.inspect.attention import KINDS, Kind
 from translator.inspect.attention_files import figures
 from translator.languages import english_name, writes_no_spaces
-from translator.serve.bodies import ERRORS, JSONAnswer, described
+from translator.serve.bodies import ERRORS, Code, JSONAnswer, described
 from translator.serve.errors import RequestError
-from translator.serve.libretranslate import Code
 from translator.serve.models import How, Look, Looked, Model
 from translator.serve.service import Keyed, Service
 
@@ -191,7 +190,7 @@ async def _inspect(service: Service, request: Request, body: Inspect) -> dict[st
     model = _model(service, body)
     task = Look(body.translation, body.source_share)
     looked: Looked
-    [[looked]] = await service.results(request, [model.batcher.submit(task, [body.sentence])])
+    [[looked]] = await service.results(request, [model.look(task, body.sentence)])
     maps = looked.attention.views["words"]
     return {
         "source": model.source,

@@ -3,10 +3,12 @@
 Letters: B sentences, S source length, W beam width.
 """
 
+import collections
 import dataclasses
 import hashlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -17,8 +19,34 @@ from translator.decoding.search.scoring import NEVER
 from translator.decoding.search.strategies import Hypotheses
 from translator.vocabulary import PAD_ID
 
+Key = TypeVar("Key")
+Graph = TypeVar("Graph")
+
 MULTIPLE = 16  # of the lengths that `few_shapes` gives
+MOST_GRAPHS = 64  # of an engine: options may come from anybody, and each graph takes memory
 SearchGraph = Callable[[tf.Tensor], Hypotheses]  # of int32 [B, S], each ending with EOS, padded with PAD
+
+
+class LastUsedGraphs(Generic[Key, Graph]):
+    """Makes a graph for each key, and keeps those that were used last; threads may share it."""
+
+    def __init__(self, make: Callable[[Key], Graph], most: int = MOST_GRAPHS) -> None:
+        """Takes what makes a graph, which must not be slow: a `tf.function` is traced when it is first called."""
+        self._make, self._most = make, most
+        self._graphs: collections.OrderedDict[Key, Graph] = collections.OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._graphs)
+
+    def __getitem__(self, key: Key) -> Graph:
+        with self._lock:
+            if key not in self._graphs:
+                self._graphs[key] = self._make(key)
+            self._graphs.move_to_end(key)
+            if len(self._graphs) > self._most:
+                self._graphs.popitem(last=False)
+            return self._graphs[key]
 
 
 def search_with(graph: SearchGraph, sources: Sequence[Sequence[int]]) -> list[list[Hypothesis]]:

@@ -22,7 +22,7 @@ from translator.decoding.engines.assembly import (
     strategy_of,
 )
 from translator.decoding.engines.forced import log_probs_of, score_with
-from translator.decoding.engines.graphs import few_shapes, fingerprint_of, hypotheses_of, search_with
+from translator.decoding.engines.graphs import LastUsedGraphs, few_shapes, fingerprint_of, hypotheses_of, search_with
 from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.search.loop import Decoder, Step, search
 from translator.decoding.search.scoring import coverage_score
@@ -36,15 +36,15 @@ _IDS = tf.TensorSpec([None, None], tf.int32)
 class DecoderEngine(abc.ABC):
     """Searches and scores with a decoder, in graphs; what the decoder is made of is the subclass's.
 
-    Threads may share it. What two of them ask for first at the same time is still one graph: `dict.setdefault` keeps
-    one, and a `tf.function` lets one thread trace it.
+    Threads may share it. What two of them ask for first at the same time is still one graph: a `tf.function` lets one
+    thread trace it. The graphs of the options that were used last are kept.
     """
 
     def __init__(self) -> None:
         """Compiles nothing yet: `search` does so when options are new to it."""
-        self._graphs: dict[SearchOptions, Any] = {}
-        self._guided: dict[SearchOptions, Any] = {}
-        self._score_graphs: dict[tuple[int, ...], Any] = {}
+        self._graphs = LastUsedGraphs(self._graph)
+        self._guided = LastUsedGraphs(self._guided_graph)
+        self._score_graphs = LastUsedGraphs(self._score_graph)
 
     @abc.abstractmethod
     def decoder(self, source_ids: tf.Tensor, options: SearchOptions, longest: int | None = None) -> Decoder:
@@ -77,7 +77,7 @@ class DecoderEngine(abc.ABC):
         """See `PrefixEngine.search_after`."""
         if not sources:
             return []
-        graph = self._guided_graph(dataclasses.replace(options, seed=0))
+        graph = self._guided[dataclasses.replace(options, seed=0)]
         longest = max(map(len, prefixes))
         forced = np.full([len(prefixes), longest], PAD_ID, np.int32)
         for row, prefix in zip(forced, prefixes, strict=True):
@@ -94,25 +94,20 @@ class DecoderEngine(abc.ABC):
         never_written: tuple[int, ...] = NEVER_WRITTEN,
     ) -> list[list[float]]:
         """See `ScoringEngine.score`; `never_written` are the ids that leave their probability to the others."""
-        if never_written not in self._score_graphs:
-            self._score_graphs.setdefault(never_written, self._score_graph(never_written))
         return score_with(self._score_graphs[never_written], sources, targets)
 
     def graph(self, options: SearchOptions) -> Any:
         """The search with some options, a `tf.function`: int32 [B, S], ending with EOS and padded -> `Hypotheses`."""
-        if options not in self._graphs:
-            seed = tf.constant(options.seed, tf.int64)
-            made = _compiled(lambda ids: self.found(Request(ids, None, seed), options), [_IDS], options.xla)
-            self._graphs.setdefault(options, made)
         return self._graphs[options]
+
+    def _graph(self, options: SearchOptions) -> Any:
+        seed = tf.constant(options.seed, tf.int64)
+        return _compiled(lambda ids: self.found(Request(ids, None, seed), options), [_IDS], options.xla)
 
     def _guided_graph(self, options: SearchOptions) -> Any:
         """`graph` with what differs from call to call: int32 [B, S], int32 [B, P] prefixes, padded, int64 seed."""
-        if options not in self._guided:
-            signature = [_IDS, _IDS, tf.TensorSpec([], tf.int64)]
-            made = _compiled(lambda *inputs: self.found(Request(*inputs), options), signature, options.xla)
-            self._guided.setdefault(options, made)
-        return self._guided[options]
+        signature = [_IDS, _IDS, tf.TensorSpec([], tf.int64)]
+        return _compiled(lambda *inputs: self.found(Request(*inputs), options), signature, options.xla)
 
     def _score_graph(self, never_written: tuple[int, ...]) -> Any:
         def score(source_ids: tf.Tensor, target_ids: tf.Tensor) -> tf.Tensor:

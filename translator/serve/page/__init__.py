@@ -15,6 +15,7 @@ MEDIA_TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
+METHODS = ["GET", "HEAD"]
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
@@ -32,11 +33,11 @@ def router() -> APIRouter:
         if _extension(file.name) in MEDIA_TYPES
     }
 
-    @api.get("/")
+    @api.api_route("/", methods=METHODS)
     async def index(request: Request) -> Response:
         return _answer(request, "index.html", files["index.html"])
 
-    @api.get("/page/{name}")
+    @api.api_route("/page/{name}", methods=METHODS)
     async def part(request: Request, name: str) -> Response:
         if name not in files:
             raise HTTPException(404)

@@ -17,7 +17,7 @@ const state = {kind: "cross", head: null, active: 0, models: []};
 const output = new Output(session, () => state.head);
 const active = () => session.sentences[Math.max(0, Math.min(state.active, session.sentences.length - 1))];
 
-// What was typed survives a reload of the page, and nothing else of it is kept.
+// What was typed and the API key survive a reload of the page, until its tab is closed; nothing else is kept.
 const kept = {
   get: name => { try { return sessionStorage.getItem(name) ?? ""; } catch { return ""; } },
   set: (name, value) => { try { sessionStorage.setItem(name, value); } catch { /* it is forgotten, then */ } },

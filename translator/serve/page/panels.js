@@ -61,7 +61,7 @@ export function drawWords(sentence, model, head) {
     const entropy = entropyOf(weights[i]);
     const row = element("tr", {},
       element("th", {scope: "row", lang: model.target.code}, element("bdi", {}, word)), element("td", {}, ...mostLookedAt(weights[i], columns)),
-      bar(`${entropy.toFixed(1)} bits`, entropy / most), shares ? bar(percent(shares[i]), shares[i]) : element("td", {}, "…"));
+      bar(`${entropy.toFixed(1)} bits`, entropy / most), shares ? bar(percent(shares[i]), shares[i]) : element("td", {}, sentence.lacksShares ? "–" : "…"));
     row.dataset.word = i;
     return row;
   }));

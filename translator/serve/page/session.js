@@ -13,7 +13,8 @@ const RETRY = 3;  // seconds, where the server names none
  * all is well again.
  *
  * A sentence has `before`, `source`, `translation` (null while there is none), `stale` (what stood there before),
- * `hypotheses`, `prefix` (what the reader chose, or null), and `inside`, the answer of /v1/inspect.
+ * `hypotheses`, `prefix` (what the reader chose, or null), `inside`, the answer of /v1/inspect, and `lacksShares`, whether
+ * the server finds no shares of the source for it.
  */
 export class Session extends EventTarget {
   sentences = [];
@@ -65,8 +66,7 @@ export class Session extends EventTarget {
 
   /** Takes another hypothesis for the translation. */
   choose(sentence, text) {
-    sentence.translation = text;
-    sentence.inside = null;
+    Object.assign(sentence, {translation: text, inside: null, lacksShares: false});
     this.#changed();
     this.#inspect(sentence);
   }
@@ -151,20 +151,21 @@ export class Session extends EventTarget {
     const answer = await this.#api.translate(body, signal);
     signal.throwIfAborted();
     answer.translations.forEach(({text, hypotheses}, i) => {
-      Object.assign(sentences[i], {translation: text, stale: null, hypotheses, inside: null});
+      Object.assign(sentences[i], {translation: text, stale: null, hypotheses, inside: null, lacksShares: false});
       showMeanwhile(sentences[i]);
     });
   }
 
   async #inspect(sentence, kind = null) {
     const {source, translation, inside} = sentence;
-    const hasAll = inside && (!kind || inside.attention[kind]) && (!this.#wantsShares || inside.source_share);
+    const wantsShares = this.#wantsShares && !sentence.lacksShares;
+    const hasAll = inside && (!kind || inside.attention[kind]) && (!wantsShares || inside.source_share);
     if (!translation?.trim() || hasAll || inside?.problem || sentence.isAsked) return;
     sentence.isAsked = true;
     let again = 0;
     try {
       const found = await this.#api.inspect({
-        ...this.#languages, sentence: source, translation, source_share: this.#wantsShares,
+        ...this.#languages, sentence: source, translation, source_share: wantsShares,
         attention: ["cross", ...kind && kind !== "cross" ? [kind] : []],
       });
       if (sentence.translation === translation) {
@@ -174,6 +175,7 @@ export class Session extends EventTarget {
     } catch (error) {
       if (!(error instanceof RequestFailed)) throw error;
       if (passes(error)) again = error.retryAfter ?? RETRY;
+      else if (wantsShares) sentence.lacksShares = true;  // it is asked again without them
       // A pair that is too long to look into is a translation all the same.
       else if (sentence.translation === translation) sentence.inside = {words: [], attention: {}, problem: error.message};
     } finally {
@@ -197,7 +199,7 @@ const passes = error => [0, 429, 503].includes(error.status);
 
 function fresh(each, before) {
   const stale = before ? before.translation ?? before.stale : null;
-  const made = {...each, translation: null, stale, hypotheses: [], prefix: null, inside: null, isAsked: false, next: null};
+  const made = {...each, translation: null, stale, hypotheses: [], prefix: null, inside: null, lacksShares: false, isAsked: false, next: null};
   if (before) before.next = made;
   return made;
 }
