@@ -34,9 +34,9 @@ class Catalogue:
         Raises:
             DocumentError: it is no such file; says in which line.
         """
-        for number, line in enumerate(text.splitlines(), 1):
-            before = _WITH_STRING.match(line)
-            if before and not _STRING.match(line, before.end()):
+        for number, row in enumerate(text.splitlines(), 1):
+            before = _WITH_STRING.match(row)
+            if before and not _STRING.match(row, before.end()):
                 raise DocumentError(f'line {number}: the string is not closed; it has " at both ends')
         line_end = LINE_END.search(text)
         self._line_end = line_end[0] if line_end else "\n"
