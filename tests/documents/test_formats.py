@@ -126,6 +126,29 @@ def test_markup_in_the_text_of_a_link_ends_there(text, translated):
     assert [piece for piece in unit if isinstance(piece, str)] == translated
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 10_000 + "]" * 10_000,
+        "[a" * 5_000 + "]" * 5_000,
+        "[^" * 10_000,
+        "<code>" * 5_000,
+        "$$a" * 5_000,
+        "<!--a" * 2_000 + "b <!--" * 2_000,
+        "[a](" + " " * 10_000 + "x",
+        "a* " * 5_000,
+    ],
+)
+def test_many_marks_take_no_quadratic_time(text):
+    """With quadratic time these would be minutes."""
+    assert given_back(markdown.read(text), text)
+
+
+def test_many_tags_of_a_caption_take_no_quadratic_time():
+    text = f"1\n{CAPTION}\n" + "<b>a\n" * 3_000
+    assert scripted(subtitles.read_srt(text), Scripted(order=range)) == text
+
+
 def test_what_would_not_come_back_is_not_translated():
     skeleton = Skeleton("a b", [Slot(0, 1, ["a a"]), Slot(2, 3, ["b"])])
     assert (skeleton.units, skeleton.written([["c"]])) == ([["b"]], "a c")
