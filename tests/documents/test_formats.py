@@ -75,6 +75,9 @@ def test_running_text_comes_back(text):
     )
 )
 @example("[<!]()\nr>,")
+@example("a\n---\x0c")
+@example("# ~~~~")
+@example("> `a\n===")
 @example("---\ntitle: A dog.\n---\nA dog.")
 @example("| a | a |\n|---|---|\n| b \\| c | b |\n")
 def test_markdown_comes_back(text):

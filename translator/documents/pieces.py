@@ -83,10 +83,11 @@ class Skeleton:
         self.units: list[Pieces] = [slot.pieces for slot in self.slots]
 
     def written(self, translations: Sequence[Pieces]) -> str:
-        """The text with a translation in each slot."""
+        """The text with a translation in each slot; one that is the same text is written as it was."""
         parts, at = [], 0
         for slot, pieces in zip(self.slots, translations, strict=True):
-            parts += [self.text[at : slot.start], self._string_of(pieces)]
+            same = raw(pieces) == self.text[slot.start : slot.end]
+            parts += [self.text[at : slot.start], raw(pieces) if same else self._string_of(pieces)]
             at = slot.end
         return "".join([*parts, self.text[at:]])
 
