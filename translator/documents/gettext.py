@@ -18,7 +18,7 @@ KEPT = (
     r"%\(\w+\)[#0 +-]*\d*(?:\.\d+)?[a-zA-Z]|%(?:\d+\$)?[#0+'-]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh|h|ll|l|L|q|j|z|t)?"
     r"[diouxXeEfFgGaAcspn]|%%|%L?\d+|\$?\{[\w.!:<>^, -]*\}|&(?:#\d+|#x[0-9A-Fa-f]+|\w+);"
 )
-POINTS = "<!--.*?-->"
+POINTS = "<!--.{0,1000}?-->"  # with a limit, since many that do not end would take quadratic time
 LINE_END = re.compile(r"\r\n|\r|\n")
 # A line with a string, in use, obsolete or previous; and the string, as it has to be.
 _WITH_STRING = re.compile(r"\s*(?:#[~|])?\s*(?:msg\w+(?:\[\w*\])?\s*|(?=\"))")
