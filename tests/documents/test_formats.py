@@ -11,7 +11,7 @@ from tests.documents.scripted import ENGLISH, Scripted, scripted, unchanged
 from translator.cli.document_options import DocumentFormat
 from translator.documents import columns, markdown, plain, subtitles
 from translator.documents.formats import SUFFIXES, Format, FormatName
-from translator.documents.pieces import Document, DocumentError, raw
+from translator.documents.pieces import Document, DocumentError, Skeleton, Slot, raw
 
 LINE_ENDS = ["\n", "\r\n", "\r", "\n\n"]
 
@@ -74,10 +74,87 @@ def test_running_text_comes_back(text):
         *["===", "  \n", "[^1]", "[ ] ", "<!-- c -->", "<div>", "+++\n", "a_b", "X1"],
     )
 )
+@example("[<!]()\nr>,")
+@example("a\n---\x0c")
+@example("# ~~~~")
+@example("> `a\n===")
 @example("---\ntitle: A dog.\n---\nA dog.")
 @example("| a | a |\n|---|---|\n| b \\| c | b |\n")
 def test_markdown_comes_back(text):
     assert given_back(markdown.read(text), text)
+
+
+INLINE = [
+    "[",
+    "![",
+    "]",
+    "](x)",
+    "][y]",
+    "](x 'y')",
+    "](",
+    ")",
+    "$5",
+    "$",
+    "`",
+    "``",
+    "<!",
+    ">",
+    "<!--",
+    "-->",
+    "\\",
+    "*",
+]
+MORE_INLINE = ["http://a.b", "www.a.b", "<a@b", "<code>", "</code>", "<b title='", "'", "[^1]", "&amp;", " ", "a", "\n"]
+
+
+@given(st.lists(st.sampled_from(INLINE + MORE_INLINE), max_size=25).map("".join))
+@example("[http://a.b][r] c")
+@example("see [www.a.org][r]")
+@example("Buy [it for US$5](x), not 6$.")
+@example("[a [b](c](d))")
+def test_the_pieces_of_a_paragraph_are_its_text(text):
+    assert raw(markdown._inline(text, {})) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "translated"),
+    [
+        ("Buy [it for US$5](x), not 6$.", ["Buy ", "it for US$5", ", not 6$."]),
+        ("[a [b](x) c](y) d", ["a ", "b", " c", " d"]),
+        ("[http://a.b][r] c", [" c"]),
+    ],
+)
+def test_markup_in_the_text_of_a_link_ends_there(text, translated):
+    (unit,) = markdown.read(text + "\n\n[r]: /z\n").units
+    assert [piece for piece in unit if isinstance(piece, str)] == translated
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 10_000 + "]" * 10_000,
+        "[a" * 5_000 + "]" * 5_000,
+        "[^" * 10_000,
+        "<code>" * 5_000,
+        "$$a" * 5_000,
+        "<!--a" * 2_000 + "b <!--" * 2_000,
+        "[a](" + " " * 10_000 + "x",
+        "a* " * 5_000,
+    ],
+)
+def test_many_marks_take_no_quadratic_time(text):
+    """With quadratic time these would be minutes."""
+    assert given_back(markdown.read(text), text)
+
+
+def test_many_tags_of_a_caption_take_no_quadratic_time():
+    text = f"1\n{CAPTION}\n" + "<b>a\n" * 3_000
+    assert scripted(subtitles.read_srt(text), Scripted(order=range)) == text
+
+
+def test_what_would_not_come_back_is_not_translated():
+    skeleton = Skeleton("a b", [Slot(0, 1, ["a a"]), Slot(2, 3, ["b"])])
+    assert (skeleton.units, skeleton.written([["c"]])) == ([["b"]], "a c")
 
 
 CAPTION = "00:00:01,000 --> 00:00:02,000"
@@ -171,6 +248,7 @@ def test_columns_are_named_or_numbered():
     [
         (["txt"], "--columns 'txt' is not in the first line, which has 'id', 'text'"),
         (["3"], "line 1 has 2 columns; --columns asks for column 3"),
+        (["2", "9" * 5000], "--columns 999999999… is no number of a column; count them from 1 on"),
         (["0"], "--columns are counted from 1 on; found 0"),
     ],
 )

@@ -97,3 +97,31 @@ def test_with_sentences_given_back_a_catalogue_is_its_canonical_form_and_a_secon
 def test_what_is_no_catalogue_is_an_error_with_its_line():
     with pytest.raises(DocumentError, match="line 2: this is not the syntax"):
         Catalogue('msgid "a"\nmsgst "b"\n')
+
+
+@pytest.mark.parametrize(
+    ("lines", "number"),
+    [
+        (['msgid "one"', 'msgstr ""', "", 'msgid "two', 'msgstr ""'], 4),
+        (['msgid "one\\"', 'msgstr ""'], 1),
+        (["msgid one", 'msgstr ""'], 1),
+        (['msgid ""', '"one', 'msgstr ""'], 2),
+        (['msgid "one"', 'msgid_plural "many"', 'msgstr[0] "'], 3),
+        (['msgid "one"', 'msgstr ""', '#~ msgid "two', '#~ msgstr ""'], 3),
+    ],
+)
+def test_a_string_without_its_end_is_an_error_with_its_line(lines, number):
+    with pytest.raises(DocumentError) as caught:
+        Catalogue("\n".join(lines))
+    assert str(caught.value) == f'line {number}: the string is not closed; it has " at both ends'
+
+
+def test_strings_and_comments_with_quotes_are_read():
+    entry = '# "a\n#. msgid "b\nmsgid "say \\"d\\" \\\\"\nmsgstr "{}"\n'
+    assert unchanged(Catalogue(catalogue(entry.format("")))) == catalogue(entry.format('say \\"d\\" \\\\'))
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_line_ends_are_kept(line_end):
+    text = catalogue('msgid "a\\n"\n"b"\nmsgstr ""\n')
+    assert unchanged(Catalogue(text.replace("\n", line_end))) == unchanged(Catalogue(text)).replace("\n", line_end)

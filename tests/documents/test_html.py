@@ -1,11 +1,15 @@
 """Pages: what of them is text, and the tree that comes back."""
 
+from html.parser import HTMLParser
+
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
 
 from tests.documents.scripted import ENGLISH, Scripted, scripted, unchanged
 from translator.documents.html import HtmlDocument
+from translator.documents.pieces import DocumentError
 from translator.documents.sentences import Languages
 
 GERMAN = Languages("en", "de")
@@ -88,6 +92,57 @@ def test_a_page_is_written_as_often_as_wanted():
     assert document.written(units) == document.written(units) == "<p>a <b>b <i>c</i></b> d</p>"
 
 
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("<html><body><p>a</p></body></html><p>b</p> c", "<html><body><p>A</p><p>B</p> C</body></html>"),
+        (
+            "<html><body>a</body></html>\n<script>x</script><!-- c -->",
+            "<html><body>A<script>x</script><!-- c --></body></html>",
+        ),
+        ("<html><body>a</body></html><!-- b -->", "<html><body>A</body></html><!-- b -->"),
+        ("a</body> b <i>c</i></html><p>d</p><html><body> e", "A B <i>C</i><p>D</p> E"),
+        ("<html></html>a", "<html>A</html>"),
+    ],
+)
+def test_what_follows_the_end_of_a_page_is_of_the_page(page, expected):
+    assert shouted(page) == expected
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("\f<p>a\vb\f</p>", " <p>A B </p>"),
+        ("\x01<p>a&#12;</p>", "\ufffd<p>A\ufffd</p>"),
+        ("&#1;</body>", "\ufffd"),
+        ("\ud800 a", "\ufffd A"),
+    ],
+)
+def test_control_characters_are_spaces_or_replaced(page, expected):
+    assert shouted(page) == expected
+
+
+@pytest.mark.parametrize(
+    ("page", "line"),
+    [('<?xml version="1.0"?>\n<html><body>a', 1), ("<p>a\n<?php b ?>", 2), ("a <?= $b ?>", 1), ("a <? b", 1)],
+)
+def test_instructions_of_other_languages_are_an_error(page, line):
+    with pytest.raises(DocumentError) as caught:
+        HtmlDocument(page, ENGLISH)
+    assert str(caught.value) == f"line {line}: <? is of XML or PHP; translate the HTML that it becomes"
+
+
+def test_instructions_in_comments_are_comments():
+    assert shouted("<!-- <?php ?> -->a") == "<!-- <?php ?> -->A"
+
+
+def test_comments_before_a_page_are_read_in_one_pass():
+    page = "<!---->" * 2000
+    assert shouted(page + "x") == page + "X"
+    assert shouted(page + "<html><body>x") == page + "<html><body>X</body></html>"
+    assert shouted("<!-- <html>") == unchanged(HtmlDocument("<!-- <html>", ENGLISH))
+
+
 def test_what_is_nested_too_deep_stays():
     page = "a b " + "<b>c d " * 99 + "<i>e f</i>" + "</b>" * 99
     assert reversed_words(page).count("<i>f e</i>") == 1
@@ -160,3 +215,25 @@ def test_every_element_comes_out_once(parts):
         return sorted(f"{each.tag} {sorted(each.attrib)}" for each in tree.iter())
 
     assert elements(found) == elements(page)
+
+
+class Text(HTMLParser):
+    """The text of a page, without white space."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found = ""
+        self.feed(page)
+        self.close()
+
+    def handle_data(self, data: str) -> None:
+        self.found += "".join(data.split())
+
+
+ENDS = ["</body>", "</html>", "<html lang=en>", "<body class=x>", "<head>", "</head>"]
+
+
+@given(st.sampled_from(["", "<!DOCTYPE html><html><body>"]), st.lists(st.sampled_from([*PARTS, *ENDS]), max_size=25))
+def test_no_text_is_lost(start, parts):
+    page = start + "".join(parts)
+    assert Text(unchanged(HtmlDocument(page, ENGLISH))).found == Text(page).found

@@ -11,7 +11,7 @@ from translator.data.alignment import Alignment
 from translator.documents.pieces import Break, Close, Kept, Markup, Open, Piece, Point, Space, raw
 from translator.documents.placing import Sentence, placed
 from translator.documents.sentences import Languages
-from translator.documents.units import Unit
+from translator.documents.units import KINDS, Unit, occurrences
 
 B, _B = Open("<b>"), Close("</b>")
 
@@ -173,3 +173,15 @@ def any_translation(sentence: str, unit: Unit, draw: random.Random) -> Sentence:
     target = tuple(draw.choice([*source, "X1", "X2", "x", "y."]) for _ in range(draw.randrange(6)))
     links = [(i, j) for i in range(len(source)) for j in range(len(target)) if draw.random() < 0.3]
     return Sentence(" ".join(target), Alignment(source, target, frozenset(links)) if draw.random() < 0.9 else None)
+
+
+@given(st.sampled_from(KINDS), st.lists(st.sampled_from(["X", "1", "2", "BA", "AX", "B", "\u0661", " "])).map("".join))
+def test_a_marker_is_where_it_stands_by_itself_and_not_the_beginning_of_another(kind, text):
+    markers = [kind(i) for i in range(25)]
+
+    def stands(marker: str, at: int) -> bool:
+        end = at + len(marker)
+        return text[at:end] == marker and not (marker[-1].isdigit() and text[end : end + 1].isdecimal())
+
+    expected = {marker: [(at, at + len(marker)) for at in range(len(text)) if stands(marker, at)] for marker in markers}
+    assert occurrences(text, markers) == expected

@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 
 from tests.serve.scripted import ENGLISH, GERMAN, Diagonal, Shouting, profile, scripted_app, tokenizer, with_limits
 from translator.decoding.options import SearchOptions
+from translator.serve import libretranslate
 from translator.serve.app import create_app
 from translator.serve.limits import Limits
 from translator.serve.models import Model, Models
@@ -77,6 +78,30 @@ def test_the_text_of_html_is_translated(client: TestClient):
         "translatedText": "<i>ONE</i> DOG",
         "alternatives": ["<i>ONE</i> DOG!"],
     }
+
+
+def test_instructions_in_html_are_refused(client: TestClient):
+    response = client.post("/translate", json={"q": ["a", "<p>b\n<?php c ?>"], "format": "html", **EN_DE})
+    said = "q: line 2: <? is of XML or PHP; translate the HTML that it becomes"
+    assert (response.status_code, response.json()) == (400, {"error": said})
+
+
+@pytest.mark.parametrize("format", ["text", "html"])
+def test_documents_are_read_and_written_in_other_threads(client: TestClient, monkeypatch, format: str):
+    threads = []
+
+    def of_thread(function):
+        def wrapped(*args, **kwargs):
+            threads.append(threading.current_thread().name)
+            return function(*args, **kwargs)
+
+        return wrapped
+
+    for name in ("_sentences", "_versions"):
+        monkeypatch.setattr(libretranslate, name, of_thread(getattr(libretranslate, name)))
+    answer(client.post("/translate", json={"q": "a dog", "format": format, **EN_DE}))
+    assert len(threads) == 2
+    assert all(name.startswith("AnyIO worker thread") for name in threads)
 
 
 def test_text_that_looks_like_html_is_text(client: TestClient):

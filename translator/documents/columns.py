@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from translator.documents.pieces import DocumentError, Skeleton, Slot
 from translator.documents.plain import LINE
 
+MOST_DIGITS = 9  # of the number of a column
+
 
 def read(text: str, columns: Sequence[str]) -> Skeleton:
     """Finds the cells of columns.
@@ -19,6 +21,8 @@ def read(text: str, columns: Sequence[str]) -> Skeleton:
     rows = list(LINE.finditer(text))
     header = rows[0][0].split("\t") if rows else []
     by_number = all(column.isdecimal() for column in columns)
+    if by_number and len(longest := max(columns, key=len)) > MOST_DIGITS:
+        raise DocumentError(f"--columns {longest:.{MOST_DIGITS}}… is no number of a column; count them from 1 on")
     numbers = {int(column) if by_number else _number(column, header) for column in columns}
     if min(numbers) < 1:
         raise DocumentError("--columns are counted from 1 on; found 0")

@@ -13,7 +13,7 @@ from translator.documents.sentences import Languages
 FormatName = Literal["text", "markdown", "html", "srt", "vtt", "tsv", "po"]
 SUFFIXES: dict[str, FormatName] = {
     ".txt": "text", ".text": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html",
-    ".xhtml": "html", ".srt": "srt", ".vtt": "vtt", ".tsv": "tsv", ".po": "po", ".pot": "po",
+    ".srt": "srt", ".vtt": "vtt", ".tsv": "tsv", ".po": "po", ".pot": "po",
 }  # fmt: skip
 
 

@@ -18,7 +18,11 @@ KEPT = (
     r"%\(\w+\)[#0 +-]*\d*(?:\.\d+)?[a-zA-Z]|%(?:\d+\$)?[#0+'-]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh|h|ll|l|L|q|j|z|t)?"
     r"[diouxXeEfFgGaAcspn]|%%|%L?\d+|\$?\{[\w.!:<>^, -]*\}|&(?:#\d+|#x[0-9A-Fa-f]+|\w+);"
 )
-POINTS = "<!--.*?-->"
+POINTS = "<!--.{0,1000}?-->"  # with a limit, since many that do not end would take quadratic time
+LINE_END = re.compile(r"\r\n|\r|\n")
+# A line with a string, in use, obsolete or previous; and the string, as it has to be.
+_WITH_STRING = re.compile(r"\s*(?:#[~|])?\s*(?:msg\w+(?:\[\w*\])?\s*|(?=\"))")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 class Catalogue:
@@ -30,6 +34,12 @@ class Catalogue:
         Raises:
             DocumentError: it is no such file; says in which line.
         """
+        for number, row in enumerate(text.splitlines(), 1):
+            before = _WITH_STRING.match(row)
+            if before and not _STRING.match(row, before.end()):
+                raise DocumentError(f'line {number}: the string is not closed; it has " at both ends')
+        line_end = LINE_END.search(text)
+        self._line_end = line_end[0] if line_end else "\n"
         try:
             self._file = polib.pofile(text + "\n")  # with a line end it is no file's name
         except (OSError, ValueError) as error:
@@ -56,7 +66,7 @@ class Catalogue:
         for entry in self._open:
             entry.flags = [flag for flag in entry.flags if flag != "fuzzy"]
             entry.previous_msgctxt = entry.previous_msgid = entry.previous_msgid_plural = None
-        return str(self._file)
+        return str(self._file).replace("\n", self._line_end)
 
     def _add(self, message: str, write: Callable[[str], None]) -> None:
         self.units.append(_pieces(message))

@@ -11,7 +11,7 @@ from typing import Any
 
 from lxml import etree
 
-from translator.documents.pieces import DEEPEST, Break, Close, Kept, Open, Piece, Pieces, Point, raw
+from translator.documents.pieces import DEEPEST, Break, Close, DocumentError, Kept, Open, Piece, Pieces, Point, raw
 from translator.documents.sentences import Languages
 from translator.languages import primary
 
@@ -33,9 +33,9 @@ ATTRIBUTES = ("alt", "title", "placeholder", "aria-label")
 BUTTONS = {"button", "reset", "submit"}  # kinds of `input` whose value is read
 DESCRIPTIONS = {"description", "og:description", "og:title", "twitter:description", "twitter:title"}  # of `meta`
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_WHOLE = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype|html|head|body)\b", re.IGNORECASE | re.DOTALL
-)
+_COMMENT = re.compile(r"\s*<!--")
+_PAGE = re.compile(r"\s*<(?:!doctype|html|head|body)\b", re.IGNORECASE)
+_SPACES = dict.fromkeys(map(ord, "\x0b\x0c\x1c\x1d\x1e\x1f"), " ")  # control characters that part words
 _UNWRITABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -43,13 +43,23 @@ class HtmlDocument:
     """A page, or a part of one, and where its text goes."""
 
     def __init__(self, text: str, languages: Languages) -> None:
-        """Parses it."""
+        """Parses it.
+
+        Raises:
+            DocumentError: it has instructions such as `<?xml … ?>` or `<?php … ?>`, which HTML does not have.
+        """
         self._languages = languages
         self._text = text
-        self._is_whole = bool(_WHOLE.match(text))
-        page = text if self._is_whole else f"<html><body>{text}</body></html>"
+        self._is_whole = _is_page(text)
+        page = _writable(text.translate(_SPACES))
+        page = page if self._is_whole else f"<html><body>{page}</body></html>"
         parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, default_doctype=False)
-        self._root = etree.fromstring(page.encode("utf-8", "replace"), parser)
+        self._root = etree.fromstring(page.encode(), parser)
+        if self._root is not None:
+            if "<?" in text:
+                _require_no_instructions(self._root.getroottree())
+            if not self._is_whole or any(each.tag == "html" for each in self._root.itersiblings()):
+                _gather(self._root)
         self.units: list[Pieces] = []
         self._writers: list[Callable[[Pieces], None]] = []
         self._of_language: list[tuple[Element, str]] = []  # elements that name the source language, and where
@@ -69,7 +79,7 @@ class HtmlDocument:
         body = self._root.find("body")
         # The text before the first element has no element of its own to be written with.
         holder = etree.Element("span")
-        holder.text = body.text
+        holder.text = _writable(body.text or "")
         before = _string(holder)[len("<span>") : -len("</span>")]
         return before + "".join(map(_string, body))
 
@@ -148,6 +158,51 @@ class HtmlDocument:
                 self.units.append([element.get(name)])
                 self._writers.append(functools.partial(_set, element, name))
         self._of_language += [(element, name) for name in ("lang", _XML_LANG) if element.get(name)]
+
+
+def _is_page(text: str) -> bool:
+    """Whether a text begins as a whole page does, behind comments."""
+    at = 0
+    while comment := _COMMENT.match(text, at):
+        end = text.find("-->", comment.end())
+        if end < 0:
+            return False
+        at = end + len("-->")
+    return bool(_PAGE.match(text, at))
+
+
+def _require_no_instructions(tree: Element) -> None:
+    """Makes sure that there are none; the parser makes comments of them."""
+    root = tree.getroot()
+    for node in (*root.itersiblings(preceding=True), *root.iter(), *root.itersiblings()):
+        if node.tag is etree.PI or (node.tag is etree.Comment and (node.text or "").startswith("?")):
+            raise DocumentError(f"line {node.sourceline}: <? is of XML or PHP; translate the HTML that it becomes")
+
+
+def _gather(root: Element) -> None:
+    """Puts what is behind the ends of the body and of the page at the end of the body."""
+    body = root.find("body")
+    body = root if body is None else body
+    waiting: list[Element | str] = [*root.itersiblings()][::-1]
+    if body is not root:
+        waiting += [*body.itersiblings()][::-1]
+        waiting.append(body.tail or "")
+        body.tail = None
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str) and len(body):
+            body[-1].tail = _writable((body[-1].tail or "") + each)
+            continue
+        if isinstance(each, str):
+            body.text = _writable((body.text or "") + each)
+            continue
+        waiting.append(each.tail or "")
+        each.tail = None
+        if each.tag in ("html", "head", "body"):
+            waiting += [*each][::-1]
+            waiting.append(each.text or "")
+        else:
+            body.append(each)
 
 
 def _is_inline(element: Element) -> bool:

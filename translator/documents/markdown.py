@@ -29,35 +29,37 @@ from translator.documents.pieces import (
 
 FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*(?:\r\n|\r|\n)(?:[^\r\n]*(?:\r\n|\r|\n))*?\1[ \t]*(?:\r\n|\r|\n|\Z)")
 LINE_END = re.compile(r"\r\n|\r|\n")
-# What is in a paragraph beside words.
+# What is in a paragraph beside words. What is longer than 1000 characters is text: without a limit, many beginnings
+# that have no end would take quadratic time.
 INLINE = re.compile(
     r"""
       (?P<kept>
-          (?P<ticks>(?<!`)`+(?!`)).+?(?<!`)(?P=ticks)(?!`)
-        | <(?P<raw>code|kbd|samp|var|pre|script|style)\b[^<>]*>.*?</(?P=raw)\s*>
+          (?P<ticks>(?<!`)`+(?!`)).{1,1000}?(?<!`)(?P=ticks)(?!`)
+        | <(?P<raw>code|kbd|samp|var|pre|script|style)\b[^<>]*>.{0,1000}?</(?P=raw)\s*>
         | (?<![^\W_])(?:[^\W_]*\\[!-/:-@\[-`{-~])+[^\W_]*
         | (?<![^\W_])(?:[^\W_]*&(?:\#x[0-9a-fA-F]{1,6}|\#\d{1,7}|[A-Za-z][A-Za-z0-9]{1,31});)+[^\W_]*
-        | \$\$.+?\$\$ | \$(?=\S)[^$\n]*?(?<=\S)\$(?!\d)
+        | \$\$.{1,1000}?\$\$ | \$(?=\S)[^$\n]*?(?<=\S)\$(?!\d)
         | <[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*> | <[^\s<>@]+@[^\s<>@]+>
-        | (?:https?://|www\.)[^\s<>()]*[^\s<>().,;:!?*_~'"\]]
+        | (?:https?://|www\.)[^\s<>()\[\]]*[^\s<>()\[\].,;:!?*_~'"]
       )
-    | (?P<point><!--.*?--> | <[?!].*?> | \[\^[^\]\s]+\]:? | \A\[[ xX]\](?=\s))
+    | (?P<point><!--.{0,1000}?--> | <[?!].{0,1000}?> | \[\^[^\[\]\s]+\]:? | \A\[[ xX]\](?=\s))
     | (?P<end_tag></(?P<ended>[A-Za-z][A-Za-z0-9-]*)\s*>)
     | (?P<tag><(?P<name>[A-Za-z][A-Za-z0-9-]*)(?:\s+[^\s"'=<>/]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>`]+))?)*\s*/?>)
-    | (?P<emphasis>\*+|_+|~~)
+    | (?P<emphasis>\*+|_+|(?<!~)~~(?!~))
     | (?P<bracket>!?\[)
     """,
     re.VERBOSE | re.DOTALL,
 )
 # What follows the text of a link: where it leads, with a title; or the name of a definition.
 TARGET = re.compile(
-    r"""\(\s*(?:<[^<>\n]*>|(?:[^\s()<]|\([^\s()]*\))(?:[^\s()]|\([^\s()]*\))*)?
-        (?:\s+(?:"[^"]*"|'[^']*'|\([^()]*\)))?\s*\) | \[[^\[\]]+\]""",
+    r"""\(\s*(?:(?:<[^<>\n]*>|(?:[^\s()<]|\([^\s()]*\))(?:[^\s()]|\([^\s()]*\))*)
+        (?:\s+(?:"[^"]*"|'[^']*'|\([^()]*\)))?\s*)?\) | \[[^\[\]]+\]""",
     re.VERBOSE,
 )
 # What begins a block where a line begins, or makes a heading of the line before.
 BLOCK = re.compile(r"[-+*][ \t]|#{1,6}(?:[ \t]|\Z)|1[.)][ \t]|>|(?:=+|-+)[ \t]*(?:[\r\n]|\Z)|```|~~~")
 LINE_START = re.compile(r"[\r\n>] {0,3}\Z")  # indented no further, for then no block begins there
+LONGEST_NAME = 999  # characters of the name of a link (CommonMark, §4.7)
 CELLS = {"th_open", "td_open"}
 VOID = {"area", "br", "embed", "hr", "img", "input", "source", "track", "wbr"}
 
@@ -147,21 +149,20 @@ def _inline(text: str, definitions: Mapping[str, Any]) -> list[Piece]:
     brackets = _brackets(text)
     at = 0
     while at < len(text):
-        match = INLINE.search(text, at)
-        start = match.start() if match else len(text)
-        if links and links[-1][0] <= start:
-            start, end = links.pop()
-            found += [text[at:start], Close((text[start:end], "["))]
-            at = end
+        end = links[-1][0] if links else len(text)
+        match = INLINE.search(text, at, end)  # what begins in the text of a link ends there, or is text
+        found.append(text[at : match.start() if match else end])
+        if not match and links:
+            end, at = links.pop()
+            found.append(Close((text[end:at], "[")))
             continue
-        found.append(text[at:start])
         if not match:
             break
         at = match.end()
         if match["emphasis"]:
             found += _emphasis(text, match, emphasis)
         elif match["bracket"]:
-            piece, at = _bracket(text, match, brackets.get(match.end() - 1), definitions)
+            piece, at = _bracket(text, match, brackets.get(match.end() - 1), end, definitions)
             if isinstance(piece, Open):
                 links.append((brackets[match.end() - 1], at))
                 at = match.end()
@@ -179,7 +180,7 @@ def _inline(text: str, definitions: Mapping[str, Any]) -> list[Piece]:
 def _emphasis(text: str, match: re.Match[str], begun: list[str]) -> Iterator[Piece]:
     """A run of asterisks, underscores or tildes: it begins emphasis, ends it or is text (CommonMark, §6.2)."""
     run = match[0]
-    before, after = text[: match.start()][-1:] or " ", text[match.end() : match.end() + 1] or " "
+    before, after = text[max(match.start() - 1, 0) : match.start()] or " ", text[match.end() : match.end() + 1] or " "
     before_is_mark, after_is_mark = (not each.isalnum() and not each.isspace() for each in (before, after))
     opens = not after.isspace() and (not after_is_mark or before_is_mark or before.isspace())
     closes = not before.isspace() and (not before_is_mark or after_is_mark or after.isspace())
@@ -196,20 +197,23 @@ def _emphasis(text: str, match: re.Match[str], begun: list[str]) -> Iterator[Pie
         yield run
 
 
-def _bracket(text: str, match: re.Match[str], end: int | None, definitions: Mapping[str, Any]) -> tuple[Piece, int]:
+def _bracket(
+    text: str, match: re.Match[str], end: int | None, limit: int, definitions: Mapping[str, Any]
+) -> tuple[Piece, int]:
     """What an opening bracket begins, and where all of it ends: a link, a name that is kept, or text.
 
     Args:
         text: of the paragraph.
         match: the bracket.
         end: where its other half is.
+        limit: where the text ends that it is in, as that of a link.
         definitions: the links that have a name.
     """
     if end is None:
         return match[0], match.end()
-    if target := TARGET.match(text, end + 1):
+    if target := TARGET.match(text, end + 1, limit):
         return Open((match[0], "[")), target.end()
-    if normalizeReference(text[match.end() : end]) in definitions:
+    if end - match.end() <= LONGEST_NAME and normalizeReference(text[match.end() : end]) in definitions:
         end += 3 if text[end + 1 : end + 3] == "[]" else 1
         return Kept(text[match.start() : end]), end
     return match[0], match.end()

@@ -71,21 +71,23 @@ class Skeleton:
     """A text of which some parts are translated, and every other character stays."""
 
     def __init__(self, text: str, slots: Sequence[Slot], string_of: "Callable[[Pieces], str] | None" = None) -> None:
-        """Takes slots in order; the raw text of their pieces is the text that they stand for.
+        """Takes slots in order; one whose pieces are not the text that it stands for stays as it is.
 
         Args:
             text: all of it.
             slots: what is translated.
             string_of: how a translation is written; as it stands, by default.
         """
-        self.text, self.slots, self._string_of = text, slots, string_of or raw
-        self.units: list[Pieces] = [slot.pieces for slot in slots]
+        self.text, self._string_of = text, string_of or raw
+        self.slots = [slot for slot in slots if raw(slot.pieces) == text[slot.start : slot.end]]
+        self.units: list[Pieces] = [slot.pieces for slot in self.slots]
 
     def written(self, translations: Sequence[Pieces]) -> str:
-        """The text with a translation in each slot."""
+        """The text with a translation in each slot; one that is the same text is written as it was."""
         parts, at = [], 0
         for slot, pieces in zip(self.slots, translations, strict=True):
-            parts += [self.text[at : slot.start], self._string_of(pieces)]
+            same = raw(pieces) == self.text[slot.start : slot.end]
+            parts += [self.text[at : slot.start], raw(pieces) if same else self._string_of(pieces)]
             at = slot.end
         return "".join([*parts, self.text[at:]])
 
@@ -107,7 +109,8 @@ def paired(tokens: Iterable[Piece], lone: Callable[[str], Piece] = Point) -> lis
     matched: set[int] = set()
     for i, token in enumerate(found):
         if isinstance(token, Open):
-            begun = [*begun[: DEEPEST - 1], (token.what[1], i)]
+            del begun[DEEPEST - 1 :]
+            begun.append((token.what[1], i))
         elif isinstance(token, Close) and any(key == token.what[1] for key, _ in begun):
             while begun[-1][0] != token.what[1]:
                 begun.pop()

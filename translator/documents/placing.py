@@ -5,6 +5,7 @@ translation of its words and the least of others'; beside it, what is enclosed b
 words have no translation, it encloses the word that stands there; where there is none, it is empty.
 """
 
+import itertools
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
@@ -118,15 +119,15 @@ class _Placing:
             links |= {((a + start, b + start), (c + at, d + at)) for (a, b), (c, d) in own.links}
         words = Words(source, target, frozenset(links))
         twins: dict[Span, Span] = {}
-        for node in self.unit.root.all():
-            if node.marker:
-                number = bisect_right(self.unit.sentences, node.start, key=lambda span: span[0]) - 1
-                start, end = self.sentences[number]
-                found = occurrences(self.text, node.marker)
-                twin = next((each for each in found if start <= each[0] and each[1] <= end), None)
-                if twin:
-                    twins[node.start, node.end] = twin
-                self.repeated += [each for each in found if each != twin]
+        places_of = occurrences(self.text, [node.marker for node in self.unit.markers])
+        for node in self.unit.markers:
+            number = bisect_right(self.unit.sentences, node.start, key=lambda span: span[0]) - 1
+            start, end = self.sentences[number]
+            found = places_of[node.marker]
+            twin = next((each for each in found if start <= each[0] and each[1] <= end), None)
+            if twin:
+                twins[node.start, node.end] = twin
+            self.repeated += [each for each in found if each != twin]
         if twins:
             words = words.with_twins(twins, self.repeated)
         places = [place for node in self.unit.root.all() for place in (node.start, node.end)]
@@ -245,18 +246,19 @@ class _Placing:
         (start, end), (first, last) = self.gaps[number]
         if start <= place:
             return last if place == end else min(first + place - start, last)
-        source, target = self.words.overlapping(*self.unit.sentences[number - 1]), self.words.target
-        i = bisect_left(source, place, key=lambda word: word[0])
-        left, right = source[:i][::-1], source[i:]
-        if not left:
+        source, target = self.words.source, self.words.target
+        start, end = self.words.numbers(*self.unit.sentences[number - 1])
+        i = bisect_left(source, place, start, end, key=lambda word: word[0])
+        if i == start:
             return self.sentences[number - 1][0]
-        before, after = place - left[0][1], right[0][0] - place if right else 0
-        sides = [*((word, True) for word in left), *((word, False) for word in right)]
+        right = source[i : min(i + 1, end)]
+        before, after = place - source[i - 1][1], right[0][0] - place if right else 0
+        sides = ((source[j], j < i) for j in itertools.chain(range(start, i)[::-1], range(i, end)))
         # Beside the word that it touches, else before the next one; where that has no translation, as near as may be.
-        nearest = [(left[0], True), *((word, False) for word in right[:1])]
+        nearest = [(source[i - 1], True), *((word, False) for word in right)]
         nearest = nearest if before <= 0 else nearest[::-1]
         of_source = self.words.of_source
-        word, is_left = next((each for each in nearest + sides if each[0] in of_source), (None, False))
+        word, is_left = next((each for each in itertools.chain(nearest, sides) if each[0] in of_source), (None, False))
         if word is None:
             return self.sentences[number - 1][0]
         j = bisect_left(target, of_source[word][-1]) + 1 if is_left else bisect_left(target, of_source[word][0])

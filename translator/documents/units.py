@@ -100,9 +100,11 @@ class Unit:
 
     def to_translate(self) -> list[str | None]:
         """Its sentences; None for one that has nothing but figures, marks and what is kept, and stays as it is."""
-        text = self.text
+        parts, at = [], 0
         for node in self.markers:
-            text = f"{text[: node.start]}{' ' * (node.end - node.start)}{text[node.end :]}"
+            parts += [self.text[at : node.start], " " * (node.end - node.start)]
+            at = node.end
+        text = "".join([*parts, self.text[at:]])
         return [
             self.text[start:end] if any(map(str.isalpha, text[start:end])) else None for start, end in self.sentences
         ]
@@ -117,7 +119,7 @@ class Unit:
         if translation == self.text[start:end]:
             return False
         return self._has_edges(number) or not all(
-            occurrences(translation, node.marker) for node in self._markers_in(number)
+            occurrences(translation, [node.marker for node in self._markers_in(number)]).values()
         )
 
     def _has_edges(self, number: int) -> bool:
@@ -129,9 +131,17 @@ class Unit:
         return self.markers[start:end]
 
 
-def occurrences(text: str, marker: str) -> list[Span]:
-    """Where a marker is in a text; `X1` is not in `X12`."""
-    return [found.span() for found in re.finditer(re.escape(marker) + r"(?!\d)" * marker[-1].isdigit(), text)]
+def occurrences(text: str, markers: Sequence[str]) -> dict[str, list[Span]]:
+    """Where each of some markers of one kind is in a text; `X1` is not in `X12`."""
+    found: dict[str, list[Span]] = {marker: [] for marker in markers}
+    if markers:
+        # One pass over the text, however many there are: up to a marker's digits, then the digits that are there.
+        stems = {marker.rstrip("0123456789") for marker in markers}
+        digits = r"\d*" if markers[0][-1].isdigit() else ""
+        for match in re.finditer(f"(?:{'|'.join(map(re.escape, sorted(stems)))}){digits}", text):
+            if match[0] in found:
+                found[match[0]].append(match.span())
+    return found
 
 
 def _with_markers(pieces: Sequence[Piece]) -> tuple[str, list[str]]:
@@ -141,7 +151,8 @@ def _with_markers(pieces: Sequence[Piece]) -> tuple[str, list[str]]:
     """
     count = sum(isinstance(piece, Kept) for piece in pieces)
     text = "".join(_plain(pieces, itertools.repeat("")))
-    private = (chr(i) for i in range(0xF0000, 0xFFFFE) if chr(i) not in text)
+    characters = set(text)
+    private = (chr(i) for i in range(0xF0000, 0xFFFFE) if chr(i) not in characters)
     for markers in (
         [*map(KINDS[0], range(count))],
         [*map(KINDS[1], range(count))],
@@ -151,7 +162,7 @@ def _with_markers(pieces: Sequence[Piece]) -> tuple[str, list[str]]:
         text = "".join(parts)
         ends = itertools.accumulate(map(len, parts))
         places = [end for end, piece in zip(ends, pieces, strict=True) if isinstance(piece, Kept)]
-        found = [[end for _, end in occurrences(text, marker)] for marker in markers]
+        found = [[end for _, end in spans] for spans in occurrences(text, markers).values()]
         if found == [[end] for end in places]:
             break
     return text, markers

@@ -45,8 +45,12 @@ class Words:
 
     def overlapping(self, start: int, end: int) -> list[Span]:
         """The words of the source that have a character in a part of it."""
+        return self.source[slice(*self.numbers(start, end))]
+
+    def numbers(self, start: int, end: int) -> Span:
+        """The number of the first word of the source that has a character in a part of it, and that behind the last."""
         first = bisect_right(self.source, start, key=lambda word: word[1])
-        return self.source[first : bisect_left(self.source, end, key=lambda word: word[0])]
+        return first, bisect_left(self.source, end, key=lambda word: word[0])
 
     def with_twins(self, twins: Mapping[Span, Span], again: Collection[Span]) -> "Words":
         """Makes parts of both texts words, each linked with its twin alone, and cuts the words that they are in.

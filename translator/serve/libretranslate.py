@@ -1,12 +1,15 @@
 """The API of LibreTranslate, which clients of it speak as they are: https://docs.libretranslate.com."""
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
+import anyio.to_thread
 import pydantic
 from fastapi import APIRouter, Request, Response
 
 from translator.documents.html import HtmlDocument
+from translator.documents.pieces import DocumentError
 from translator.documents.placing import Sentence
 from translator.documents.plain import read_lines
 from translator.documents.sentences import Languages
@@ -151,10 +154,8 @@ async def _translate(service: Service, request: Request, body: Translate) -> dic
         raise RequestError(400, f"alternatives must be {most} or less, not {body.alternatives}")
     languages = [_language(service, text, body) for text in texts]
     models = [_model(service, code, body.target) for code, _ in languages]
-    split = [
-        _sentences(text, model, is_html=body.format == "html") if model else None
-        for model, text in zip(models, texts, strict=True)
-    ]
+    # Large documents take a while: in a thread, so that other requests go on.
+    split = await anyio.to_thread.run_sync(_split, texts, models, body.format == "html")
     futures = []
     try:
         for model, sentences in zip(models, split, strict=True):
@@ -165,11 +166,8 @@ async def _translate(service: Service, request: Request, body: Translate) -> dic
         for each in futures:
             each.cancel()
         raise
-    results = iter(await service.results(request, futures))
-    found = [
-        _versions(sentences, next(results), body.alternatives) if sentences else [original]
-        for original, sentences in zip(texts, split, strict=True)
-    ]
+    results = await service.results(request, futures)
+    found = await anyio.to_thread.run_sync(_joined, texts, split, results, body.alternatives)
     answer: dict[str, Any] = {"translatedText": [versions[0] for versions in found]}
     if body.source == AUTO:
         answer["detectedLanguage"] = [_detected(*each) for each in languages]
@@ -197,6 +195,28 @@ def _model(service: Service, source: str, target: str) -> Model | None:
         except RequestError:
             return None
     return service.models.find(source, target)
+
+
+def _split(texts: Sequence[str], models: Sequence[Model | None], is_html: bool) -> list[Sentences | None]:
+    """The sentences of texts; None where nothing is to be translated."""
+    try:
+        return [
+            _sentences(text, model, is_html=is_html) if model else None
+            for model, text in zip(models, texts, strict=True)
+        ]
+    except DocumentError as error:
+        raise RequestError(400, f"q: {error}") from error
+
+
+def _joined(
+    texts: Sequence[str], split: Sequence[Sentences | None], results: Iterable[list[Any]], alternatives: int
+) -> list[list[str]]:
+    """Each text's translation and alternatives."""
+    following = iter(results)
+    return [
+        _versions(sentences, next(following), alternatives) if sentences else [original]
+        for original, sentences in zip(texts, split, strict=True)
+    ]
 
 
 def _sentences(text: str, model: Model, *, is_html: bool) -> Sentences:
