@@ -118,7 +118,7 @@ def test_only_so_many_training_pairs_are_counted(call, places, monkeypatch):
     [
         ("{good}", "name two systems or more: runs, or files of translations"),
         ("{good} {unscored}", "{unscored} has no report; score it first: translator eval {unscored}"),
-        ("{good} {other}", "{other} was scored on another test set than {good}; translate the same sentences with both"),
+        ("{good} {other}", "{other} was scored on another test set than {good}; translate the same sentences"),
         ("{good} {short}", "{short} has 2 lines but the test set has 3 sentences"),
         ("{good} none", "there is no file none"),
         ("{bad} {ref}", "files of translations need --reference, unless a run is compared with them"),
