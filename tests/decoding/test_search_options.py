@@ -454,6 +454,14 @@ def test_an_option_without_meaning_beside_a_change_is_left_out_unless_it_is_aske
 
 
 @pytest.mark.parametrize(
+    ("name", "hint"), [("beam", "did you mean `beam_size`"), ("zzz", "there are `beam_size`, `length_penalty`")]
+)
+def test_an_option_that_there_is_not_is_named_with_those_that_there_are(name: str, hint: str):
+    with pytest.raises(OptionsError, match=f"there is no option `{name}`; {hint}"):
+        PLAIN.with_changes({name: 3})
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"patience": 2.0}, "patience 2.0 needs stopping finished, not ahead"),

@@ -18,7 +18,7 @@ from translator.config.load import save_config
 from translator.config.schema import Config, TokenizerConfig
 from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import Tokenizer
-from translator.decoding.options import Hypothesis, SearchOptions
+from translator.decoding.options import Hypothesis, OptionsError, SearchOptions
 from translator.decoding.pieces import Cutter
 from translator.decoding.translator import Translator
 from translator.model.build import build_model
@@ -300,6 +300,11 @@ def test_what_is_no_list_of_sentences_is_named(run: RunFolder, sentences: Any, s
     for translate in (translator.translate, translator.translate_text):
         with pytest.raises(TypeError, match=said):
             translate(sentences)
+
+
+def test_what_is_suppressed_is_a_list(run: RunFolder):
+    with pytest.raises(OptionsError, match=r"`suppressed` is a list of texts; for one, pass \[text\]"):
+        Translator.load(run.path).options_with({"suppressed": "Frau"})
 
 
 @pytest.mark.parametrize(("target", "joiner"), [("zho_Hans", ""), ("th", ""), ("ko", " "), ("de", " ")])

@@ -1,5 +1,6 @@
 """The seam between a translator and its engines: what an engine is asked for, and what it gives. No TensorFlow here."""
 
+import difflib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
@@ -101,6 +102,13 @@ class SearchOptions:
         Raises:
             OptionsError: names each problem.
         """
+        for name in changes:
+            if name not in OPTIONS:
+                near = difflib.get_close_matches(name, OPTIONS, 1, 0.5)
+                hint = (
+                    f"did you mean `{near[0]}`?" if near else f"there are {', '.join(f'`{each}`' for each in OPTIONS)}"
+                )
+                raise OptionsError(f"there is no option `{name}`; {hint}")
         return _searched({**{name: getattr(self, name) for name in OPTIONS}, **changes}, set(changes))
 
 

@@ -235,9 +235,11 @@ class Translator:
         """Its options with some changed, by name, as `SearchOptions.with_changes`; `suppressed` is a list of texts.
 
         Raises:
-            OptionsError: they do not go together.
+            OptionsError: there is no such option, or they do not go together.
         """
         if "suppressed" in changes:
+            if isinstance(changes["suppressed"], str):
+                raise OptionsError("`suppressed` is a list of texts; for one, pass [text]")
             changes = {**changes, "suppressed": self.phrases(changes["suppressed"])}
         return self.options.with_changes(changes)
 
