@@ -209,6 +209,10 @@ def test_a_translation_begins_no_block_at_a_line_end():
     assert scripted(markdown.read(page), engine) == "aaaa bbbb cccc - dddd eeee ffff\n"
 
 
+def test_an_escape_at_a_word_is_markup_and_within_one_a_part_of_it():
+    assert scripted(markdown.read("\\*a b\\* c\\_d\n")) == "\\*c\\_d b\\* a\n"
+
+
 def test_emphasis_of_nothing_is_left_out():
     assert scripted(markdown.read("**a** *b*\n"), Scripted(order=lambda count: [1])) == "*b*\n"
 
