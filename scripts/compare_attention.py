@@ -109,7 +109,7 @@ def main() -> int:
     parser.add_argument("--set", nargs="*", default=[], metavar="key=value", dest="overrides")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--steps", type=int, default=600, help="of each training")
+    parser.add_argument("--steps", type=int, default=400, help="of each training")
     parser.add_argument("--turns", type=int, default=2, help="in which the time of a step is measured")
     parser.add_argument("--folder", type=Path, default=Path("runs/attention"))
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
