@@ -1,6 +1,5 @@
 """One file of JSON objects, one a line."""
 
-import contextlib
 import json
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 from translator.config.corpora import CorpusConfig
 from translator.config.schema import DataConfig
 from translator.data.corpora.base import CorpusError, InputFile, SentencePair
-from translator.data.corpora.lines import one_line, read_lines, require_file
+from translator.data.corpora.lines import numbered_lines, one_line
 
 MOST_NAMED = 10  # keys, in a message
 
@@ -44,9 +43,8 @@ class JsonlCorpus:
 
     def pairs(self) -> Generator[SentencePair, None, None]:
         path = self.root / self.name
-        require_file(path, self.key)
-        with contextlib.closing(read_lines(path)) as lines:
-            for number, line in enumerate(lines, 1):
+        with numbered_lines(path, self.key) as lines:
+            for number, line in lines:
                 record = _parsed(line, f"{path}:{number}") if line.strip() else None
                 yield SentencePair(
                     *("" if record is None else _text(record, key, f"{path}:{number}") for key in self.columns)

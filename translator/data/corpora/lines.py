@@ -5,7 +5,7 @@ import contextlib
 import difflib
 import functools
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -72,6 +72,22 @@ def unreadable(path: Path, error: BaseException, line: int) -> CorpusError:
 def one_line(text: str) -> str:
     """Text of a format whose sentences may be broken into lines, as one line; any other is not changed."""
     return re.sub(r"[ \t]*[\r\n][ \t\r\n]*", " ", text).strip() if "\n" in text or "\r" in text else text
+
+
+@contextlib.contextmanager
+def numbered_lines(path: Path, key: str) -> Iterator[Iterator[tuple[int, str]]]:
+    """The lines of a file with their numbers, from 1 on.
+
+    Args:
+        path: The file.
+        key: The setting that names it, for messages.
+
+    Raises:
+        CorpusError: As `require_file` and `read_lines`.
+    """
+    require_file(path, key)
+    with contextlib.closing(read_lines(path)) as lines:
+        yield enumerate(lines, 1)
 
 
 def require_file(path: Path, key: str) -> None:

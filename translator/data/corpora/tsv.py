@@ -1,6 +1,5 @@
 """One file of tab-separated lines."""
 
-import contextlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from translator.config.corpora import CorpusConfig
 from translator.config.schema import DataConfig
 from translator.data.corpora.base import CorpusError, InputFile, SentencePair
-from translator.data.corpora.lines import read_lines, require_file
+from translator.data.corpora.lines import numbered_lines
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,8 @@ class TsvCorpus:
 
     def pairs(self) -> Generator[SentencePair, None, None]:
         path = self.root / self.name
-        require_file(path, self.key)
-        with contextlib.closing(read_lines(path)) as lines:
-            for number, line in enumerate(lines, 1):
+        with numbered_lines(path, self.key) as lines:
+            for number, line in lines:
                 cells = line.split("\t") if line.strip() else []
                 if not cells:
                     yield SentencePair("", "")
