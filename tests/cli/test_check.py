@@ -1,11 +1,13 @@
 """`translator check`."""
 
 import json
+from dataclasses import asdict
 
 import yaml
 
 from tests.command_line import command
 from tests.data.checks.planted import grammar_pairs, write
+from translator.training.trial import MeasuredSteps
 
 
 def write_config(folder, train):
@@ -48,3 +50,22 @@ def test_only_the_first_pairs_are_read_if_asked(tmp_path, monkeypatch, capsys):
     arguments = write_config(tmp_path, grammar_pairs("train", 300)), "--first", "40", "--json"
     _, out, _ = command(monkeypatch, capsys, "check", *arguments)
     assert json.loads(out)["corpora"][1]["pairs"] == 40
+
+
+def test_steps_without_an_encoded_corpus_are_refused_before_anything_is_read(tmp_path, monkeypatch, capsys):
+    arguments = write_config(tmp_path, grammar_pairs("train", 300)), "--run", str(tmp_path / "run"), "--steps", "2"
+    code, out, error = command(monkeypatch, capsys, "check", *arguments)
+    assert (code, out) == (2, "")
+    assert f"--steps: {tmp_path / 'run'} has no encoded corpus yet; translator prepare makes it" in error
+
+
+def test_steps_are_measured_once_the_corpus_is_encoded(tmp_path, monkeypatch, capsys):
+    measured = MeasuredSteps(steps=2, target_tokens_per_second=12_345.6, epoch_seconds=754, peak_memory=1_540_000_000)
+    monkeypatch.setattr("translator.training.trial.measure_steps", lambda config, run, steps: measured)
+    config = write_config(tmp_path, grammar_pairs("train", 300))
+    arguments = config, "--run", str(tmp_path / "run"), "--set", "tokenizer.vocabulary_size=300"
+    assert command(monkeypatch, capsys, "prepare", *arguments)[0] == 0
+    _, out, _ = command(monkeypatch, capsys, "check", *arguments, "--steps", "2")
+    assert "12,346 target tokens a second by 2 steps, 12 min 34 s an epoch without validation; 1.5 GB at most" in out
+    _, out, _ = command(monkeypatch, capsys, "check", *arguments, "--steps", "2", "--json")
+    assert json.loads(out)["steps"] == asdict(measured)

@@ -1,6 +1,7 @@
 """`translator check`."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from translator.cli.arguments import ConfigFile, Overrides, RunOption, Settings
 from translator.cli.check_report import print_check
 from translator.cli.console import console
 from translator.config.load import load_config
+from translator.errors import TranslatorError
 from translator.progress import progress
 from translator.run_folder import RunFolder
 
@@ -22,20 +24,29 @@ def check(
     first: Annotated[
         int | None, typer.Option(min=1, help="Read only so many pairs of each training corpus; all by default.")
     ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Take so many steps of training, for the time and the memory that an epoch needs."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Look for trouble in the corpora of a configuration before training; exit code 1 if something would ruin a run."""
     from translator.data.checks.corpora import check_corpora, run_tokenizers
     from translator.data.store import open_store
+    from translator.training.trial import measure_steps
 
     resolved = load_config(config, [*(settings or []), *(overrides or [])])
     folder = RunFolder(run or Path("runs") / config.stem)
+    tokenizers, store = run_tokenizers(resolved, folder), open_store(folder.data, None)
+    if steps and not store:
+        raise TranslatorError(f"--steps: {folder.path} has no encoded corpus yet; translator prepare makes it")
     with progress(console, "checking the corpora") as show:
-        tokenizers, store = run_tokenizers(resolved, folder), open_store(folder.data, None)
         report = check_corpora(resolved, first=first, tokenizers=tokenizers, store=store, show=show)
+    with console.status("taking steps of training …"):
+        measured = measure_steps(resolved, folder, steps) if steps else None
     if as_json:
-        print(json.dumps(report.document, ensure_ascii=False))
+        print(json.dumps(report.document | {"steps": measured and asdict(measured)}, ensure_ascii=False))
     else:
-        print_check(report)
+        print_check(report, measured)
     if report.has_errors:
         raise typer.Exit(1)

@@ -6,13 +6,15 @@ from rich.text import Text
 from translator.data.checks.batches import BatchShapes
 from translator.data.checks.findings import SEVERITIES, Finding
 from translator.data.checks.report import CheckReport
+from translator.progress import duration
+from translator.training.trial import MeasuredSteps
 
 BAR = 40  # characters
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
-def print_check(report: CheckReport) -> None:
-    """Prints what was read, each finding with its first places, and the verdict."""
+def print_check(report: CheckReport, measured: MeasuredSteps | None) -> None:
+    """Prints what was read, each finding with its first places, batches, what steps took, and the verdict."""
     output = Console(highlight=False, emoji=False)
     for corpus in report.corpora:
         _say(Text(f"{corpus.section:11}{corpus.pairs:>12,} pairs  {corpus.corpus}"), output)
@@ -20,6 +22,8 @@ def print_check(report: CheckReport) -> None:
         _print_finding(finding, output)
     if report.batches:
         _print_batches(report.batches, output)
+    if measured:
+        _print_measured(measured, output)
     counts = [(severity, sum(f.severity == severity for f in report.findings)) for severity in SEVERITIES]
     found = ", ".join(f"{count} {severity}{'s' * (count != 1)}" for severity, count in counts if count)
     _say(Text(f"\n{found or 'nothing found'}" + ("; these errors would ruin a run" * report.has_errors)), output)
@@ -46,6 +50,14 @@ def _print_batches(batches: BatchShapes, output: Console) -> None:
     most = max(bucket.pairs for bucket in batches.buckets)
     for bucket in batches.buckets:
         _say(Text(f"{bucket.length:>7,}{bucket.pairs:>12,}  {'█' * round(BAR * bucket.pairs / most)}"), output)
+
+
+def _print_measured(measured: MeasuredSteps, output: Console) -> None:
+    line = (
+        f"\n{measured.target_tokens_per_second:,.0f} target tokens a second by {measured.steps:,} steps, "
+        f"{duration(measured.epoch_seconds)} an epoch without validation; {measured.peak_memory / 1e9:.1f} GB at most"
+    )
+    _say(Text(line), output)
 
 
 def _say(line: Text, output: Console) -> None:

@@ -165,7 +165,7 @@ class Training:
         if self.until_step is not None and self.state.step >= self.until_step:
             raise Paused(f"step {self.until_step:,} is reached: the run is at step {self.state.step:,}")
         started = time.monotonic() - self.state.training_seconds
-        feed, update = self._start()
+        feed, update = self.start()
         if self.state.step == 0:
             # What to go back to if training goes wrong early; also, there is room for a checkpoint.
             self._save()
@@ -186,7 +186,7 @@ class Training:
                 self.logs.close()
                 self._go_back(failed)
                 self.logs.open(self.state.step)
-                feed, update = self._start()
+                feed, update = self.start()
 
     def _step(self, update: SplittingUpdate, batch: Fed) -> None:
         """Starts a step; what comes of it stays on the device until it is fetched."""
@@ -244,8 +244,12 @@ class Training:
         self._validate()
         self._save()
 
-    def _start(self) -> tuple[Feed, SplittingUpdate]:
-        """The batches from the state's position on, begun, and the update, compiled and tried."""
+    def start(self) -> tuple[Feed, SplittingUpdate]:
+        """The batches from the state's position on, begun, and the update, compiled and tried.
+
+        Raises:
+            TrainingError: a step as large as the largest does not fit into memory.
+        """
         feed = self.feed()
         update = self.update(feed)
         try:
