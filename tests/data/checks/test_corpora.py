@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from tests.data.checks.planted import checked, config_of, found, grammar_pairs, kinds, lines, write
+from translator.data.checks import duplicates
 from translator.data.checks.corpora import check_corpora
 
 
@@ -68,6 +69,21 @@ def test_a_pair_of_another_corpus_is_a_duplicate_too(tmp_path):
     finding = found(report, "duplicate")
     assert finding.examples[0].place == f"{tmp_path / 'more.en'}:2"
     assert finding.examples[0].text == f"as {tmp_path / 'train.en'}:21"
+
+
+@pytest.mark.parametrize("together", [7, 100, 500])
+def test_duplicates_are_found_however_many_hashes_lie_together(tmp_path, monkeypatch, together):
+    monkeypatch.setattr(duplicates, "HASHES_TOGETHER", together)
+    train = list(dict.fromkeys(grammar_pairs("train", 600)))[:500]
+    again = [(3, 400), (3, 90), (77, 78), (77, 499), (250, 251), (120, 410), (130, 420)]
+    for first, second in again:
+        train[second] = train[first]
+    finding = found(checked(tmp_path, train), "duplicate")
+    in_order = sorted(again, key=lambda pair: pair[1])[:5]
+    assert (finding.count, lines(finding)) == (len(again), [second + 1 for _, second in in_order])
+    assert [example.text for example in finding.examples] == [
+        f"as {tmp_path / 'train.en'}:{a + 1}" for a, _ in in_order
+    ]
 
 
 def test_files_of_different_lengths_are_an_error_and_what_can_be_read_is_checked(tmp_path):

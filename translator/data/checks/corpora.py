@@ -36,8 +36,7 @@ def check_corpora(
 ) -> CheckReport:
     """Reads the corpora of a configuration once, and reports what is wrong with them.
 
-    Evaluation sets are held in memory. Training streams past; 8 bytes for each of its pairs are kept, and 16 at the
-    end.
+    Evaluation sets are held in memory. Training streams past; 8 bytes for each of its pairs are kept.
 
     Args:
         config: The configuration.

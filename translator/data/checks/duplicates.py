@@ -1,5 +1,8 @@
 """Pairs that stand in the training corpora more than once."""
 
+import itertools
+from collections.abc import Iterator
+
 import numpy as np
 
 from translator.data.checks.blocks import Block
@@ -7,18 +10,17 @@ from translator.data.checks.findings import MOST_EXAMPLES, Example, Finding, cou
 from translator.data.corpora.base import Corpus
 
 HASHES_TOGETHER = 2**20
+PARTS = 32  # in which hashes are sorted, one after the other
 
 
 class Duplicates:
-    """Finds equal pairs by hashes of 64 bits: 8 bytes for each pair, 16 while they are sorted at the end.
+    """Finds equal pairs by hashes of 64 bits: 8 bytes for each pair, and less than one more at the end.
 
     Among ten million pairs, two different ones have the same hash with a probability of 3 · 10⁻⁶.
     """
 
     def __init__(self) -> None:
-        self._full: list[np.ndarray] = []
-        self._last = np.empty(HASHES_TOGETHER, np.int64)
-        self._used = 0
+        self._pieces: list[np.ndarray] = []  # int64 [HASHES_TOGETHER]; the last is filled up to `_count`
         self._corpora: list[tuple[int, Corpus]] = []  # with the number of pairs before each
         self._count = 0
 
@@ -28,25 +30,19 @@ class Duplicates:
             return
         if not self._corpora or self._corpora[-1][1] is not block.corpus:
             self._corpora.append((self._count, block.corpus))
-        self._count += len(block)
         hashes = np.fromiter(map(hash, zip(block.source.lines, block.target.lines, strict=True)), np.int64, len(block))
         while len(hashes):
-            if self._used == HASHES_TOGETHER:
-                self._full.append(self._last)
-                self._last, self._used = np.empty(HASHES_TOGETHER, np.int64), 0
-            taken = hashes[: HASHES_TOGETHER - self._used]
-            self._last[self._used : self._used + len(taken)] = taken
-            self._used += len(taken)
+            used = self._count % HASHES_TOGETHER
+            if not used:
+                self._pieces.append(np.empty(HASHES_TOGETHER, np.int64))
+            taken = hashes[: HASHES_TOGETHER - used]
+            self._pieces[-1][used : used + len(taken)] = taken
+            self._count += len(taken)
             hashes = hashes[len(taken) :]
 
     def findings(self) -> list[Finding]:
         """A note below 5% of the pairs."""
-        hashes = self._all_hashes()
-        order = np.argsort(hashes)  # equal ones come together
-        hashes.sort()
-        again = _equal_to_next(hashes)
-        del hashes
-        count = len(again)
+        repeated, count = self._repeated()
         if not count:
             return []
         message = (
@@ -55,36 +51,41 @@ class Duplicates:
         )
         severity = graded(count, self._count, 0.05)
         description = ", ".join(dict.fromkeys(corpus.description for _, corpus in self._corpora))
-        examples = self._examples(order, again)
+        examples = tuple(
+            Example(self._place(second), shortened(f"as {self._place(first)}"))
+            for first, second in itertools.islice(self._again(repeated), MOST_EXAMPLES)
+        )
         return [Finding("duplicate", severity, f"train: {description}", count, self._count, message, examples)]
 
-    def _all_hashes(self) -> np.ndarray:
-        """The hashes of all pairs, which are given up piece by piece."""
-        hashes = np.empty(self._count, np.int64)
-        self._full.append(self._last[: self._used])
-        for start in range(0, self._count, HASHES_TOGETHER):
-            piece = self._full.pop(0)
-            hashes[start : start + len(piece)] = piece
-        return hashes
+    def _hashes(self) -> Iterator[np.ndarray]:
+        """Those of all pairs, piece by piece."""
+        for start, piece in zip(range(0, self._count, HASHES_TOGETHER), self._pieces, strict=True):
+            yield piece[: self._count - start]
 
-    def _examples(self, order: np.ndarray, again: np.ndarray) -> tuple[Example, ...]:
-        """The first of the pairs that come again; those of one hash have their numbers in no order."""
-        pairs = [sorted(map(int, order[place : place + 2])) for place in again[: 4 * MOST_EXAMPLES]]
-        pairs.sort(key=lambda pair: pair[1])
-        return tuple(
-            Example(self._place(second), shortened(f"as {self._place(first)}"))
-            for first, second in pairs[:MOST_EXAMPLES]
-        )
+    def _repeated(self) -> tuple[np.ndarray, int]:
+        """The hashes that come more than once, in ascending order, and how many pairs have one that came before."""
+        found, count = [], 0
+        for part in range(PARTS):
+            hashes = np.concatenate(
+                [np.empty(0, np.int64), *(piece[piece % PARTS == part] for piece in self._hashes())]
+            )
+            hashes.sort()  # equal ones come together
+            again = hashes[1:][hashes[1:] == hashes[:-1]]
+            count += len(again)
+            found.append(np.unique(again))
+        return np.sort(np.concatenate(found)), count
+
+    def _again(self, repeated: np.ndarray) -> Iterator[tuple[int, int]]:
+        """Pairs that came before, in order: the number, from 0 on, of the first that is equal, and their own."""
+        firsts: dict[int, int] = {}
+        for piece_number, piece in enumerate(self._hashes()):
+            nearest = repeated[np.minimum(np.searchsorted(repeated, piece), len(repeated) - 1)]
+            for row in np.flatnonzero(nearest == piece).tolist():
+                number = piece_number * HASHES_TOGETHER + row
+                first = firsts.setdefault(int(piece[row]), number)
+                if first != number:
+                    yield first, number
 
     def _place(self, number: int) -> str:
         start, corpus = next(each for each in reversed(self._corpora) if each[0] <= number)
         return corpus.place(number - start + 1)
-
-
-def _equal_to_next(numbers: np.ndarray) -> np.ndarray:
-    """Where a number is followed by itself; in pieces, so that it takes no memory where that is rare."""
-    found = [np.empty(0, np.int64)]
-    for start in range(0, len(numbers) - 1, HASHES_TOGETHER):
-        piece = numbers[start : start + HASHES_TOGETHER + 1]
-        found.append(start + np.flatnonzero(piece[1:] == piece[:-1]))
-    return np.concatenate(found)
