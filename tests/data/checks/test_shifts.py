@@ -1,5 +1,7 @@
 """Stretches of lines that have slipped are found, and where they start."""
 
+import random
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,32 @@ def test_the_start_and_the_length_of_a_slipped_stretch_are_found(tmp_path, late)
     assert abs(lines(finding)[0] - 1201) <= 4
     assert abs(finding.count - 300) <= 10
     assert ("late" if late > 0 else "early") in finding.examples[0].text
+
+
+def in_han(text: str, draw: random.Random) -> str:
+    """Letters as Chinese characters, up to four in five of them left out: roughly its length is all it tells."""
+    kept = [character for character in text if character.isalpha()]
+    kept = kept[: round(len(kept) * draw.uniform(0.2, 1.0))]
+    return "".join(chr(0x4E00 + ord(character) % 997) for character in kept)
+
+
+def test_a_stretch_is_found_by_rough_lengths_alone(tmp_path):
+    draw = random.Random(1)
+    pairs = [(source.rstrip("?!."), in_han(target, draw)) for source, target in grammar_pairs("train", 4000)]
+    targets = [target for _, target in pairs]
+    targets[1200:1800] = targets[1199:1799]
+    report = checked(tmp_path, [(source, target) for (source, _), target in zip(pairs, targets, strict=True)])
+    finding = found(report, "misaligned")
+    assert abs(lines(finding)[0] - 1201) <= 30
+    assert abs(finding.count - 600) <= 60
+
+
+def test_pairs_of_which_no_shift_makes_sense_are_no_slipped_stretch(tmp_path):
+    pairs = grammar_pairs("train", 4000)
+    sources = [source for source, _ in pairs]
+    random.Random(1).shuffle(middle := sources[1000:3000])
+    sources[1000:3000] = middle
+    assert "misaligned" not in kinds(checked(tmp_path, [(s, t) for s, (_, t) in zip(sources, pairs, strict=True)]))
 
 
 def test_a_corpus_that_has_slipped_from_its_middle_to_its_end_is_an_error(tmp_path):

@@ -21,6 +21,7 @@ SHIFTS = (-3, -2, -1, 1, 2, 3)  # lines by which a target may stand too late
 UNRELATED = 11  # lines that far from each other have nothing to do with each other
 FEWEST_PAIRS = 200  # of a block, from which something can be learned
 EVIDENCE = 25.0  # nats by which a shifted stretch must be more likely
+WINDOW = 16  # pairs by which it is judged whether they belong together as they stand
 CLASSES = 24  # of length ratios
 _FIELD = np.uint64(2**40)
 _FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9), np.uint64(1))
@@ -117,6 +118,14 @@ def _starts_of_words(text: Texts, kind: int) -> np.ndarray:
     return np.unique(text.rows[places].astype(np.uint64) * _FIELD + (hashes >> np.uint64(24)))
 
 
+def _means(values: np.ndarray) -> np.ndarray:
+    """Means of each value and those after it, `WINDOW` together: float64 [n]."""
+    window = min(WINDOW, len(values))
+    sums = np.cumsum(np.concatenate([[0.0], values]))
+    ends = np.minimum(np.arange(len(values)) + window, len(values))
+    return (sums[ends] - sums[ends - window]) / window
+
+
 @dataclass
 class Run:
     """A stretch of pairs in which another alignment is better."""
@@ -207,7 +216,7 @@ class Shifts:
         if known.statistics.pairs < FEWEST_PAIRS:
             return
         ratios = known.statistics.log_ratios()
-        as_they_stand = np.maximum(ratios[features[0]].sum(1), 0)
+        as_they_stand = np.maximum(_means(ratios[features[0]].sum(1)), 0)
         for shift in SHIFTS:
             gains = np.zeros(len(block))
             of_source = slice(max(0, -shift), len(block) - max(0, shift))
