@@ -180,7 +180,7 @@ def attention_of(run: Path) -> dict[str, Any]:
         "entropy": float(entropy / count),
         "nothing": float(1 - taken / count) if competes else None,
         "parameters": int(sum(np.prod(weight.shape) for weight in model.named_weights().values())),
-        "aer": error_rate(run) if config.data.test and "grammar" in str(config.data.test) else None,
+        "aer": error_rate(run) if any(corpus.grammar for corpus in config.data.test or ()) else None,
     }
 
 
