@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from translator.config.attention import AttentionsConfig
 from translator.config.corpora import Corpora
 from translator.config.filters import FiltersConfig
+from translator.config.modifiers import ModifiersConfig
 from translator.config.section import Always, Section, UntilCheckpoint
 from translator.errors import TranslatorError
 from translator.languages import writes_no_spaces
@@ -41,6 +42,7 @@ class DataConfig(Section):
     """How evenly an epoch draws on several training corpora: on each in proportion to its weight and to size^(1/T)
     (Arivazhagan et al., 2019). 1 is by size, that is each pair once; a large T is nearly as often on each corpus."""
     filters: FiltersConfig = FiltersConfig()
+    modifiers: ModifiersConfig = ModifiersConfig()
     validation: UntilCheckpoint[Corpora]
     """The validation corpus, or a list of several; used to select checkpoints and for early stopping."""
     test: Always[Corpora | None] = None
@@ -367,6 +369,8 @@ class Config(Section):
             )
         if self.tokenizer.sampling_alpha:
             raise ValueError("train.guided_alignment needs fixed subwords: leave tokenizer.sampling_alpha out")
+        if self.data.modifiers.shares:
+            raise ValueError("train.guided_alignment needs the corpus' own sentences: leave data.modifiers out")
         if self.data.max_tokens > 2**15 - 2:
             raise ValueError(f"train.guided_alignment needs data.max_tokens below 32,767; found {self.data.max_tokens}")
         for corpus in self.data.train:
