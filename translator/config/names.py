@@ -12,7 +12,6 @@ _NAMES = {
     "data.test": "test_src test_tgt test_data test_set testpref",
     "data.max_tokens for training, search.max_length_factor for translations": "max_len max_length max_seq_len "
     "max_seq_length max_sent_length max_source_length max_target_length max_output_length",
-    "data.modifiers": "augmentation augment augmentations",
     "tokenizer.vocabulary_size": "vocab vocab_size vocabulary src_vocab_size tgt_vocab_size num_merges bpe_operations",
     "tokenizer.kind": "bpe spm sentencepiece unigram subword subword_type model_type",
     "tokenizer.joint": "share_vocab shared_vocab joint_vocab joined_dictionary",
