@@ -51,7 +51,9 @@ def settings_of(**settings: Any) -> ModifiersConfig:
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
     seen = modified_for_vocabulary(PAIRS, settings_of(**ALL), 1)
-    return tokenizer_of([side for pair in seen for side in pair], TokenizerConfig(vocabulary_size=700), "keep")
+    capitals = [SentencePair(pair.source.upper(), pair.target.upper()) for pair in PAIRS]  # no letter is unknown
+    texts = [side for pair in (*seen, *capitals) for side in pair]
+    return tokenizer_of(texts, TokenizerConfig(vocabulary_size=700), "keep")
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +126,7 @@ def test_terms_are_words_of_the_target_and_the_target_stays():
         sentence, *terms = source.split(" → ")
         assert (sentence, target) == PAIR
         assert 1 <= len(terms) <= 3
-        assert set(terms) <= {"Ein", "Hund", "läuft", "Rome"}
+        assert set(terms) <= {"Hund", "läuft", "Rome"}
     assert modified("terms", SentencePair("Yes", "Ja")) == ("Yes", "Ja")
 
 

@@ -29,7 +29,7 @@ MERGE_ATTEMPTS = 4  # pairs that are looked at for one no longer than the pair t
 NOISE_CHARACTERS = 4  # of a sentence, for which noise has one: in most vocabularies, as many tokens
 TERM_MARK = "→"
 MOST_TERMS = 3
-TERM = re.compile(r"[^\W\d_][\w'’-]{2,}")
+TERM = re.compile(r"[^\W\d_][\w'’-]{3,}")
 PLACEHOLDERS = ("{0}", "{1}", "{name}", "{count}", "%s", "%d", "%1$s", "$1", "${name}", "[1]", "<x1/>", "<br/>")
 TAGS = (("<b>", "</b>"), ("<i>", "</i>"), ("<a>", "</a>"), ("<g1>", "</g1>"), ("**", "**"), ('"', '"'))
 
