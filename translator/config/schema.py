@@ -94,8 +94,8 @@ class TokenizerConfig(Section):
     training_sentences: int = Field(500_000, ge=1)
     """Maximum number of sentences that the vocabulary is learned from, drawn at random from the training corpus."""
     seed: int = Field(1, ge=0, lt=2**32)
-    """Random seed for drawing these sentences; separate from `train.seed`, so that training with different seeds can
-    use the same vocabulary."""
+    """Random seed for drawing and modifying these sentences; separate from `train.seed`, so that training with
+    different seeds can use the same vocabulary."""
     model: Path | None = None
     """An existing SentencePiece model to use instead of learning one, relative to the working directory. It determines
     kind and vocabulary_size. With `joint: false`, `{lang}` is replaced by the language."""
@@ -188,7 +188,8 @@ class TrainConfig(Section):
     """Optimization, checkpoints and limits. Training ends at the first of its limits that is reached."""
 
     seed: int = Field(1, ge=0, lt=2**32)
-    """Random seed for initial weights, order of batches, dropout and subword sampling; not for the vocabulary."""
+    """Random seed for initial weights, order of batches, dropout, subword sampling and modifiers; not for the
+    vocabulary."""
     max_steps: Always[int | None] = Field(None, ge=1)
     """Maximum number of updates."""
     max_epochs: Always[int | None] = Field(None, ge=1)
