@@ -26,7 +26,7 @@ from translator.sweep.trials import Sweep
 
 def modifiers(**shares: float) -> str:
     """Settings with these shares, and small ones of the modifiers that no bar is about."""
-    others = {"no_end_punctuation": 0.02, "merged": 0.05, "noise": 0.01, "placeholders": 0.01, "terms": 0.01}
+    others = {"no_end_punctuation": 0.02, "merged": 0.05, "noise": 0.01, "placeholders": 0.01}
     return " ".join(f"data.modifiers.{name}={share}" for name, share in {**shares, **others}.items())
 
 

@@ -38,8 +38,8 @@ from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 PAIRS = [SentencePair(*pair) for pair in itertools.islice(sentence_pairs("train", seed=5), 400)]
 PAIR = SentencePair("A dog runs in Rome.", "Ein Hund läuft in Rome.")
 ALL = {
-    "upper": 0.2, "title": 0.1, "typos": 0.2, "no_end_punctuation": 0.1, "merged": 0.1, "noise": 0.1,
-    "placeholders": 0.1, "terms": 0.1,
+    "upper": 0.3, "title": 0.1, "typos": 0.2, "no_end_punctuation": 0.1, "merged": 0.1, "noise": 0.1,
+    "placeholders": 0.1,
 }  # fmt: skip
 BIG = (10**6, 10**6)
 
@@ -118,16 +118,6 @@ def test_without_a_common_word_a_placeholder_stands_at_the_same_end_of_both_side
     assert ("{name} A dog.", "{name} Ein Hund.") in found
     assert ("A dog. {name}", "Ein Hund. {name}") in found
     assert ("<b>A dog.</b>", "<b>Ein Hund.</b>") in found
-
-
-def test_terms_are_words_of_the_target_and_the_target_stays():
-    for seed in range(50):
-        source, target = modified("terms", seed=seed)
-        sentence, *terms = source.split(" → ")
-        assert (sentence, target) == PAIR
-        assert 1 <= len(terms) <= 3
-        assert set(terms) <= {"Hund", "läuft", "Rome"}
-    assert modified("terms", SentencePair("Yes", "Ja")) == ("Yes", "Ja")
 
 
 # Many pairs

@@ -31,9 +31,6 @@ class ModifiersConfig(Section):
     placeholders: Share = 0.0
     """Put the same placeholder, such as {name} or %s, or the same tags into both sides: in the place of a word, or
     around a word, that the two have in common, or at an end."""
-    terms: Share = 0.0
-    """Append words of the target to the source, each after →: the model learns to use terms that are given so (Chen et
-    al., 2020)."""
     typo_words: float = Field(0.1, gt=0.0, le=1.0)
     """The share of the words that have a typo, in the sentences that `typos` draws."""
     case_sides: Literal["source", "both"] = "source"

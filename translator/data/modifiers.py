@@ -1,4 +1,4 @@
-"""Training pairs modified at random: capitals, typos, lost punctuation, merged sentences, noise, placeholders, terms.
+"""Training pairs modified at random: capitals, typos, lost punctuation, merged sentences, noise, placeholders.
 
 As those of OpusTrainer (Bogoychev et al., 2023, arXiv:2311.14838) do, each is applied to a share of the pairs, other
 ones in each epoch. What is drawn is a function of (seed, epoch, row). A modified text is segmented again; the plan of
@@ -7,7 +7,6 @@ an epoch knows which rows will be modified and how, and leaves room for it.
 
 import functools
 import itertools
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
@@ -27,9 +26,6 @@ STREAM = 2**16  # of random numbers, beside those of sampled subwords
 MEASURED, FITTING = 256, 0.9  # rows by which room is measured, and the share of modified ones that fits into it
 MERGE_ATTEMPTS = 4  # pairs that are looked at for one no longer than the pair that it is appended to
 NOISE_CHARACTERS = 4  # of a sentence, for which noise has one: in most vocabularies, as many tokens
-TERM_MARK = "→"
-MOST_TERMS = 3
-TERM = re.compile(r"[^\W\d_][\w'’-]{3,}")
 PLACEHOLDERS = ("{0}", "{1}", "{name}", "{count}", "%s", "%d", "%1$s", "$1", "${name}", "[1]", "<x1/>", "<br/>")
 TAGS = (("<b>", "</b>"), ("<i>", "</i>"), ("<a>", "</a>"), ("<g1>", "</g1>"), ("**", "**"), ('"', '"'))
 
@@ -97,12 +93,6 @@ def _with_placeholder(pair: SentencePair, random: Random, material: Material) ->
     return SentencePair(*(f"{before} {side}" if first else f"{side} {before}" for side in pair))
 
 
-def _with_terms(pair: SentencePair, random: Random, material: Material) -> SentencePair:
-    words = list(dict.fromkeys(TERM.findall(pair.target)))
-    terms = random.sample(words, min(len(words), random.randint(1, MOST_TERMS)))
-    return SentencePair(" ".join([pair.source, *(f"{TERM_MARK} {term}" for term in terms)]), pair.target)
-
-
 MODIFIERS: Mapping[str, Modifier] = {
     "upper": Modifier(lambda pair, _, material: _cased(pair, material, str.upper), in_vocabulary=True),
     "title": Modifier(lambda pair, _, material: _cased(pair, material, title), in_vocabulary=True),
@@ -111,7 +101,6 @@ MODIFIERS: Mapping[str, Modifier] = {
     "merged": Modifier(_merged),
     "noise": Modifier(_noise),
     "placeholders": Modifier(_with_placeholder, in_vocabulary=True),
-    "terms": Modifier(_with_terms, in_vocabulary=True),
 }
 
 
