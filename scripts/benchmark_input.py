@@ -49,11 +49,14 @@ def main() -> None:
     parser.add_argument(
         "--sampling", type=float, default=0.0, help="tokenizer.sampling_alpha of the input that is timed"
     )
+    parser.add_argument(
+        "--modified", type=float, default=0.0, help="share of the pairs that are modified, by all modifiers alike"
+    )
     parser.add_argument("--input", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     config, run = arguments.folder / "config.yaml", arguments.folder / "run"
     if arguments.input:
-        print(json.dumps(measure_input(config, run, arguments.sampling)))
+        print(json.dumps(measure_input(config, run, arguments.sampling, arguments.modified)))
         return
     files = write_corpus(arguments.folder, arguments.pairs, arguments.words, arguments.without_spaces)
     config.write_text(yaml.safe_dump(_config(files, arguments)))
@@ -69,7 +72,7 @@ def main() -> None:
         flush=True,
     )
     command = ["taskset", "-c", "0", sys.executable, __file__, "--folder", str(arguments.folder), "--input"]
-    command += ["--sampling", str(arguments.sampling)]
+    command += ["--sampling", str(arguments.sampling), "--modified", str(arguments.modified)]
     # Twice: the first start may have to read TensorFlow itself from the disk.
     (first, _, _), (again, _, peak) = watched(command), watched(command)
     first_start, figures = json.loads(first)["first_batch_seconds"], json.loads(again)
@@ -136,7 +139,7 @@ def _made_up(number: int, digits: list[str]) -> str:
     return "".join(spelled)
 
 
-def measure_input(config_path: Path, run: Path, alpha: float) -> dict[str, float]:
+def measure_input(config_path: Path, run: Path, alpha: float, modified: float) -> dict[str, float]:
     """Opens the prepared corpus as training does, and goes through batches as fast as they come.
 
     The tokens per second are counted from the first batch, when sampling meets most words, and again after a thousand
@@ -145,7 +148,9 @@ def measure_input(config_path: Path, run: Path, alpha: float) -> dict[str, float
     from translator.runtime import start_tensorflow
 
     start_tensorflow(1)
+    from translator.config.modifiers import ModifiersConfig
     from translator.data.batches import TrainingBatches
+    from translator.data.modifiers import MODIFIERS, Modifying
     from translator.data.plan import Position
     from translator.data.prepare import prepare
     from translator.data.sampling import Sampling
@@ -155,7 +160,15 @@ def measure_input(config_path: Path, run: Path, alpha: float) -> dict[str, float
     weights = tuple(corpus.weight for corpus in config.data.train)
     assert isinstance(config.train.batch_tokens, int)
     sampling = Sampling(tokenizers, alpha) if alpha else None
-    batches = TrainingBatches(store, weights, config.train.batch_tokens, config.train.seed, sampling=sampling)
+    shares = ModifiersConfig.model_validate(dict.fromkeys(MODIFIERS, modified / len(MODIFIERS)))
+    batches = TrainingBatches(
+        store,
+        weights,
+        config.train.batch_tokens,
+        config.train.seed,
+        modifying=Modifying(store, tokenizers, shares) if modified else None,
+        sampling=sampling,
+    )
     iterator = iter(batches.dataset(Position()))
     next(iterator)
     first_batch = _seconds_since_start()

@@ -109,12 +109,10 @@ def test_a_file_that_extends_another_may_leave_out_what_is_required():
 
 
 def test_every_setting_has_its_documentation_on_one_line():
-    sections = {name: SCHEMA["definitions"][f"{name.title()}Config"] for name in ("data", "model", "search", "train")}
-    sections |= {
-        name: SCHEMA["definitions"][f"{name.title()}Config"] for name in ("tokenizer", "corpus", "filters", "attention")
-    }
+    names = "data", "model", "search", "train", "tokenizer", "corpus", "filters", "modifiers", "attention"
+    sections = {name: SCHEMA["definitions"][f"{name.title()}Config"] for name in names}
     for key, _, _, text, _ in describe_settings():
-        key = key.removeprefix("data.") if key.startswith("data.filters.") else key
+        key = key.removeprefix("data.") if key.startswith(("data.filters.", "data.modifiers.")) else key
         key = re.sub(r"^model\.attention\.(\w+)\.", "attention.", re.sub(r"^data\.train\.", "corpus.", key))
         section, name = key.split(".")
         assert sections[section]["properties"][name]["description"] == text, key

@@ -446,6 +446,23 @@ def test_eval_takes_no_setting_that_would_change_nothing(
     assert message in fails(monkeypatch, capsys, "eval", str(trained), "--set", *arguments)
 
 
+def test_eval_scores_damaged_text_and_keeps_the_figures(
+    trained: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(sys, "argv", ["translator", "eval", str(trained), "--robustness", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["clean"]["value"] == pytest.approx(runs.scores["bleu"], abs=0.1)
+    assert figures["empty"]["value"] == 100
+    assert figures["typos"]["value"] < figures["clean"]["value"]
+    assert json.loads((trained / "report" / "robustness.json").read_text()) == figures
+    (trained / "report" / "robustness.json").unlink()
+    shown = fails(monkeypatch, capsys, "eval", str(trained), "--robustness", "--language", "de")
+    assert "--robustness translates, and scores by BLEU: leave out --hypothesis, --language, --command" in shown
+
+
 def test_eval_needs_source_and_reference_together(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -8,13 +8,17 @@ import typer
 
 from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Overrides, Quantization, References, Tokenize
 from translator.cli.console import console
-from translator.cli.report import print_report
+from translator.cli.report import print_report, print_robustness
 from translator.progress import progress
 from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
 
 if TYPE_CHECKING:
-    from translator.evaluation.report import Report, Scoring
+    from translator.decoding.translator import Translator
+    from translator.evaluation.report import Report, Scoring, TestSet
+    from translator.evaluation.robustness import Robustness
+
+    Opened = tuple[Path, Translator | None, list[str], TestSet | None]  # first arguments of `evaluate_run`
 
 Engine = Literal["transformer", "ctranslate2", "auto"]
 Loading = tuple[int | None, Checkpoint | None, Engine, str | None]  # arguments of `Translator.load`
@@ -52,6 +56,13 @@ def evaluate(
             "again for each further one."
         ),
     ] = None,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness",
+            help="Score the test set under damage: capitals, typos, no end punctuation, merged and long lines, noise.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Translate a test set and score it, or score given translations: BLEU, chrF, chrF++, TER."""
@@ -64,6 +75,13 @@ def evaluate(
     scoring = Scoring(tokenize, external=tuple(map(ExternalMetric, command or [])))
     loading = beam, checkpoint, engine, quantization
     is_plain = loading == (None, None, "transformer", None)
+    if robustness:
+        if hypothesis is not None or language is not None or command:
+            raise RunError("--robustness translates, and scores by BLEU: leave out --hypothesis, --language, --command")
+        opened = _open(run, given, (source, reference or []), None if is_plain else loading)
+        found = _robustness(opened, scoring)
+        print(json.dumps(found.figures)) if as_json else print_robustness(found)
+        return
     if hypothesis is not None:
         if not is_plain:
             raise RunError("--hypothesis has translations; leave out --beam, --checkpoint, --engine, --quantization")
@@ -74,7 +92,7 @@ def evaluate(
     else:
         if language is not None:
             raise RunError("--language is that of --hypothesis; a run has its own")
-        report = _translate(run, given, (source, reference or []), None if is_plain else loading, scoring)
+        report = _translate(_open(run, given, (source, reference or []), None if is_plain else loading), scoring)
     if as_json:
         print(json.dumps(report.figures))
     else:
@@ -93,14 +111,10 @@ def _require_for_file(
         raise RunError("which language is it? It decides how words are found: give --language, as in --language de")
 
 
-def _translate(
-    run: Path | None,
-    settings: list[str],
-    test_set: tuple[Path | None, list[Path]],
-    loading: Loading | None,
-    scoring: "Scoring",
-) -> "Report":
-    """Translates and scores a test set with a run."""
+def _open(
+    run: Path | None, settings: list[str], test_set: tuple[Path | None, list[Path]], loading: Loading | None
+) -> "Opened":
+    """Reads what a run is to translate, and loads it with other options where there are any."""
     source, references = test_set
     if run is None:
         raise RunError("name a run folder, or a file of translations with --hypothesis")
@@ -109,9 +123,20 @@ def _translate(
     start_tensorflow()
     from translator.decoding.translator import Translator
     from translator.evaluation.report import read_test_files
-    from translator.evaluation.test_set import evaluate_run
 
     files = read_test_files(source, references) if references else None
-    translator = Translator.load(run, *loading) if loading else None
+    return run, Translator.load(run, *loading) if loading else None, settings, files
+
+
+def _translate(opened: "Opened", scoring: "Scoring") -> "Report":
+    from translator.evaluation.test_set import evaluate_run
+
     with progress(console, "translating the test set") as show:
-        return evaluate_run(run, translator, settings, files, scoring, show)
+        return evaluate_run(*opened, scoring, show)
+
+
+def _robustness(opened: "Opened", scoring: "Scoring") -> "Robustness":
+    from translator.evaluation.test_set import robustness_of_run
+
+    with progress(console, "translating the damaged test set") as show:
+        return robustness_of_run(*opened, scoring, show)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from translator.evaluation.report import Report
+    from translator.evaluation.robustness import Robustness
 
 Bounds = tuple[float, float]  # of an interval
 
@@ -29,6 +30,15 @@ def print_report(report: "Report") -> None:
     more = f", and their references read in {report.nll_seconds:.1f} s" if report.nll_seconds else ""
     taken = "" if report.seconds is None else f" in {report.seconds:.1f} s"
     output.print(f"{len(report.pairs):,} sentences{taken}{more}", markup=False, soft_wrap=True)
+
+
+def print_robustness(found: "Robustness") -> None:
+    """Prints what the test set scores under each kind of damage."""
+    table = Table("", "lines", "", "", "to clean", "of")
+    for row in found.rows:
+        difference = "" if row.difference is None else f"{row.difference:+.2f}"
+        table.add_row(row.condition, f"{row.lines:,}", row.measure, f"{row.value:.2f}", difference, row.how)
+    Console(highlight=False).print(table)
 
 
 def _print_score(name: str, value: str, interval: str, signature: str, output: Console) -> None:

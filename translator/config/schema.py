@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from translator.config.attention import AttentionsConfig
 from translator.config.corpora import Corpora
 from translator.config.filters import FiltersConfig
+from translator.config.modifiers import ModifiersConfig
 from translator.config.section import Always, Section, UntilCheckpoint
 from translator.errors import TranslatorError
 from translator.languages import writes_no_spaces
@@ -41,6 +42,7 @@ class DataConfig(Section):
     """How evenly an epoch draws on several training corpora: on each in proportion to its weight and to size^(1/T)
     (Arivazhagan et al., 2019). 1 is by size, that is each pair once; a large T is nearly as often on each corpus."""
     filters: FiltersConfig = FiltersConfig()
+    modifiers: ModifiersConfig = ModifiersConfig()
     validation: UntilCheckpoint[Corpora]
     """The validation corpus, or a list of several; used to select checkpoints and for early stopping."""
     test: Always[Corpora | None] = None
@@ -92,8 +94,8 @@ class TokenizerConfig(Section):
     training_sentences: int = Field(500_000, ge=1)
     """Maximum number of sentences that the vocabulary is learned from, drawn at random from the training corpus."""
     seed: int = Field(1, ge=0, lt=2**32)
-    """Random seed for drawing these sentences; separate from `train.seed`, so that training with different seeds can
-    use the same vocabulary."""
+    """Random seed for drawing and modifying these sentences; separate from `train.seed`, so that training with
+    different seeds can use the same vocabulary."""
     model: Path | None = None
     """An existing SentencePiece model to use instead of learning one, relative to the working directory. It determines
     kind and vocabulary_size. With `joint: false`, `{lang}` is replaced by the language."""
@@ -186,7 +188,8 @@ class TrainConfig(Section):
     """Optimization, checkpoints and limits. Training ends at the first of its limits that is reached."""
 
     seed: int = Field(1, ge=0, lt=2**32)
-    """Random seed for initial weights, order of batches, dropout and subword sampling; not for the vocabulary."""
+    """Random seed for initial weights, order of batches, dropout, subword sampling and modifiers; not for the
+    vocabulary."""
     max_steps: Always[int | None] = Field(None, ge=1)
     """Maximum number of updates."""
     max_epochs: Always[int | None] = Field(None, ge=1)
@@ -367,6 +370,8 @@ class Config(Section):
             )
         if self.tokenizer.sampling_alpha:
             raise ValueError("train.guided_alignment needs fixed subwords: leave tokenizer.sampling_alpha out")
+        if self.data.modifiers.shares:
+            raise ValueError("train.guided_alignment needs the corpus' own sentences: leave data.modifiers out")
         if self.data.max_tokens > 2**15 - 2:
             raise ValueError(f"train.guided_alignment needs data.max_tokens below 32,767; found {self.data.max_tokens}")
         for corpus in self.data.train:

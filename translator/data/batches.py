@@ -11,7 +11,16 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from translator.data.plan import Position, longest_of, most_sampled, paired_bucket_lengths, plan_epoch
+from translator.data.modifiers import Modifying
+from translator.data.plan import (
+    SORTED_TOGETHER,
+    Lengths,
+    Position,
+    longest_of,
+    most_sampled,
+    paired_bucket_lengths,
+    plan_epoch,
+)
 from translator.data.sampling import Sampling
 from translator.data.store import Sequences, TokenStore
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID
@@ -49,6 +58,7 @@ class TrainingBatches:
     seed: int
     replicas: int = 1  # among which each batch is shared out
     micro_batches: int = 1  # parts of a replica's slice
+    modifying: Modifying | None = None
     sampling: Sampling | None = None
     few_shapes: bool = False  # at the cost of padding
 
@@ -61,8 +71,28 @@ class TrainingBatches:
             self.seed,
             epoch,
             few_shapes=self.few_shapes,
-            sampled=self.sampling is not None,
+            lengths=self._lengths(epoch),
         )
+
+    def _lengths(self, epoch: int) -> Lengths | None:
+        """The most tokens that sources and targets may have in an epoch; None where they stay as they are."""
+        if not (self.modifying or self.sampling):
+            return None
+        lengths = self.store.source.compact_lengths(), self.store.target.compact_lengths()
+        parts = []
+        for start in range(0, len(self.store), SORTED_TOGETHER):
+            rows = np.arange(start, min(start + SORTED_TOGETHER, len(self.store)))
+            parts.append(self._room((lengths[0][rows], lengths[1][rows]), rows, epoch))
+        source, target = map(np.concatenate, zip(*parts, strict=True))
+        return source, target
+
+    def _room(self, lengths: Lengths, rows: np.ndarray, epoch: int) -> Lengths:
+        """The most tokens that the sides of rows may have, which have so many in the store."""
+        if self.modifying:
+            lengths = self.modifying.room(lengths, (self.seed, epoch), rows, self._longest)
+        if self.sampling:
+            lengths = most_sampled(lengths[0], self._longest), most_sampled(lengths[1], self._longest)
+        return lengths
 
     def start(self, position: Position, replicas: range | None = None) -> Iterator[Step]:
         """Yields each batch's replica slices, or those of some replicas, and the position after it.
@@ -100,16 +130,24 @@ class TrainingBatches:
         return endless.prefetch(4 * self.replicas)
 
     def _batch(self, rows: np.ndarray, epoch: int, replicas: range) -> tuple[list[Batch], int, int]:
-        if self.sampling is None:
+        if not (self.modifying or self.sampling):
             return self._deal(self.store.source, self.store.target, rows, replicas), 0, 0
-        plain = self.store.source.take(rows), self.store.target.take(rows)
-        source, target = (int(most_sampled(side.lengths, self._longest).max()) for side in plain)
-        drawn = self.sampling.draw(plain, (self.seed, epoch), rows, (source, target))
+        pairs, seeds = (self.store.source.take(rows), self.store.target.take(rows)), (self.seed, epoch)
+        lengths = pairs[0].lengths, pairs[1].lengths
+        if self.modifying:
+            lengths = self.modifying.room(lengths, seeds, rows, self._longest)
+            pairs = self.modifying.draw(seeds, rows, (int(lengths[0].max()), int(lengths[1].max())))
+        if self.sampling is None:
+            return self._deal(*pairs, np.arange(len(rows)), replicas), 0, 0
+        source, target = (int(most_sampled(side, self._longest).max()) for side in lengths)
+        drawn = self.sampling.draw(pairs, seeds, rows, (source, target))
         return self._deal(drawn.source, drawn.target, np.arange(len(rows)), replicas), drawn.plain, 2 * len(rows)
 
     @functools.cached_property
     def positions(self) -> tuple[int, int]:
         """Positions of the longest source and of the longest target that a batch may have, EOS or BOS included."""
+        if self.modifying:
+            return self._longest + 1, self._longest + 1
         lengths = (int(side.lengths.max()) for side in (self.store.source, self.store.target))
         if self.sampling:
             lengths = (int(most_sampled(np.array(length), self._longest)) for length in lengths)

@@ -20,6 +20,8 @@ from translator.data.store import TokenStore
 SORTED_TOGETHER = 2**20
 
 
+Lengths = tuple[np.ndarray, np.ndarray]  # tokens of sources and of targets
+
 Count = Annotated[int, pydantic.Field(ge=0, lt=2**63)]  # as it may come back from a file
 
 
@@ -55,15 +57,15 @@ def plan_epoch(
     epoch: int,
     *,
     few_shapes: bool = False,
-    sampled: bool = False,
+    lengths: Lengths | None = None,
 ) -> list[np.ndarray]:
     """Deals the rows of an epoch into batches of like length, in random order.
 
     Rows are sorted by the bucket length of their longer side, then by how much longer it is, in random order among
     equals, and cut so that no batch passes `batch_tokens`, counted on its longer side with padding and EOS. With
-    `few_shapes` both sides of a pair have the bucket length of the longer one, and there are few of those. With
-    `sampled` the lengths are those that sampled segmentations may have. In a large corpus `SORTED_TOGETHER` rows at a
-    time, drawn at random, are sorted: memory is then for the row numbers and little else.
+    `few_shapes` both sides of a pair have the bucket length of the longer one, and there are few of those. Where
+    pairs are modified or sampled, `lengths` are those that sources and targets may have then. In a large corpus
+    `SORTED_TOGETHER` rows at a time, drawn at random, are sorted: memory is then for the row numbers and little else.
 
     Returns:
         Row numbers of each batch. A row may come more than once with weights above 1.
@@ -77,17 +79,12 @@ def plan_epoch(
         raise CorpusError("data.train: an epoch has no pair; raise the weight of a corpus")
     rng.shuffle(rows)
     parts = np.array_split(rows, -(-len(rows) // SORTED_TOGETHER))
-    lengths = store.source.compact_lengths(), store.target.compact_lengths()
-    if sampled:
-        longest = longest_of(store)
-        lengths = most_sampled(lengths[0], longest), most_sampled(lengths[1], longest)
+    lengths = lengths or (store.source.compact_lengths(), store.target.compact_lengths())
     batches = [batch for part in parts for batch in _cut(lengths, part, batch_tokens, few_shapes)]
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def _cut(
-    lengths: tuple[np.ndarray, np.ndarray], rows: np.ndarray, batch_tokens: int, few_shapes: bool
-) -> Iterator[np.ndarray]:
+def _cut(lengths: Lengths, rows: np.ndarray, batch_tokens: int, few_shapes: bool) -> Iterator[np.ndarray]:
     """Sorts rows by their bucket lengths and cuts them into batches; `lengths` are of all sources and all targets."""
     source, target = (side[rows].astype(np.int64) + 1 for side in lengths)
     source, target = paired_bucket_lengths(source, target, few_shapes)
@@ -121,7 +118,7 @@ def most_sampled(lengths: np.ndarray, longest: int) -> np.ndarray:
 
     Nothing gets longer than the longest plain one, so that `data.max_tokens` holds.
     """
-    return np.minimum(lengths.astype(np.int64) * 9 // 8 + 1, longest).astype(lengths.dtype)
+    return np.minimum(lengths.astype(np.int64) * 9 // 8 + 1, longest).astype(np.min_scalar_type(longest))
 
 
 def bucket_length(lengths: np.ndarray, to_a_doubling: int = 8) -> np.ndarray:

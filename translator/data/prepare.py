@@ -22,6 +22,7 @@ from translator.data.inputs import (
     write_inputs,
 )
 from translator.data.links import with_links
+from translator.data.modifiers import modified_for_vocabulary
 from translator.data.sampling import check_kinds
 from translator.data.store import TokenStore, open_store
 from translator.data.tokenizer import Tokenizer, train_tokenizer
@@ -144,12 +145,16 @@ def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]
             check_kinds((source, target))
         return source, target
     one, other = settings.source_normalization or "nmt_nfkc", settings.target_normalization or "keep"
+
+    def seen() -> Iterator[SentencePair]:
+        return modified_for_vocabulary(pairs(), config.data.modifiers, settings.seed)
+
     if settings.joint:
-        texts = (text for pair in pairs() for text in ((pair.source, one), (pair.target, other)))
+        texts = (text for pair in seen() for text in ((pair.source, one), (pair.target, other)))
         source = target = train_tokenizer(texts, settings)
     else:
-        source = train_tokenizer(((pair.source, one) for pair in pairs()), settings)
-        target = train_tokenizer(((pair.target, other) for pair in pairs()), settings)
+        source = train_tokenizer(((pair.source, one) for pair in seen()), settings)
+        target = train_tokenizer(((pair.target, other) for pair in seen()), settings)
     return source.with_normalization(one), target.with_normalization(other)
 
 

@@ -11,6 +11,7 @@ from translator.decoding.options import ScoringEngine
 from translator.decoding.translator import Translator
 from translator.evaluation.metrics import require_tokenizer
 from translator.evaluation.report import PLAIN, Report, Scoring, TestSet, own_test_set
+from translator.evaluation.robustness import Robustness, measure_robustness
 from translator.report.attention import show_scored
 from translator.run_folder import RunFolder
 
@@ -59,6 +60,33 @@ def evaluate_run(
     if is_own:
         show_scored(folder, translator, report)
     return report
+
+
+def robustness_of_run(
+    run: Path | str,
+    translator: Translator | None = None,
+    settings: Sequence[str] = (),
+    test_set: TestSet | None = None,
+    scoring: Scoring = PLAIN,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Robustness:
+    """Scores a run on a test set under each kind of damage: what `translator eval --robustness` does.
+
+    If nothing but the run is given, the figures stay in its folder, for its page. Arguments and errors are those of
+    `evaluate_run`; of `scoring` the tokenizer counts alone.
+    """
+    folder = RunFolder(Path(run))
+    config = folder.load_config()
+    is_own = translator is None and test_set is None and scoring.tokenize is None and not settings
+    if is_own and config.data.test:
+        folder.require_own_files()
+    test_set = test_set or own_test_set(folder, settings)
+    translator = translator or Translator.load(folder.path)
+    case = config.data.modifiers.case_sides
+    found = measure_robustness(translator, test_set, config.data.target, case, scoring, on_progress)
+    if is_own:
+        found.write(folder.report)
+    return found
 
 
 def evaluate(

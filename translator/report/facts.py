@@ -1,5 +1,6 @@
 """The facts of a run that its page and its model card tell: what it has recorded, its data, and its scores."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,11 +12,13 @@ from translator.data.words import words_of
 from translator.evaluation.breakdown import Breakdown, by_casing, by_length
 from translator.evaluation.metrics import CHRF2, bleu
 from translator.evaluation.report import Report
+from translator.evaluation.robustness import Robustness
 from translator.languages import english_name, writes_no_spaces
 from translator.report.record import Record
 from translator.run_folder import RunFolder
 
 MOST_MEASURED = 1_000_000  # sentences whose lengths are counted
+SAME_BLEU = 0.1
 LONGEST = 100_000  # tokens: longer ones count as these
 NAMES = {
     "files": "text files",
@@ -103,6 +106,18 @@ class Facts:
     def report(self) -> Report | None:
         """Translations of the test set with scores; None where there are none, or while their model is trained on."""
         return Report.read(self.record.run.report)
+
+    @cached_property
+    def robustness(self) -> Robustness | None:
+        """Scores of the damaged test set; None where there are none, or if they are of another model's translations.
+
+        Sentences are in other batches there, which rounding may show in a few: BLEU of the clean text tells.
+        """
+        found = Robustness.read(self.record.run.report)
+        if found is None or self.report is None:
+            return None
+        clean = next((row.value for row in found.rows if row.condition == "clean"), math.inf)
+        return found if abs(clean - self.report.scores.bleu) < SAME_BLEU else None
 
     @cached_property
     def breakdowns(self) -> list[Breakdown]:

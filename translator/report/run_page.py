@@ -9,7 +9,7 @@ from translator.report.facts import Facts
 from translator.report.markup import Markup, joined, page, tag
 from translator.report.record import Record, Row, State
 from translator.report.run_curves import curves
-from translator.report.run_scores import attention, lengths, scores, sentences
+from translator.report.run_scores import attention, lengths, robustness, scores, sentences
 from translator.report.run_settings import configuration, data, environment, trouble
 
 REFRESH_SECONDS = 20  # while the run trains
@@ -39,6 +39,7 @@ def run_page(facts: Facts, heat_maps: Sequence[HeatMap] = (), now: datetime | No
         ("scores", "Scores", lambda: scores(facts)),
         ("curves", "Training", lambda: curves(record)),
         ("lengths", "Where it does well", lambda: lengths(facts)),
+        ("robustness", "Where it reads damaged text", lambda: robustness(facts)),
         ("sentences", "Sentences", lambda: sentences(facts)),
         ("attention", "Attention", lambda: attention(heat_maps, codes)),
         ("trouble", "What was skipped or went wrong", lambda: trouble(record)),

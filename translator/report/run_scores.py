@@ -71,6 +71,25 @@ def _breakdown(breakdown: Breakdown) -> Markup:
     return tag("section", tag("h3", breakdown.title), table(columns, rows), *note)
 
 
+def robustness(facts: Facts) -> list[Markup]:
+    """What the test set scores under each kind of damage, where that has been measured."""
+    if facts.robustness is None:
+        return []
+    rows: list[list[str | Markup]] = [
+        [
+            row.condition,
+            f"{row.lines:,}",
+            row.measure,
+            f"{row.value:.2f}",
+            "" if row.difference is None else f"{row.difference:+.2f}",
+            row.how,
+        ]
+        for row in facts.robustness.rows
+    ]
+    note = "By translator eval --robustness. The damage is the same for all systems."
+    return [table(["", "lines", "", "", "to clean", "of"], rows), tag("p", note, class_="note")]
+
+
 def sentences(facts: Facts) -> list[Markup]:
     """The worst translations by chrF, and the best."""
     report = facts.report

@@ -3,6 +3,7 @@
 from translator.config.schema import Config
 from translator.data.batches import TrainingBatches
 from translator.data.corpora.formats import read_all
+from translator.data.modifiers import Modifying
 from translator.data.plan import tempered
 from translator.data.sampling import Sampling
 from translator.data.store import TokenStore
@@ -19,7 +20,7 @@ def make_batches(
     config: Config, store: TokenStore, tokenizers: tuple[Tokenizer, Tokenizer], replicas: int
 ) -> TrainingBatches:
     """The batches of a run; while `train.batch_tokens` is to be found out (auto), those of the least budget."""
-    train, alpha = config.train, config.tokenizer.sampling_alpha
+    train, alpha, modifiers = config.train, config.tokenizer.sampling_alpha, config.data.modifiers
     return TrainingBatches(
         store,
         tempered(tuple(corpus.weight for corpus in config.data.train), store, config.data.temperature),
@@ -27,6 +28,7 @@ def make_batches(
         train.seed,
         replicas=replicas,
         micro_batches=train.micro_batches,
+        modifying=Modifying(store, tokenizers, modifiers) if modifiers.shares else None,
         sampling=Sampling(tokenizers, alpha) if alpha else None,
         few_shapes=train.xla,
     )

@@ -19,7 +19,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class BatchShapes:
-    """The batches of the first epoch, without sampled subwords.
+    """The batches of the first epoch, without sampled subwords and modified pairs.
 
     Attributes:
         steps: batches.
