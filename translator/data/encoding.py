@@ -46,7 +46,7 @@ class Encoded(NamedTuple):
 def write_store(
     folder: Path,
     corpora: Sequence[Iterable[SentencePair | LeftOut]],
-    tokenizers: tuple[Tokenizer, Tokenizer],
+    tokenizers: Sequence[tuple[Tokenizer, Tokenizer]],
     max_tokens: int,
     fingerprint: str,
     show: Callable[[int], None] = lambda _: None,
@@ -58,7 +58,7 @@ def write_store(
     Args:
         folder: Replaced if it exists.
         corpora: The pairs of each corpus, and what stands for those that filters have left out.
-        tokenizers: Of the source and of the target.
+        tokenizers: Of the source and of the target of each corpus, with the same vocabularies.
         max_tokens: Maximum number of tokens on either side.
         fingerprint: Identifies everything that the ids depend on; `open_store` compares it.
         show: Called with the number of pairs read so far.
@@ -70,12 +70,12 @@ def write_store(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     counts, ends = Counts(), []
-    dtypes = [id_dtype(tokenizer.vocabulary_size) for tokenizer in tokenizers]
+    dtypes = [id_dtype(tokenizer.vocabulary_size) for tokenizer in tokenizers[0]]
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(_Writer(partial, *side)) for side in zip(SIDES, dtypes, strict=True)]
         numbers = stack.enter_context((partial / NUMBERS).open("wb"))
-        for corpus in corpora:
-            for encoded in stack.enter_context(contextlib.closing(_encode(corpus, tokenizers, max_tokens))):
+        for corpus, of_corpus in zip(corpora, tokenizers, strict=True):
+            for encoded in stack.enter_context(contextlib.closing(_encode(corpus, of_corpus, max_tokens))):
                 for writer, sequences in zip(writers, encoded.sides, strict=True):
                     writer.append(sequences)
                 numbers.write(encoded.numbers.tobytes())
@@ -131,8 +131,7 @@ def _encode(
     cores = len(os.sched_getaffinity(0))
     # No fork: TensorFlow's threads may be running already.
     context = multiprocessing.get_context("spawn")
-    models = (tokenizers[0].model, tokenizers[1].model)
-    with ProcessPoolExecutor(cores, context, _start_encoder, (models, max_tokens)) as pool:
+    with ProcessPoolExecutor(cores, context, _start_encoder, (tokenizers, max_tokens)) as pool:
         # Only as many chunks in flight as keep all cores busy: the corpus may not fit into memory.
         pending: deque[Future[Encoded]] = deque()
         for chunk in itertools.chain([first], chunks):
@@ -166,9 +165,9 @@ def _encode_chunk(tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int, chun
 _worker: tuple[tuple[Tokenizer, Tokenizer], int] | None = None
 
 
-def _start_encoder(models: tuple[bytes, bytes], max_tokens: int) -> None:
+def _start_encoder(tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int) -> None:
     global _worker
-    _worker = (Tokenizer(models[0]), Tokenizer(models[1])), max_tokens
+    _worker = tokenizers, max_tokens
 
 
 def _encode_in_worker(chunk: Chunk) -> Encoded:

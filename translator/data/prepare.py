@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from translator.config.schema import Config, TokenizerConfig
+from translator.config.schema import Config, DataConfig, TokenizerConfig
 from translator.data.corpora.base import Corpus, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.encoding import write_store
-from translator.data.filters import LeftOut, filtered, make_filters
+from translator.data.filters import Filter, LeftOut, filtered, make_filters
 from translator.data.inputs import (
     Input,
     inputs_of,
@@ -25,6 +25,7 @@ from translator.data.links import with_links
 from translator.data.modifiers import modified_for_vocabulary
 from translator.data.sampling import check_kinds
 from translator.data.store import TokenStore, open_store
+from translator.data.tags import into, tag_of, with_tags
 from translator.data.tokenizer import Tokenizer, train_tokenizer
 from translator.files import replacing
 from translator.progress import Show, show_nothing
@@ -72,11 +73,11 @@ def prepare_corpora(
         inputs = inputs_of(corpora, inputs)  # TFDS may have downloaded some just now
         fingerprint = _fingerprint(config, tokenizers, inputs)
         with _listing(config, run) as listing:
-            filters = make_filters(config.data)
+            filters = _filters(config.data)
             write_store(
                 run.data,
-                [filtered(corpus, filters, listing) for corpus in corpora],
-                tokenizers,
+                [filtered(corpus, each, listing) for corpus, each in zip(corpora, filters, strict=True)],
+                of_corpora(config.data, tokenizers),
                 config.data.max_tokens,
                 fingerprint,
                 lambda done: show(done, pairs, "encoding the corpus"),
@@ -87,7 +88,7 @@ def prepare_corpora(
         for path in missing_inputs(inputs):
             log.warning("%s is gone; continuing with the encoded copy of it", path)
     write_inputs(run, inputs)
-    return tokenizers, with_links(store, config, run, tokenizers, show)
+    return tokenizers, with_links(store, config, run, of_corpora(config.data, tokenizers), show)
 
 
 @contextlib.contextmanager
@@ -120,8 +121,8 @@ def _tokenizers(
 
         def pairs() -> Iterator[SentencePair]:
             nonlocal count
-            number, filters = 0, make_filters(config.data)
-            streams = (filtered(corpus, filters) for corpus in corpora)
+            number, filters = 0, _filters(config.data)
+            streams = (filtered(corpus, each) for corpus, each in zip(corpora, filters, strict=True))
             for number, pair in enumerate(itertools.chain.from_iterable(streams), 1):
                 if number % SHOWN_EVERY == 0:
                     show(number, count, "drawing sentences for the vocabulary")
@@ -135,6 +136,18 @@ def _tokenizers(
     return load_tokenizers(run), count
 
 
+def of_corpora(data: DataConfig, tokenizers: tuple[Tokenizer, Tokenizer]) -> list[tuple[Tokenizer, Tokenizer]]:
+    """The tokenizers of each training corpus: sources begin with the tag of its target language, if there are tags."""
+    sources = {target: into(tokenizers[0], target) for target in data.targets}
+    return [(sources[data.pair_of(corpus).target], tokenizers[1]) for corpus in data.train]
+
+
+def _filters(data: DataConfig) -> list[list[Filter]]:
+    """The filters of each training corpus, which corpora of the same pair share."""
+    by_pair = {pair: make_filters(data.of_pair(pair)) for pair in data.pairs}
+    return [by_pair[data.pair_of(corpus)] for corpus in data.train]
+
+
 def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]) -> tuple[Tokenizer, Tokenizer]:
     """Trains tokenizers for source and target, or takes the models that the configuration names."""
     settings = config.tokenizer
@@ -145,15 +158,16 @@ def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]
             check_kinds((source, target))
         return source, target
     one, other = settings.source_normalization or "nmt_nfkc", settings.target_normalization or "keep"
+    tags = [tag_of(language) for language in config.data.tagged]
 
     def seen() -> Iterator[SentencePair]:
         return modified_for_vocabulary(pairs(), config.data.modifiers, settings.seed)
 
     if settings.joint:
         texts = (text for pair in seen() for text in ((pair.source, one), (pair.target, other)))
-        source = target = train_tokenizer(texts, settings)
+        source = target = train_tokenizer(texts, settings, tags)
     else:
-        source = train_tokenizer(((pair.source, one) for pair in seen()), settings)
+        source = train_tokenizer(((pair.source, one) for pair in seen()), settings, tags)
         target = train_tokenizer(((pair.target, other) for pair in seen()), settings)
     return source.with_normalization(one), target.with_normalization(other)
 
@@ -163,6 +177,9 @@ def adopt_tokenizers(config: Config) -> tuple[Tokenizer, Tokenizer]:
     data, settings = config.data, config.tokenizer
     paths = [Path(str(settings.model).replace("{lang}", language)) for language in (data.source, data.target)]
     source, target = map(Tokenizer.adopt, paths)
+    source = with_tags(source, data.tagged)
+    if settings.joint:
+        target = with_tags(target, data.tagged)
     if settings.source_normalization:
         source = source.with_normalization(settings.source_normalization)
     if settings.target_normalization:
@@ -188,7 +205,7 @@ def open_prepared(config: Config, run: RunFolder) -> tuple[tuple[Tokenizer, Toke
     if store is None:
         raise RunError(f"{run.data} cannot be seen from here; a run's folder must be on a disk that all workers share")
     tokenizers = load_tokenizers(run)
-    return tokenizers, with_links(store, config, run, tokenizers)
+    return tokenizers, with_links(store, config, run, of_corpora(config.data, tokenizers))
 
 
 def load_tokenizers(run: RunFolder) -> tuple[Tokenizer, Tokenizer]:

@@ -58,10 +58,11 @@ class Tokenizer:
         vocabulary_size: Number of subwords, including special ones; every id is below it.
         kind: "unigram" or "bpe"; of an adopted model also "word" or "char".
         byte_fallback: Whether characters that it lacks are spelled in bytes.
+        prefix: Ids that all sentences begin with but blank ones, which have none.
     """
 
-    def __init__(self, model: bytes):
-        self.model = model
+    def __init__(self, model: bytes, prefix: tuple[int, ...] = ()):
+        self.model, self.prefix = model, prefix
         self._processor = sentencepiece.SentencePieceProcessor()
         try:
             self._processor.LoadFromSerializedProto(model)
@@ -83,6 +84,9 @@ class Tokenizer:
         spec = _parsed(model).trainer_spec
         self.kind: str = spec.ModelType.Name(spec.model_type).lower()
         self.byte_fallback: bool = spec.byte_fallback
+
+    def __reduce__(self) -> tuple[type["Tokenizer"], tuple[bytes, tuple[int, ...]]]:
+        return Tokenizer, (self.model, self.prefix)
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
@@ -143,12 +147,14 @@ class Tokenizer:
 
     def encode(self, sentences: Sequence[str], threads: int = -1) -> list[list[int]]:
         """The ids of each sentence's best segmentation, without BOS and EOS; uses all cores by default."""
-        return self._processor.encode([_writable(sentence) for sentence in sentences], num_threads=threads)
+        encoded = self._processor.encode([_writable(sentence) for sentence in sentences], num_threads=threads)
+        return [[*self.prefix, *ids] if ids else ids for ids in encoded] if self.prefix else encoded
 
     def encode_in_place(self, sentences: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
         """What `encode` gives, and for each id where in the sentence its subword begins and ends, in characters.
 
-        A subword that normalization put in, or that is one byte of several, may have no character of its own.
+        A subword that normalization put in, or that is one byte of several, may have no character of its own; those of
+        the prefix are before the sentence, where no word is.
         """
         found = []
         for sentence in map(_writable, sentences):
@@ -156,7 +162,8 @@ class Tokenizer:
             # SentencePiece counts bytes.
             character = [i for i, each in enumerate(sentence) for _ in each.encode()] + [len(sentence)]
             spans = [(character[subword.begin], character[subword.end]) for subword in subwords]
-            found.append(([subword.id for subword in subwords], spans))
+            prefix = self.prefix if subwords else ()
+            found.append(([*prefix, *(subword.id for subword in subwords)], [(-1, -1)] * len(prefix) + spans))
         return found
 
     def likeliest(self, words: Sequence[list[int]], most: int) -> Iterator[list[tuple[float, list[int]]]]:
@@ -261,7 +268,9 @@ class Tokenizer:
         return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
 
 
-def train_tokenizer(texts: Iterable[tuple[str, Normalization]], config: TokenizerConfig) -> Tokenizer:
+def train_tokenizer(
+    texts: Iterable[tuple[str, Normalization]], config: TokenizerConfig, control: Sequence[str] = ()
+) -> Tokenizer:
     """Learns a vocabulary from at most `config.training_sentences` sentences, drawn at random.
 
     The same texts and configuration give the same model bytes, on any number of cores.
@@ -269,6 +278,7 @@ def train_tokenizer(texts: Iterable[tuple[str, Normalization]], config: Tokenize
     Args:
         texts: Sentences, each with the normalization to apply before training.
         config: `config.seed` decides which sentences are drawn.
+        control: Subwords that stand for no text, behind the four special ones.
 
     Returns:
         A tokenizer with the normalization `keep`.
@@ -295,6 +305,7 @@ def train_tokenizer(texts: Iterable[tuple[str, Normalization]], config: Tokenize
             bos_id=BOS_ID,
             eos_id=EOS_ID,
             unk_id=UNK_ID,
+            control_symbols=list(control),
             minloglevel=2,
         )
     except RuntimeError as error:
