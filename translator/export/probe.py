@@ -45,10 +45,14 @@ def _argos(request: Request) -> Answer:
 
 
 def _by_ctranslate2(request: Request, engine: CTranslate2Engine, source: Tokenizer, target: Tokenizer) -> Answer:
-    sizes = request.max_source_tokens, request.batch_sentences
-    translator = Translator((source, target), engine, SearchOptions(**request.options), *sizes, request.joiner)
+    added = len(request.prefix) - len(source.prefix)  # ids of a source that the model itself adds, unseen here
+    options = SearchOptions(**request.options)
+    margin = options.max_length_margin + int(options.max_length_factor * added)
+    sizes = request.max_source_tokens - added, request.batch_sentences
+    translator = Translator(
+        (source, target), engine, dataclasses.replace(options, max_length_margin=margin), *sizes, request.joiner
+    )
     texts = translator.translate_text(request.sentences, None)
-    added = len(request.prefix) - len(source.prefix)  # ids of a source that the model itself adds
     sources, targets = [ids[added:] for ids, _ in request.pairs], [ids for _, ids in request.pairs]
     log_probs = engine.log_probs(sources, targets) if request.pairs else []
     scored = [(*pair, True, log_prob) for pair, log_prob in zip(request.pairs, log_probs, strict=True)]
