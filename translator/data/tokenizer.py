@@ -11,8 +11,9 @@ import itertools
 import math
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import sentencepiece
 from google.protobuf.message import DecodeError
@@ -36,6 +37,8 @@ KEPT_BUT = {chr(code): " " for code in (*range(0x09, 0x0E), 0x85, 0x2028, 0x2029
 # Several spaces, and what ends lines or is not printed: a space in what is decoded. RE2, which the exported graph has,
 # reads it alike.
 NOT_IN_TEXT = "[ \\x00-\\x1f\\x7f-\\x9f\u2028\u2029]+"
+
+Kind = TypeVar("Kind")  # what a text is, such as how it is to be normalized
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -137,6 +140,14 @@ class Tokenizer:
         spec.name, spec.precompiled_charsmap = normalization, other.precompiled_charsmap
         return Tokenizer(model.SerializeToString(deterministic=True))
 
+    def with_subwords(self, subwords: Mapping[str, float]) -> "Tokenizer":
+        """The same subwords, and more at the end, by their scores."""
+        model = _parsed(self.model)
+        for text, score in subwords.items():
+            model.pieces.add(piece=text, score=score)
+        model.trainer_spec.vocab_size = len(model.pieces)
+        return Tokenizer(model.SerializeToString(deterministic=True))
+
     def save(self, path: Path) -> None:
         """Writes the model in SentencePiece's own format."""
         write_file(path, self.model)
@@ -144,6 +155,18 @@ class Tokenizer:
     def encode(self, sentences: Sequence[str], threads: int = -1) -> list[list[int]]:
         """The ids of each sentence's best segmentation, without BOS and EOS; uses all cores by default."""
         return self._processor.encode([_writable(sentence) for sentence in sentences], num_threads=threads)
+
+    def encode_normalized(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of parts of text that is normalized already, with "▁" for a space."""
+        return self._as_it_is.encode(list(texts))
+
+    def normalize(self, text: str) -> str:
+        """The text that is segmented, with "▁" for a space."""
+        return str(self._processor.normalize(_writable(text)))
+
+    def score(self, id_: int) -> float:
+        """What the model has of a subword: its log-probability (unigram), or minus the number of its merge (bpe)."""
+        return self._scores[id_]
 
     def encode_in_place(self, sentences: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
         """What `encode` gives, and for each id where in the sentence its subword begins and ends, in characters.
@@ -276,7 +299,7 @@ def train_tokenizer(texts: Iterable[tuple[str, Normalization]], config: Tokenize
     Raises:
         TokenizerError: There is no text, or it cannot give `config.vocabulary_size` subwords.
     """
-    sample = _reservoir(texts, config.training_sentences, random.Random(config.seed))
+    sample = reservoir(texts, config.training_sentences, random.Random(config.seed))
     if not sample:
         raise TokenizerError("there is no text to learn a vocabulary from: all lines of the training corpus are blank")
     model = io.BytesIO()
@@ -317,16 +340,14 @@ def _normalizer(normalization: Normalization) -> sentencepiece.SentencePieceNorm
     return sentencepiece.SentencePieceNormalizer(**rules, add_dummy_prefix=False, escape_whitespaces=False)
 
 
-def _reservoir(
-    texts: Iterable[tuple[str, Normalization]], size: int, generator: random.Random
-) -> list[tuple[str, Normalization]]:
-    """Draws `size` of the non-blank texts with equal probability (algorithm R; Vitter, 1985)."""
-    sample: list[tuple[str, Normalization]] = []
+def reservoir(texts: Iterable[tuple[str, Kind]], size: int, generator: random.Random) -> list[tuple[str, Kind]]:
+    """Draws `size` of the non-blank texts, each with what it is, with equal probability (algorithm R; Vitter, 1985)."""
+    sample: list[tuple[str, Kind]] = []
     usable = (text for text in texts if text[0].strip())
-    for count, (text, normalization) in enumerate(usable, 1):
+    for count, (text, kind) in enumerate(usable, 1):
         place = count - 1 if count <= size else generator.randrange(count)
         if place < size:
-            sample[place : place + 1] = [(_writable(text[:TRAINING_CHARACTERS]), normalization)]
+            sample[place : place + 1] = [(_writable(text[:TRAINING_CHARACTERS]), kind)]
     return sample
 
 
