@@ -43,6 +43,7 @@ def test_a_line_comes_out_for_each_and_is_a_pair_of_the_corpus(tmp_path: Path):
 
 def test_an_interruption_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(files, "LINES_TOGETHER", 10)
+    monkeypatch.setattr(files, "cores", lambda: 1)
     mono = written(tmp_path / "mono", [f"line {number}" for number in range(95)])
     load = functools.partial(parallel, "source", "<BT>", 7)
     translate_file(load, mono, tmp_path / "at once")
