@@ -150,14 +150,14 @@ def main() -> int:
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of all runs")
     parser.add_argument("--pairs", type=int, default=3000, help="default: %(default)s")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="default: %(default)s")
-    parser.add_argument("--steps", type=int, default=1800, help="updates of `few` and `both`; default: %(default)s")
+    parser.add_argument("--steps", type=int, default=2400, help="updates of `few` and `both`; default: %(default)s")
     parser.add_argument("--weight", type=float, default=3.0, help="of the few pairs in `both`; default: %(default)s")
     parser.add_argument("--folder", type=Path, default=Path("runs/back_translation"), help="default: %(default)s")
     given = parser.parse_args()
     overrides = [
         "tokenizer.vocabulary_size=2000",  # what a few thousand pairs have
-        "model.encoder_layers=3",
-        "model.decoder_layers=3",
+        "model.encoder_layers=2",
+        "model.decoder_layers=2",
         "train.batch_tokens=2048",
         *given.set,
     ]
