@@ -21,11 +21,12 @@ from translator.data.inputs import (
     require_unchanged,
     write_inputs,
 )
+from translator.data.learning import train_tokenizer
 from translator.data.links import with_links
 from translator.data.modifiers import modified_for_vocabulary
 from translator.data.sampling import check_kinds
 from translator.data.store import TokenStore, open_store
-from translator.data.tokenizer import Tokenizer, train_tokenizer
+from translator.data.tokenizer import Tokenizer
 from translator.files import replacing
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunError, RunFolder
@@ -162,7 +163,7 @@ def adopt_tokenizers(config: Config) -> tuple[Tokenizer, Tokenizer]:
     """The models that `tokenizer.model` names, with the normalization of each side."""
     data, settings = config.data, config.tokenizer
     paths = [Path(str(settings.model).replace("{lang}", language)) for language in (data.source, data.target)]
-    source, target = map(Tokenizer.adopt, paths)
+    source, target = (Tokenizer.adopt(path).with_symbols(settings.user_defined_symbols) for path in paths)
     if settings.source_normalization:
         source = source.with_normalization(settings.source_normalization)
     if settings.target_normalization:
