@@ -243,13 +243,17 @@ class Tokenizer:
         """The subwords as they stand in the vocabulary; "▁" is the space before a word."""
         return [self._processor.id_to_piece(int(piece)) for piece in ids]
 
+    def is_byte(self, id_: int) -> bool:
+        """Whether a subword stands for one byte of a character."""
+        return bool(self._processor.is_byte(id_))
+
     @functools.cached_property
     def _texts(self) -> list[str | None]:
         """What each subword spells; None for those that no other subwords can spell.
 
         A user-defined symbol is a unit of its own: no segmentation may break it up.
         """
-        of_other_kinds = (self._processor.is_control, self._processor.is_unknown, self._processor.is_byte)
+        of_other_kinds = (self._processor.is_control, self._processor.is_unknown, self.is_byte)
         own = set(self.symbols.values())
         return [
             None if id_ in own or any(is_one(id_) for is_one in of_other_kinds) else self._processor.id_to_piece(id_)
