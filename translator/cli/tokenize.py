@@ -1,20 +1,25 @@
 """`translator tokenize`."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.cells import cell_len
 
-from translator.cli.arguments import Run
+from translator.cli.console import console
+from translator.config.load import load_config
 from translator.errors import one_line
+from translator.progress import progress
 from translator.run_folder import RunError
 
 if TYPE_CHECKING:
     from translator.data.explaining import Explained, Explainer, Subword
+    from translator.data.vocabulary_sizes import Advice
 
 LINES_TOGETHER = 1024  # that are read before they are explained
 NOTES = {"subword": "", "symbol": "user-defined symbol", "byte": "byte of {}", "unknown": "unknown: {}"}
@@ -23,7 +28,7 @@ Format = Literal["text", "json", "pieces", "ids"]
 
 
 def tokenize(
-    run: Run,
+    run: Annotated[Path | None, typer.Argument(help="A run folder, prepared or trained.")] = None,
     input: Annotated[Path | None, typer.Option(help="Sentences, one a line; standard input by default.")] = None,
     side: Annotated[Literal["source", "target"], typer.Option(help="Whose vocabulary and normalization.")] = "source",
     sampled: Annotated[
@@ -39,10 +44,22 @@ def tokenize(
     detokenize: Annotated[
         bool, typer.Option("--detokenize", help="The other way: lines of ids, as --format ids writes them, to text.")
     ] = False,
+    advise: Annotated[
+        Path | None,
+        typer.Option(help="In place of a run, a configuration: measures vocabularies of several sizes on its corpus."),
+    ] = None,
+    sizes: Annotated[str | None, typer.Option(help="With --advise, as in 1000,4000,16000.")] = None,
 ) -> None:
     """Show which subwords sentences become, and explain them: what is unknown, how often training has each."""
     if sys.stdout is None:
         raise RunError("standard output is closed; send it to a file")
+    if advise:
+        if run or input or sampled or detokenize or form in ("pieces", "ids"):
+            raise RunError("--advise measures a configuration; of the other options it takes --sizes and --format json")
+        _advise(advise, sizes, form)
+        return
+    if run is None or sizes:
+        raise RunError("name a run folder, or with --advise a configuration, for which there may be --sizes")
     if sampled and (detokenize or form in ("pieces", "ids")):
         raise RunError("--sampled shows segmentations beside the one that is used: with --format text or json")
     if detokenize and form != "text":
@@ -56,6 +73,63 @@ def tokenize(
         for line in _written(explainer, lines, form, sampled, seed, detokenize):
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
+
+
+def _advise(path: Path, given: str | None, form: Format) -> None:
+    from translator.data.vocabulary_sizes import SIZES, measure_sizes
+
+    sizes: tuple[int, ...] = SIZES
+    if given is not None:
+        if not re.fullmatch("[0-9]{1,8}(,[0-9]{1,8})*", given):
+            raise RunError(f"--sizes {given:.80}: expected numbers between commas, as in 1000,4000,16000")
+        sizes = tuple(map(int, given.split(",")))
+    config = load_config(path)
+    with progress(console, "measuring vocabularies") as show:
+        advice = measure_sizes(config, sizes, show)
+    if form == "json":
+        print(json.dumps(asdict(advice) | {"suggested": advice.suggested}, ensure_ascii=False))
+        return
+    for line in _advised(advice, config.tokenizer.vocabulary_size):
+        print(line)
+
+
+def _advised(advice: "Advice", configured: int) -> Iterator[str]:
+    """A line for each size, and what follows from them."""
+    sample = "" if advice.sampled == advice.pairs else f", measured on {advice.sampled:,} of them"
+    yield f"{advice.pairs:,} pairs{sample}"
+    if advice.sizes:
+        languages = [side.language for side in (advice.sizes[0].source, advice.sizes[0].target)]
+        heads = ("size", *(f"{language}, a {what}" for language in languages for what in ("sentence", "word")))
+        rows = [(*heads, "seen 100×", "unused")]
+        for each in advice.sizes:
+            of_sides = (
+                figure
+                for side in (each.source, each.target)
+                for figure in (
+                    f"{side.subwords:.1f}",
+                    "–" if side.subwords_a_word is None else f"{side.subwords_a_word:.2f}",
+                )
+            )
+            rows.append((f"{each.size:,}", *of_sides, f"{each.frequent:.1%}", f"{each.unused:,}"))
+        widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            yield "  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+    for size, why in advice.impossible.items():
+        yield f"{size:,}: {why}"
+    yield _verdict(advice, configured)
+
+
+def _verdict(advice: "Advice", configured: int) -> str:
+    source = "the rule of thumb of Gowda and May (2020), found with BPE on other corpora; only training tells for sure"
+    if advice.suggested is None:
+        return (
+            "of none of these sizes are 95% of the subwords seen 100 times; --sizes measures smaller ones. That is "
+            f"{source}"
+        )
+    return (
+        f"tokenizer.vocabulary_size {advice.suggested:,} is the largest of them of which 95% are seen 100 times "
+        f"(the configuration has {configured:,}): {source}"
+    )
 
 
 def _written(
