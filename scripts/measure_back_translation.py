@@ -159,6 +159,7 @@ def main() -> int:
         "model.encoder_layers=2",
         "model.decoder_layers=2",
         "train.batch_tokens=2048",
+        f"tokenizer.user_defined_symbols=[{TAG}]",
         *given.set,
     ]
     measurement = Measurement(given.config, overrides, given.folder, given.pairs, given.steps, given.weight)

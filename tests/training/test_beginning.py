@@ -173,6 +173,14 @@ def test_new_subwords_begin_as_the_mean_of_those_that_spelled_them(folder: Path,
         np.testing.assert_allclose(table[row], before[spelling].mean(0), atol=1e-6)
 
 
+def test_symbols_that_the_other_run_lacks_come_last(folder: Path, base: RunFolder, tmp_path: Path):
+    settings = f"train.init_from={base.path}", "tokenizer.extend_by=2", "tokenizer.user_defined_symbols=[<BT>]"
+    training, _ = beginning(folder, tmp_path / "run", *settings)
+    source, size = training.tokenizers[0], training.tokenizers[0].vocabulary_size
+    assert source.encode(["<BT> one"])[0][1:] == [size - 1, *load_tokenizers(base)[0].encode(["one"])[0]]
+    assert training.weights["target_embedding.table"].shape[0] == size
+
+
 # Freezing
 
 

@@ -23,6 +23,7 @@ from translator.cli.score import score
 from translator.cli.serve import serve
 from translator.cli.sweep import sweep
 from translator.cli.synthetic import back_translate, distill
+from translator.cli.tokenize import tokenize
 from translator.cli.train import prepare, train
 from translator.cli.translate import translate
 from translator.errors import TranslatorError
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("train")(train)
 app.command("prepare")(prepare)
 app.command("check")(check)
+app.command("tokenize")(tokenize)
 app.command("sweep")(sweep)
 app.command("eval")(evaluate)
 app.command("compare")(compare)

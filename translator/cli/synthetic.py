@@ -19,6 +19,7 @@ from translator.cli.console import console, exiting_when_terminated
 from translator.cli.search_options import takes_search_options
 from translator.progress import progress
 from translator.run_folder import RunError
+from translator.shard import Shard
 
 if TYPE_CHECKING:
     from translator.decoding.synthetic import Synthesis
@@ -102,7 +103,7 @@ def _require_no_beam(beam: int | None, search: dict[str, Any]) -> None:
 def _write(
     how: "Synthesis", input: Path, output: Path, shard: str | None, processes: int | None, *, resume: bool
 ) -> None:
-    from translator.decoding.blocks import Lines, Shard
+    from translator.decoding.blocks import Lines
     from translator.decoding.files import translate_file
 
     with exiting_when_terminated(), progress(console, "translating") as show:

@@ -25,6 +25,7 @@ from translator.cli.search_options import apply, lacking_in_ctranslate2, takes_s
 from translator.progress import Show, progress
 from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
+from translator.shard import Shard
 
 if TYPE_CHECKING:
     from translator.decoding.output import Format
@@ -217,7 +218,7 @@ def translate(
     search: dict[str, Any],
 ) -> None:
     """Translate lines: exactly one comes out for each that goes in, but for n-best lists. Or a document."""
-    from translator.decoding.blocks import Lines, Shard
+    from translator.decoding.blocks import Lines
     from translator.decoding.files import translate_file
 
     asked = Asked(

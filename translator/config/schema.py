@@ -15,8 +15,10 @@ from translator.config.corpora import Corpora
 from translator.config.filters import FiltersConfig
 from translator.config.modifiers import ModifiersConfig
 from translator.config.section import Always, Section, UntilCheckpoint
+from translator.config.symbols import Symbols
 from translator.errors import TranslatorError
 from translator.languages import writes_no_spaces
+from translator.vocabulary import FIRST_FREE_ID
 
 Normalization = Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "keep"]
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -107,6 +109,9 @@ class TokenizerConfig(Section):
     """The same for target text, and so for translations. null is keep, or that of `model`."""
     byte_fallback: bool = False
     """Encode characters outside the vocabulary as UTF-8 bytes, for which 256 of the subwords are reserved."""
+    user_defined_symbols: Symbols = ()
+    """Strings that are one subword wherever they stand in a text, as in `["<tag>"]`: never split, joined with what is
+    beside them or normalized. They count in vocabulary_size; to a `model` they are added."""
     sampling_alpha: UntilCheckpoint[float] = Field(0.0, ge=0.0, lt=1.0)
     """Sample a new segmentation of each training sentence in each epoch, to reduce overfitting. For unigram, the
     smoothing α of subword regularization with the 64 best segmentations (Kudo, 2018, §3); for bpe, the dropout rate of
@@ -120,6 +125,16 @@ class TokenizerConfig(Section):
         if self.model and self.joint == ("{lang}" in str(self.model)):
             wanted = "one file" if self.joint else "a file for each language, as in `spm.{lang}.model`"
             raise ValueError(f"with joint {str(self.joint).lower()}, model names {wanted}; found {str(self.model)!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _symbols_leave_room(self) -> "TokenizerConfig":
+        taken = FIRST_FREE_ID + 256 * self.byte_fallback + len(self.user_defined_symbols)
+        if self.user_defined_symbols and not self.model and taken >= self.vocabulary_size:
+            raise ValueError(
+                f"vocabulary_size {self.vocabulary_size} has no room for text: {len(self.user_defined_symbols)} "
+                f"user_defined_symbols and what else is reserved make {taken}"
+            )
         return self
 
 

@@ -21,7 +21,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from translator.config.schema import TokenizerConfig
-from translator.data.tokenizer import Tokenizer, TokenizerError, reservoir
+from translator.data.learning import reservoir
+from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.vocabulary import WORD_START
 
 MOST_CHARACTERS = 16  # of a subword, as SentencePiece has it

@@ -16,6 +16,8 @@ MAY_DIFFER = ("model.dropout", "model.attention_dropout", "model.activation_drop
 def inherited_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]) -> tuple[Tokenizer, Tokenizer]:
     """The tokenizers of the run that `train.init_from` names, extended by what the training corpus needs.
 
+    Last come those of `tokenizer.user_defined_symbols` that it lacks.
+
     Args:
         config: of the new run.
         pairs: reads its training corpus; not called unless `tokenizer.extend_by` asks for it.
@@ -32,15 +34,14 @@ def inherited_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePa
         source = source.with_normalization(settings.source_normalization)
     if settings.target_normalization:
         target = target.with_normalization(settings.target_normalization)
-    if not settings.extend_by:
-        return source, target
-    if settings.joint:
+    if settings.extend_by and settings.joint:
         texts = (text for pair in pairs() for text in ((pair.source, 0), (pair.target, 1)))
         source, target = extended([source, target], texts, settings)
-    else:
+    elif settings.extend_by:
         (source,) = extended([source], ((pair.source, 0) for pair in pairs()), settings)
         (target,) = extended([target], ((pair.target, 0) for pair in pairs()), settings)
-    return source, target
+    symbols = settings.user_defined_symbols
+    return source.with_symbols(symbols), target.with_symbols(symbols)
 
 
 def base_run(config: Config) -> RunFolder:

@@ -22,11 +22,12 @@ from translator.data.inputs import (
     require_unchanged,
     write_inputs,
 )
+from translator.data.learning import train_tokenizer
 from translator.data.links import with_links
 from translator.data.modifiers import modified_for_vocabulary
 from translator.data.sampling import check_kinds
 from translator.data.store import TokenStore, open_store
-from translator.data.tokenizer import Tokenizer, train_tokenizer
+from translator.data.tokenizer import Tokenizer
 from translator.files import replacing
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunError, RunFolder
@@ -59,19 +60,12 @@ def prepare_corpora(
         run: The run's folder.
         show: Told about progress.
     """
-    known = read_inputs(run)
-    inputs = inputs_of(corpora, known)
-    if run.is_trained and config.data.on_change == "refuse":
-        require_unchanged(run, known, inputs)
+    inputs = present_inputs(corpora, config, run)
     tokenizers, pairs = _tokenizers(corpora, config, run, show)
-    store = open_store(run.data, _fingerprint(config, tokenizers, inputs))
-    lacks_listing = config.data.filters.list and not run.left_out.exists() and not missing_inputs(inputs)
-    if store is None or lacks_listing:
-        for corpus in corpora:
-            with contextlib.closing(corpus.pairs()) as opened:
-                next(opened, None)
-        inputs = inputs_of(corpora, inputs)  # TFDS may have downloaded some just now
-        fingerprint = _fingerprint(config, tokenizers, inputs)
+    store = open_whole(config, run, tokenizers, inputs)
+    if store is None:
+        inputs = inputs_as_read(corpora, inputs)
+        fingerprint = fingerprint_of(config, tokenizers, inputs)
         with _listing(config, run) as listing:
             filters = make_filters(config.data)
             write_store(
@@ -91,6 +85,31 @@ def prepare_corpora(
     return tokenizers, with_links(store, config, run, tokenizers, show)
 
 
+def present_inputs(corpora: Sequence[Corpus], config: Config, run: RunFolder) -> list[Input]:
+    """The files of the training corpora; a RunError if the run has been trained on others."""
+    known = read_inputs(run)
+    inputs = inputs_of(corpora, known)
+    if run.is_trained and config.data.on_change == "refuse":
+        require_unchanged(run, known, inputs)
+    return inputs
+
+
+def inputs_as_read(corpora: Sequence[Corpus], known: list[Input]) -> list[Input]:
+    """The files of corpora that are about to be read: TFDS downloads some when they are opened."""
+    for corpus in corpora:
+        with contextlib.closing(corpus.pairs()) as opened:
+            next(opened, None)
+    return inputs_of(corpora, known)
+
+
+def open_whole(
+    config: Config, run: RunFolder, tokenizers: tuple[Tokenizer, Tokenizer], inputs: list[Input]
+) -> TokenStore | None:
+    """The run's store, if it is that of these files and nothing that was asked for beside it is missing."""
+    lacks_listing = config.data.filters.list and not run.left_out.exists() and not missing_inputs(inputs)
+    return None if lacks_listing else open_store(run.data, fingerprint_of(config, tokenizers, inputs))
+
+
 @contextlib.contextmanager
 def _listing(config: Config, run: RunFolder) -> Iterator[IO[str] | None]:
     """The file for what the filters leave out, if it is asked for; it is written whole or not at all."""
@@ -102,9 +121,9 @@ def _listing(config: Config, run: RunFolder) -> Iterator[IO[str] | None]:
         yield file
 
 
-def prepare_tokenizers(config: Config, run: RunFolder) -> tuple[Tokenizer, Tokenizer]:
+def prepare_tokenizers(config: Config, run: RunFolder, show: Show = show_nothing) -> tuple[Tokenizer, Tokenizer]:
     """The source's and the target's tokenizer, with one vocabulary if it is joint; trained if the run has none."""
-    return _tokenizers(open_corpora(config.data.train, config.data), config, run, show_nothing)[0]
+    return _tokenizers(open_corpora(config.data.train, config.data), config, run, show)[0]
 
 
 def _tokenizers(
@@ -167,7 +186,7 @@ def adopt_tokenizers(config: Config) -> tuple[Tokenizer, Tokenizer]:
     """The models that `tokenizer.model` names, with the normalization of each side."""
     data, settings = config.data, config.tokenizer
     paths = [Path(str(settings.model).replace("{lang}", language)) for language in (data.source, data.target)]
-    source, target = map(Tokenizer.adopt, paths)
+    source, target = (Tokenizer.adopt(path).with_symbols(settings.user_defined_symbols) for path in paths)
     if settings.source_normalization:
         source = source.with_normalization(settings.source_normalization)
     if settings.target_normalization:
@@ -201,7 +220,7 @@ def load_tokenizers(run: RunFolder) -> tuple[Tokenizer, Tokenizer]:
     return Tokenizer.load(run.tokenizer("source")), Tokenizer.load(run.tokenizer("target"))
 
 
-def _fingerprint(config: Config, tokenizers: tuple[Tokenizer, Tokenizer], inputs: list[Input]) -> str:
+def fingerprint_of(config: Config, tokenizers: tuple[Tokenizer, Tokenizer], inputs: list[Input]) -> str:
     """Identifies everything that the ids of the training corpus depend on."""
     data = config.data
     # Without weights and temperature, on which only the plan of an epoch depends, and without settings at their
