@@ -340,11 +340,11 @@ def test_halves_of_surrogate_pairs_do_not_stop_training() -> None:
 
 
 def test_a_reservoir_of_everything_is_everything() -> None:
-    assert learning._reservoir(texts("a", " ", "b"), 2, random.Random(1)) == texts("a", "b")
+    assert learning.reservoir(texts("a", " ", "b"), 2, random.Random(1)) == texts("a", "b")
 
 
 def test_a_reservoir_gives_each_sentence_the_same_chance() -> None:
-    draws = [[text for text, _ in learning._reservoir(texts(*"abcde"), 2, random.Random(seed))] for seed in range(5000)]
+    draws = [[text for text, _ in learning.reservoir(texts(*"abcde"), 2, random.Random(seed))] for seed in range(5000)]
     for sentence in "abcde":  # binomial: mean 2,000, standard deviation 35
         assert abs(sum(sentence in draw for draw in draws) - 2000) < 5 * 35
     assert all(len(set(draw)) == 2 for draw in draws)
@@ -360,7 +360,7 @@ def test_the_seed_decides_which_sentences_are_drawn() -> None:
 def test_memory_does_not_grow_with_the_corpus() -> None:
     tracemalloc.start()
     try:
-        learning._reservoir(
+        learning.reservoir(
             ((f"{number:0100}", "keep") for number in range(50_000)), 100, random.Random(1)
         )  # 7 MB in all
         assert tracemalloc.get_traced_memory()[1] < 500_000

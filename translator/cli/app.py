@@ -22,6 +22,7 @@ from translator.cli.runs import report, runs
 from translator.cli.score import score
 from translator.cli.serve import serve
 from translator.cli.sweep import sweep
+from translator.cli.synthetic import back_translate, distill
 from translator.cli.tokenize import tokenize
 from translator.cli.train import prepare, train
 from translator.cli.translate import translate
@@ -44,6 +45,8 @@ app.command("compare")(compare)
 app.command("report")(report)
 app.command("runs")(runs)
 app.command("translate")(translate)
+app.command("back-translate")(back_translate)
+app.command("distill")(distill)
 app.command("serve")(serve)
 app.command("score")(score)
 app.command("align")(align)

@@ -3,17 +3,23 @@
 import contextlib
 import enum
 import logging
-import signal
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Ensemble, Quantization
-from translator.cli.console import console
+from translator.cli.arguments import (
+    Beam,
+    Checkpoint,
+    CheckpointOption,
+    Ensemble,
+    ProcessesOption,
+    Quantization,
+    Resume,
+    ShardOption,
+)
+from translator.cli.console import console, exiting_when_terminated
 from translator.cli.document_options import Columns, Document, DocumentFormat, require_fitting
 from translator.cli.search_options import apply, lacking_in_ctranslate2, takes_search_options
 from translator.progress import Show, progress
@@ -70,23 +76,6 @@ Alignment = Annotated[
 TokenScores = Annotated[bool, typer.Option("--token-scores", help="With the scores of tokens, too.")]
 TargetPrefixes = Annotated[
     Path | None, typer.Option(help="How the translation of each line begins: a file with as many lines.")
-]
-ProcessesOption = Annotated[
-    int | None,
-    typer.Option(
-        "--processes",
-        min=1,
-        max=1000,
-        help="Processes that share the lines of --input; one for each core by default, if it is long.",
-    ),
-]
-ShardOption = Annotated[
-    str | None,
-    typer.Option("--shard", metavar="K/N", help="Translate the K-th of N parts of --input; `cat` joins the outputs."),
-]
-Resume = Annotated[
-    bool,
-    typer.Option("--resume", help="Keep what is done if interrupted; the same command again goes on from there."),
 ]
 
 
@@ -246,7 +235,7 @@ def translate(
         },
     )  # fmt: skip
     asked.require_possible()
-    ending = _exiting_when_terminated() if output else contextlib.nullcontext()
+    ending = exiting_when_terminated() if output else contextlib.nullcontext()
     with ending, progress(console, "translating", visible=bool(output)) as show:
         if document:
             _translate_document(asked, document, output, document_format, columns, show)
@@ -271,13 +260,3 @@ def _translate_document(
     config = RunFolder(asked.model).load_config().data
     languages = Languages(config.source, config.target)
     translate_document(document, output, reading, languages, lambda: (asked(), load_aligner), show)
-
-
-@contextlib.contextmanager
-def _exiting_when_terminated() -> Iterator[None]:
-    """Makes SIGTERM end the command as Ctrl-C does, so that unfinished files are removed."""
-    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

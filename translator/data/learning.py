@@ -4,6 +4,7 @@ import io
 import random
 import re
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import sentencepiece
 
@@ -15,6 +16,8 @@ from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 TRAINING_CHARACTERS = 4096
 # Fixed, because it changes the result: sums are computed in this many parts, whatever the number of cores.
 TRAINING_THREADS = 16
+
+Kind = TypeVar("Kind")  # what a text is, such as how it is to be normalized
 
 
 def train_tokenizer(texts: Iterable[tuple[str, Normalization]], config: TokenizerConfig) -> Tokenizer:
@@ -32,7 +35,7 @@ def train_tokenizer(texts: Iterable[tuple[str, Normalization]], config: Tokenize
     Raises:
         TokenizerError: There is no text, or it cannot give `config.vocabulary_size` subwords.
     """
-    sample = _reservoir(texts, config.training_sentences, random.Random(config.seed))
+    sample = reservoir(texts, config.training_sentences, random.Random(config.seed))
     if not sample:
         raise TokenizerError("there is no text to learn a vocabulary from: all lines of the training corpus are blank")
     model = io.BytesIO()
@@ -70,16 +73,14 @@ def _normalized(text: str, normalization: Normalization, symbols: Sequence[str])
     return "".join(part if i % 2 else normalize(part) for i, part in enumerate(parts))
 
 
-def _reservoir(
-    texts: Iterable[tuple[str, Normalization]], size: int, generator: random.Random
-) -> list[tuple[str, Normalization]]:
-    """Draws `size` of the non-blank texts with equal probability (algorithm R; Vitter, 1985)."""
-    sample: list[tuple[str, Normalization]] = []
+def reservoir(texts: Iterable[tuple[str, Kind]], size: int, generator: random.Random) -> list[tuple[str, Kind]]:
+    """Draws `size` of the non-blank texts, each with what it is, with equal probability (algorithm R; Vitter, 1985)."""
+    sample: list[tuple[str, Kind]] = []
     usable = (text for text in texts if text[0].strip())
-    for count, (text, normalization) in enumerate(usable, 1):
+    for count, (text, kind) in enumerate(usable, 1):
         place = count - 1 if count <= size else generator.randrange(count)
         if place < size:
-            sample[place : place + 1] = [(writable(text[:TRAINING_CHARACTERS]), normalization)]
+            sample[place : place + 1] = [(writable(text[:TRAINING_CHARACTERS]), kind)]
     return sample
 
 

@@ -13,6 +13,7 @@ from translator.data.corpora.base import Corpus, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.encoding import write_store
 from translator.data.filters import LeftOut, filtered, make_filters
+from translator.data.inherited import base_run, inherited_tokenizers
 from translator.data.inputs import (
     Input,
     inputs_of,
@@ -155,11 +156,15 @@ def _tokenizers(
 
 
 def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]) -> tuple[Tokenizer, Tokenizer]:
-    """Trains tokenizers for source and target, or takes the models that the configuration names."""
+    """Trains tokenizers for source and target, or takes those that the configuration names, or those of a run."""
     settings = config.tokenizer
-    if settings.model:
-        source, target = adopt_tokenizers(config)
-        _warn_of_unused(settings, source)
+    if settings.model or config.train.init_from:
+        if settings.model:
+            source, target = adopt_tokenizers(config)
+            _warn_of_unused(settings, source, f"tokenizer.model {settings.model}")
+        else:
+            source, target = inherited_tokenizers(config, pairs)
+            _warn_of_unused(settings, load_tokenizers(base_run(config))[0], f"train.init_from {config.train.init_from}")
         if settings.sampling_alpha:
             check_kinds((source, target))
         return source, target
@@ -189,12 +194,12 @@ def adopt_tokenizers(config: Config) -> tuple[Tokenizer, Tokenizer]:
     return source, target
 
 
-def _warn_of_unused(settings: TokenizerConfig, adopted: Tokenizer) -> None:
-    """Warns of settings that are not at their defaults, and that an adopted model decides for itself."""
+def _warn_of_unused(settings: TokenizerConfig, adopted: Tokenizer, origin: str) -> None:
+    """Warns of settings that are not at their defaults, and that an existing vocabulary decides for itself."""
     for name in ("kind", "vocabulary_size", "byte_fallback"):
         asked, own = getattr(settings, name), getattr(adopted, name)
         if asked not in (own, TokenizerConfig.model_fields[name].default):
-            log.warning("tokenizer.%s %s is not used: tokenizer.model %s has %s", name, asked, settings.model, own)
+            log.warning("tokenizer.%s %s is not used: %s has %s", name, asked, origin, own)
 
 
 def open_prepared(config: Config, run: RunFolder) -> tuple[tuple[Tokenizer, Tokenizer], TokenStore]:

@@ -9,7 +9,7 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import sentencepiece
@@ -134,6 +134,14 @@ class Tokenizer:
         spec.name, spec.precompiled_charsmap = normalization, other.precompiled_charsmap
         return Tokenizer(model.SerializeToString(deterministic=True))
 
+    def with_subwords(self, subwords: Mapping[str, float]) -> "Tokenizer":
+        """The same subwords, and more at the end, by their scores."""
+        model = _parsed(self.model)
+        for text, score in subwords.items():
+            model.pieces.add(piece=text, score=score)
+        model.trainer_spec.vocab_size = len(model.pieces)
+        return Tokenizer(model.SerializeToString(deterministic=True))
+
     def with_symbols(self, symbols: Sequence[str]) -> "Tokenizer":
         """The same subwords, of which these are user-defined symbols; those that it lacks are added at the end."""
         if not symbols:
@@ -156,6 +164,18 @@ class Tokenizer:
     def encode(self, sentences: Sequence[str], threads: int = -1) -> list[list[int]]:
         """The ids of each sentence's best segmentation, without BOS and EOS; uses all cores by default."""
         return self._processor.encode([writable(sentence) for sentence in sentences], num_threads=threads)
+
+    def encode_normalized(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of parts of text that is normalized already, with "▁" for a space."""
+        return self._as_it_is.encode(list(texts))
+
+    def normalize(self, text: str) -> str:
+        """The text that is segmented, with "▁" for a space."""
+        return str(self._processor.normalize(writable(text)))
+
+    def score(self, id_: int) -> float:
+        """What the model has of a subword: its log-probability (unigram), or minus the number of its merge (bpe)."""
+        return self._scores[id_]
 
     def encode_in_place(self, sentences: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
         """What `encode` gives, and for each id where in the sentence its subword begins and ends, in characters.
