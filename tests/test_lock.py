@@ -2,11 +2,13 @@
 
 import errno
 import fcntl
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,20 @@ def test_a_folder_is_refused_with_its_holder_and_free_as_soon_as_that_is_killed(
         holder.wait()
         with locked(tmp_path):
             assert (tmp_path / "lock").read_text() == f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def test_a_holder_that_is_waited_for_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdin=-1, stdout=-1) as holder:
+        assert holder.stdout
+        assert holder.stdin
+        holder.stdout.readline()
+        let_go = threading.Timer(0.3, holder.stdin.close)
+        let_go.start()
+        with locked(tmp_path, wait=True):
+            assert holder.wait() == 0
+            assert (tmp_path / "lock").read_text() == f"process {os.getpid()} on {socket.gethostname()}"
+    assert caplog.messages == [f"waiting for process {holder.pid} on {socket.gethostname()}"]
 
 
 def test_a_folder_is_free_again_after_the_block_however_it_ends(tmp_path: Path):

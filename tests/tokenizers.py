@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from translator.config.schema import Normalization, TokenizerConfig
-from translator.data.tokenizer import Tokenizer, train_tokenizer
+from translator.data.learning import train_tokenizer
+from translator.data.tokenizer import Tokenizer
 
 
 def tokenizer_of(

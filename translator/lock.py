@@ -23,8 +23,10 @@ class LockedError(TranslatorError):
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Keeps other processes out of a folder until the block ends, or this process dies, in whatever way.
+
+    With `wait`, another process that is in there is waited for.
 
     The lock is one of `flock` on the file `lock`, which stays: between processes of one machine, and between those of
     all machines that mount a folder by NFSv4. Where the file system has no locks, a warning says so.
@@ -39,7 +41,7 @@ def locked(folder: Path) -> Iterator[None]:
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         try:
-            _take(file)
+            _take(file, wait)
         except (BlockingIOError, PermissionError):  # the latter from SMB
             raise LockedError(
                 f"{folder} is in use by {_holder(file)}. Wait until that ends, or name another folder with --run"
@@ -75,13 +77,16 @@ def is_locked(folder: Path) -> bool:
         os.close(file)
 
 
-def _take(file: int) -> None:
+def _take(file: int, wait: bool) -> None:
     """Locks a file for this process alone; `is_locked` of another one may have it for an instant."""
     for _ in range(TRIES - 1):
         try:
             return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(SECONDS_BETWEEN)
+    if wait:
+        log.info("waiting for %s", _holder(file))
+        return fcntl.flock(file, fcntl.LOCK_EX)
     return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 

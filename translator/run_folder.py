@@ -50,6 +50,11 @@ class RunFolder:
         return self.path / "data"
 
     @property
+    def shards(self) -> Path:
+        """Parts of `data` that are ready, until all are (`translator.data.shards`); may be deleted."""
+        return self.path / "shards"
+
+    @property
     def inputs(self) -> Path:
         """The files of the training corpus with the checksums that they had when they were encoded."""
         return self.path / "inputs.json"
@@ -141,8 +146,10 @@ class RunFolder:
         return load_resolved_config(self.config)
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, *, wait: bool = False) -> Iterator[None]:
         """Creates the folder if it does not exist, and locks it against other processes that prepare or train.
+
+        With `wait`, another process that does so is waited for.
 
         Raises:
             RunError: It is neither empty nor a run.
@@ -150,7 +157,7 @@ class RunFolder:
         """
         self._require_run_or_free()
         self.path.mkdir(parents=True, exist_ok=True)
-        with locked(self.path):
+        with locked(self.path, wait=wait):
             yield
 
     def claim(self, config: Config) -> Config:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.tokenizers import tokenizer_of
 from translator.config.schema import Normalization, TokenizerConfig
-from translator.data import tokenizer as tokenizer_module
+from translator.data import learning
 from translator.data.corpora.lines import read_lines
 from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
@@ -329,7 +329,7 @@ def test_blank_lines_teach_nothing() -> None:
 
 
 def test_long_lines_teach_by_their_start() -> None:
-    long_line = "Q" * tokenizer_module.TRAINING_CHARACTERS + "Z"
+    long_line = "Q" * learning.TRAINING_CHARACTERS + "Z"
     tokenizer = tokenizer_of([*SENTENCES, long_line], config_of())
     assert UNK_ID not in tokenizer.encode(["Q"])[0]
     assert UNK_ID in tokenizer.encode(["Z"])[0]
@@ -340,14 +340,11 @@ def test_halves_of_surrogate_pairs_do_not_stop_training() -> None:
 
 
 def test_a_reservoir_of_everything_is_everything() -> None:
-    assert tokenizer_module._reservoir(texts("a", " ", "b"), 2, random.Random(1)) == texts("a", "b")
+    assert learning.reservoir(texts("a", " ", "b"), 2, random.Random(1)) == texts("a", "b")
 
 
 def test_a_reservoir_gives_each_sentence_the_same_chance() -> None:
-    draws = [
-        [text for text, _ in tokenizer_module._reservoir(texts(*"abcde"), 2, random.Random(seed))]
-        for seed in range(5000)
-    ]
+    draws = [[text for text, _ in learning.reservoir(texts(*"abcde"), 2, random.Random(seed))] for seed in range(5000)]
     for sentence in "abcde":  # binomial: mean 2,000, standard deviation 35
         assert abs(sum(sentence in draw for draw in draws) - 2000) < 5 * 35
     assert all(len(set(draw)) == 2 for draw in draws)
@@ -363,7 +360,7 @@ def test_the_seed_decides_which_sentences_are_drawn() -> None:
 def test_memory_does_not_grow_with_the_corpus() -> None:
     tracemalloc.start()
     try:
-        tokenizer_module._reservoir(
+        learning.reservoir(
             ((f"{number:0100}", "keep") for number in range(50_000)), 100, random.Random(1)
         )  # 7 MB in all
         assert tracemalloc.get_traced_memory()[1] < 500_000

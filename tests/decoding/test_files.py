@@ -28,7 +28,7 @@ from translator.data.arriving import count_lines
 from translator.data.corpora.base import CorpusError
 from translator.data.corpora.lines import read_lines
 from translator.decoding import files, workers
-from translator.decoding.blocks import FilesError, Lines, Shard
+from translator.decoding.blocks import FilesError, Lines
 from translator.decoding.engines.ensemble import EnsembleEngine
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.files import default_processes, translate_file
@@ -41,6 +41,7 @@ from translator.decoding.workers import WorkerError
 from translator.errors import TranslatorError
 from translator.files import write_file
 from translator.model.build import build_model
+from translator.shard import Shard, ShardError
 
 ROOT = Path(__file__).parents[2]
 
@@ -123,7 +124,7 @@ def test_parts_are_contiguous_and_even(lines: int, count: int):
 @pytest.mark.parametrize("text", ["", "3", "0/8", "9/8", "-1/8", "1/0", "3/8/1", "three/8", "1.0/8"])
 def test_what_is_no_part_is_named(text: str):
     with pytest.raises(
-        FilesError, match=f"^--shard {re.escape(text)}: expected the number of a part and of all, as in 3/8"
+        ShardError, match=f"^--shard {re.escape(text)}: expected the number of a part and of all, as in 3/8"
     ):
         Shard.parse(text)
 

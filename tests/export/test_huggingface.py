@@ -48,7 +48,16 @@ for sentence, most in zip(given["sentences"], given["most"]):
 found = {"class": type(model).__name__, "ids": source.input_ids.tolist(), "logits": logits.tolist(), "texts": texts}
 json.dump(found, sys.stdout)
 """
-SENTENCES = [*TEXTS, "the dog", "x Ａ ﬁ é", "a 日 b", "  two  spaces ", "", "dog horse dog horse me."]
+SENTENCES = [
+    *TEXTS,
+    "the dog",
+    "x Ａ ﬁ é",
+    "a 日 b",
+    "  two  spaces ",
+    "",
+    "dog horse dog horse me.",
+    "<tag> the<tag>dog",
+]
 
 
 def make_run(folder: Path, norm: str, activation: str, kind: str) -> Path:
@@ -66,7 +75,8 @@ def make_run(folder: Path, norm: str, activation: str, kind: str) -> Path:
     run = RunFolder(folder)
     folder.mkdir()
     save_config(config, run.config)
-    tokenizer = tokenizer_of(TEXTS, TokenizerConfig.model_validate({"vocabulary_size": 48, "kind": kind}))
+    settings = {"vocabulary_size": 48, "kind": kind, "user_defined_symbols": ["<tag>"]}
+    tokenizer = tokenizer_of(TEXTS, TokenizerConfig.model_validate(settings))
     tokenizer.save(folder / "tokenizer.model")
     keras.utils.set_random_seed(3)
     weights, rng = get_weights(build_model(config, tokenizer, tokenizer).named_weights()), np.random.default_rng(3)

@@ -190,6 +190,12 @@ def test_settings_that_change_no_corpus_share_one(tmp_path):
     assert len(commands.prepared) == 1
 
 
+def test_runs_that_begin_with_different_runs_share_no_vocabulary(tmp_path):
+    commands = Scripted()
+    run(sweep_of(tmp_path, "train.init_from=one,other", "train.learning_rate=0.001,0.002"), commands)
+    assert len(commands.prepared) == 2
+
+
 def test_a_corpus_that_cannot_be_prepared_ends_the_sweep_before_any_training(tmp_path):
     class Unprepared(Scripted):
         def prepare(self, run, output):

@@ -25,6 +25,8 @@ import tensorflow as tf  # noqa: E402
 from translator.config.schema import ModelConfig, TrainConfig  # noqa: E402
 from translator.data.batches import pad  # noqa: E402
 from translator.model.transformer import Transformer  # noqa: E402
+from translator.model.weights import get_weights  # noqa: E402
+from translator.training.beginning import trained  # noqa: E402
 from translator.training.optimizer import Adam  # noqa: E402
 from translator.training.schedule import learning_rate  # noqa: E402
 from translator.training.step import StepSums, Update, loss_sums, make_update  # noqa: E402
@@ -127,7 +129,7 @@ def built(
     with strategy.scope():
         keras.utils.set_random_seed(1)
         transformer = Transformer(model or model_config(), VOCABULARY, VOCABULARY, 40)
-        optimizer = Adam(transformer.named_weights(), config.optimizer_betas, config.optimizer_epsilon)
+        optimizer = Adam(trained(transformer.named_weights(), config), config.optimizer_betas, config.optimizer_epsilon)
     return transformer, optimizer, make_update(transformer, optimizer, partial(learning_rate, config), config, strategy)
 
 
@@ -212,6 +214,21 @@ def test_an_update_is_that_of_the_clipped_gradient_of_the_mean_loss(whole: Train
     clipped = gradient * CLIP_NORM / norm
     np.testing.assert_array_equal(whole.first, before)
     np.testing.assert_allclose(whole.second, before - RATE * clipped / (np.abs(clipped) + 1), atol=1e-6, rtol=0)
+
+
+def test_frozen_weights_stay_bit_for_bit_and_are_no_part_of_the_gradient():
+    transformer, _, update = built(freeze=("encoder", "embeddings"))
+    before = get_weights(transformer.named_weights())
+    gradient, _ = gradient_of_mean(PAIRS)
+    sizes = [(name, array.size) for name, array in before.items()]
+    of_decoder = np.concatenate([np.full(size, name.startswith("decoder.")) for name, size in sizes])
+    ((source, target),) = arrays([[PAIRS]])
+    with uncompiled():
+        sums = update(FIRST, tf.constant(source), tf.constant(target)).numpy()
+    assert sums[3] == pytest.approx(float(np.linalg.norm(gradient[of_decoder])), rel=1e-5)
+    after = get_weights(transformer.named_weights())
+    changed = {name for name in before if before[name].tobytes() != after[name].tobytes()}
+    assert changed == {name for name in before if name.startswith("decoder.")}
 
 
 def test_the_sums_are_of_tokens_and_not_of_sentences(whole: Trained):

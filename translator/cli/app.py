@@ -22,6 +22,8 @@ from translator.cli.runs import report, runs
 from translator.cli.score import score
 from translator.cli.serve import serve
 from translator.cli.sweep import sweep
+from translator.cli.synthetic import back_translate, distill
+from translator.cli.tokenize import tokenize
 from translator.cli.train import prepare, train
 from translator.cli.translate import translate
 from translator.errors import TranslatorError
@@ -36,12 +38,15 @@ app = typer.Typer(
 app.command("train")(train)
 app.command("prepare")(prepare)
 app.command("check")(check)
+app.command("tokenize")(tokenize)
 app.command("sweep")(sweep)
 app.command("eval")(evaluate)
 app.command("compare")(compare)
 app.command("report")(report)
 app.command("runs")(runs)
 app.command("translate")(translate)
+app.command("back-translate")(back_translate)
+app.command("distill")(distill)
 app.command("serve")(serve)
 app.command("score")(score)
 app.command("align")(align)

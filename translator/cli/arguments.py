@@ -56,3 +56,20 @@ References = Annotated[
 Tokenize = Annotated[
     str | None, typer.Option(help="sacreBLEU's tokenizer for BLEU; by default the one for the target language.")
 ]
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        min=1,
+        max=1000,
+        help="Processes that share the lines of --input; one for each core by default, if it is long.",
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="K/N", help="Translate the K-th of N parts of --input; `cat` joins the outputs."),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Keep what is done if interrupted; the same command again goes on from there."),
+]

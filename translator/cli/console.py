@@ -1,8 +1,11 @@
 """What is written to standard error: progress, warnings, errors, and what to do next."""
 
+import contextlib
 import logging
 import shutil
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -36,3 +39,13 @@ def own_command() -> str:
     if script.name == "__main__.py":
         return "python -m translator"
     return script.name if shutil.which(script.name) else shell_quoted(script)
+
+
+@contextlib.contextmanager
+def exiting_when_terminated() -> Iterator[None]:
+    """Makes SIGTERM end the command as Ctrl-C does, so that unfinished files are removed."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -2,8 +2,9 @@
 
 import itertools
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,6 +19,12 @@ from translator.errors import shell_quoted
 from translator.progress import duration, progress
 from translator.run_folder import RunError, RunFolder
 from translator.run_log import start_recorded
+from translator.shard import Shard
+
+if TYPE_CHECKING:
+    from translator.data.store import TokenStore
+
+MOST_NAMED = 20  # shards
 
 UntilStep = Annotated[
     int | None,
@@ -51,9 +58,17 @@ def prepare(
     overrides: Overrides = None,
     settings: Settings = None,
     run: RunOption = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="Encode one part of so many, as in 3/8; other processes do the others. The last one merges."),
+    ] = None,
 ) -> None:
     """Learn the vocabulary and encode the training corpus ahead of `train`, which does it by itself when needed."""
+    part = Shard.parse(shard) if shard is not None else None
     resolved, folder = _asked_for(config, overrides, settings, run)
+    if part:
+        _prepare_shard(resolved, folder, part)
+        return
     from translator.data.preflight import require_evaluation_corpora, warn_of_trouble
     from translator.data.prepare import prepare
 
@@ -65,8 +80,32 @@ def prepare(
             warn_of_trouble(resolved, folder)
             with progress(console, "preparing the corpus") as show:
                 _, store = prepare(resolved, folder, show)
-            tokens = int(store.source.offsets[-1] + store.target.offsets[-1])
-            say(f"{folder.data}: {store.counts}; {tokens:,} tokens, prepared in {duration(time.monotonic() - began)}")
+            say(f"{folder.data}: {_described(store)}, prepared in {duration(time.monotonic() - began)}")
+
+
+def _prepare_shard(config: Config, folder: RunFolder, shard: Shard) -> None:
+    from translator.data.shards import prepare_shard
+
+    with progress(console, f"preparing shard {shard}") as show:
+        prepared = prepare_shard(config, folder, shard, show)
+    if prepared.store is not None:
+        say(f"{folder.data}: {_described(prepared.store)}; all shards are merged")
+        return
+    others = f"; not used, since they are parts of another number: {_some(prepared.of_other_counts)}"
+    say(
+        f"{folder.path}: shard {shard} is ready; still missing: {_some(prepared.missing)}"
+        + (others if prepared.of_other_counts else "")
+    )
+
+
+def _described(store: "TokenStore") -> str:
+    tokens = int(store.source.offsets[-1] + store.target.offsets[-1])
+    return f"{store.counts}; {tokens:,} tokens"
+
+
+def _some(names: Sequence[object]) -> str:
+    shown = ", ".join(map(str, names[:MOST_NAMED]))
+    return shown + (f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else "")
 
 
 def _asked_for(

@@ -3,23 +3,32 @@
 import contextlib
 import enum
 import logging
-import signal
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Ensemble, From, Quantization, To
-from translator.cli.console import console
+from translator.cli.arguments import (
+    Beam,
+    Checkpoint,
+    CheckpointOption,
+    Ensemble,
+    From,
+    ProcessesOption,
+    Quantization,
+    Resume,
+    ShardOption,
+    To,
+)
+from translator.cli.console import console, exiting_when_terminated
 from translator.cli.document_options import Columns, Document, DocumentFormat, require_fitting
 from translator.cli.search_options import apply, lacking_in_ctranslate2, takes_search_options
 from translator.languages import LanguagePair
 from translator.progress import Show, progress
 from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
+from translator.shard import Shard
 
 if TYPE_CHECKING:
     from translator.decoding.output import Format
@@ -70,23 +79,6 @@ Alignment = Annotated[
 TokenScores = Annotated[bool, typer.Option("--token-scores", help="With the scores of tokens, too.")]
 TargetPrefixes = Annotated[
     Path | None, typer.Option(help="How the translation of each line begins: a file with as many lines.")
-]
-ProcessesOption = Annotated[
-    int | None,
-    typer.Option(
-        "--processes",
-        min=1,
-        max=1000,
-        help="Processes that share the lines of --input; one for each core by default, if it is long.",
-    ),
-]
-ShardOption = Annotated[
-    str | None,
-    typer.Option("--shard", metavar="K/N", help="Translate the K-th of N parts of --input; `cat` joins the outputs."),
-]
-Resume = Annotated[
-    bool,
-    typer.Option("--resume", help="Keep what is done if interrupted; the same command again goes on from there."),
 ]
 
 
@@ -234,7 +226,7 @@ def translate(
     search: dict[str, Any],
 ) -> None:
     """Translate lines: exactly one comes out for each that goes in, but for n-best lists. Or a document."""
-    from translator.decoding.blocks import Lines, Shard
+    from translator.decoding.blocks import Lines
     from translator.decoding.files import translate_file
     from translator.decoding.language_choice import chosen_pair
 
@@ -253,7 +245,7 @@ def translate(
     )  # fmt: skip
     asked.require_possible()
     pair = None if engine is Engine.SAVED_MODEL else chosen_pair(RunFolder(model).load_config().data, to, from_)
-    ending = _exiting_when_terminated() if output else contextlib.nullcontext()
+    ending = exiting_when_terminated() if output else contextlib.nullcontext()
     with ending, progress(console, "translating", visible=bool(output)) as show:
         if document and pair:
             _translate_document(asked, pair, document, output, document_format, columns, show)
@@ -282,13 +274,3 @@ def _translate_document(
 
     reading = Format.of(document, form, columns.split(",") if columns else ())
     translate_document(document, output, reading, Languages(*pair), lambda: (asked(), load_aligner), show)
-
-
-@contextlib.contextmanager
-def _exiting_when_terminated() -> Iterator[None]:
-    """Makes SIGTERM end the command as Ctrl-C does, so that unfinished files are removed."""
-    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

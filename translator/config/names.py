@@ -16,6 +16,7 @@ _NAMES = {
     "tokenizer.kind": "bpe spm sentencepiece unigram subword subword_type model_type",
     "tokenizer.joint": "share_vocab shared_vocab joint_vocab joined_dictionary",
     "tokenizer.sampling_alpha": "bpe_dropout subword_regularization spm_alpha",
+    "tokenizer.extend_by": "update_vocab extend_vocab",
     "model": "network transformer architecture arch",
     "model.d_model": "hidden hidden_size hidden_dim model_dim dim dim_emb emb_dim emb_size embed_dim embedding_dim "
     "encoder_embed_dim decoder_embed_dim n_embd rnn_size word_vec_size",
@@ -33,6 +34,8 @@ _NAMES = {
     "model.attention_dropout": "attn_dropout att_dropout",
     "model.activation_dropout": "relu_dropout ffn_dropout",
     "train": "training trainer",
+    "train.init_from": "train_from finetune_from_model pretrained pretrained_model load_from init_from_checkpoint",
+    "train.freeze": "freeze_layers freeze_params frozen freeze_word_vecs",
     "train.max_steps": "steps num_steps train_steps max_update max_updates updates iterations",
     "train.max_epochs": "epoch epochs num_epochs num_train_epochs max_epoch",
     "train.batch_tokens (tokens, not sentences)": "batch batch_size bsz mini_batch per_device_train_batch_size",

@@ -16,8 +16,10 @@ from translator.config.corpora import Corpora, CorpusConfig
 from translator.config.filters import FiltersConfig
 from translator.config.modifiers import ModifiersConfig
 from translator.config.section import Always, Section, UntilCheckpoint
+from translator.config.symbols import Symbols
 from translator.errors import TranslatorError
 from translator.languages import LanguagePair, writes_no_spaces
+from translator.vocabulary import FIRST_FREE_ID
 
 Normalization = Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "keep"]
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -152,16 +154,32 @@ class TokenizerConfig(Section):
     """The same for target text, and so for translations. null is keep, or that of `model`."""
     byte_fallback: bool = False
     """Encode characters outside the vocabulary as UTF-8 bytes, for which 256 of the subwords are reserved."""
+    user_defined_symbols: Symbols = ()
+    """Strings that are one subword wherever they stand in a text, as in `["<tag>"]`: never split, joined with what is
+    beside them or normalized. They count in vocabulary_size; to a `model` they are added."""
     sampling_alpha: UntilCheckpoint[float] = Field(0.0, ge=0.0, lt=1.0)
     """Sample a new segmentation of each training sentence in each epoch, to reduce overfitting. For unigram, the
     smoothing α of subword regularization with the 64 best segmentations (Kudo, 2018, §3); for bpe, the dropout rate of
     BPE-dropout (Provilkov et al., 2020). 0 is off."""
+    extend_by: int = Field(0, ge=0, le=2**20)
+    """With `train.init_from`: maximum number of subwords, learned from the training corpus, that are added to the
+    vocabulary of that run. Those that it has keep their ids."""
 
     @model_validator(mode="after")
     def _model_serves_both_sides(self) -> "TokenizerConfig":
         if self.model and self.joint == ("{lang}" in str(self.model)):
             wanted = "one file" if self.joint else "a file for each language, as in `spm.{lang}.model`"
             raise ValueError(f"with joint {str(self.joint).lower()}, model names {wanted}; found {str(self.model)!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _symbols_leave_room(self) -> "TokenizerConfig":
+        taken = FIRST_FREE_ID + 256 * self.byte_fallback + len(self.user_defined_symbols)
+        if self.user_defined_symbols and not self.model and taken >= self.vocabulary_size:
+            raise ValueError(
+                f"vocabulary_size {self.vocabulary_size} has no room for text: {len(self.user_defined_symbols)} "
+                f"user_defined_symbols and what else is reserved make {taken}"
+            )
         return self
 
 
@@ -232,6 +250,14 @@ class ModelConfig(Section):
 class TrainConfig(Section):
     """Optimization, checkpoints and limits. Training ends at the first of its limits that is reached."""
 
+    init_from: Path | None = None
+    """A run to begin with, relative to the working directory: its weights and its vocabulary, in place of random
+    weights and a new vocabulary. Optimizer and steps begin anew. The folder is needed until the first checkpoint."""
+    init_checkpoint: Literal["best", "last"] | None = None
+    """Which of that run's weights: its best checkpoint by validation, or its last; null is its finished model."""
+    freeze: tuple[str, ...] = ()
+    """Weights that training leaves as they are: encoder, decoder, embeddings (with learned positions), and names of
+    weights or of what they are in, such as `decoder.layers.0` and `*.cross_attention`; * stands for anything."""
     seed: int = Field(1, ge=0, lt=2**32)
     """Random seed for initial weights, order of batches, dropout, subword sampling and modifiers; not for the
     vocabulary."""
@@ -314,10 +340,12 @@ class TrainConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _a_head_is_named_only_to_be_taught(self) -> "TrainConfig":
+    def _settings_that_need_others_have_them(self) -> "TrainConfig":
         for name, default in (("guided_layer", None), ("guided_head", 1)):
             if (value := getattr(self, name)) != default and not self.guided_alignment:
                 raise ValueError(f"{name} {value} has no meaning without guided_alignment; leave it out")
+        if self.init_checkpoint and not self.init_from:
+            raise ValueError(f"init_checkpoint {self.init_checkpoint} has no meaning without init_from; leave it out")
         return self
 
 
@@ -393,6 +421,10 @@ class Config(Section):
                 f"data.max_tokens {self.data.max_tokens} is not below train.batch_tokens {self.train.batch_tokens}; "
                 "a sentence of that length plus EOS would not fit into a batch"
             )
+        if self.train.init_from and self.tokenizer.model:
+            raise ValueError("train.init_from brings a vocabulary of its own; leave tokenizer.model out (null)")
+        if self.tokenizer.extend_by and not self.train.init_from:
+            raise ValueError("tokenizer.extend_by adds to the vocabulary of train.init_from; name a run there")
         if self.train.guided_alignment:
             self._alignment_can_be_guided()
         return self

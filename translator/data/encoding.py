@@ -2,24 +2,21 @@
 
 import contextlib
 import itertools
-import json
 import multiprocessing
 import os
-import shutil
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.filters import LeftOut
-from translator.data.store import NUMBERS, SIDES, Counts, Sequences
+from translator.data.store import Counts, Sequences
+from translator.data.store_writer import writing_store
 from translator.data.tokenizer import Tokenizer
-from translator.files import write_file
 
 ENCODED_TOGETHER = 10_000  # sentence pairs; fewer if they have more characters than
 CHARACTERS_TOGETHER = 2**24
@@ -45,11 +42,13 @@ class Encoded(NamedTuple):
 
 def write_store(
     folder: Path,
-    corpora: Sequence[Iterable[SentencePair | LeftOut]],
+    corpora: Sequence[Iterable[SentencePair | LeftOut | None]],
     tokenizers: Sequence[tuple[Tokenizer, Tokenizer]],
     max_tokens: int,
     fingerprint: str,
     show: Callable[[int], None] = lambda _: None,
+    *,
+    may_be_empty: bool = False,
 ) -> None:
     """Encodes corpora into a folder, which is written whole or not at all. Memory is constant; all cores are used.
 
@@ -57,69 +56,36 @@ def write_store(
 
     Args:
         folder: Replaced if it exists.
-        corpora: The pairs of each corpus, and what stands for those that filters have left out.
+        corpora: The pairs of each corpus, and what stands for those that filters have left out, or that belong to
+            another shard.
         tokenizers: Of the source and of the target of each corpus, with the same vocabularies.
         max_tokens: Maximum number of tokens on either side.
         fingerprint: Identifies everything that the ids depend on; `open_store` compares it.
         show: Called with the number of pairs read so far.
+        may_be_empty: Whether there may be no pair at all.
 
     Raises:
         CorpusError: No pair is left.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    counts, ends = Counts(), []
-    dtypes = [id_dtype(tokenizer.vocabulary_size) for tokenizer in tokenizers[0]]
-    with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(_Writer(partial, *side)) for side in zip(SIDES, dtypes, strict=True)]
-        numbers = stack.enter_context((partial / NUMBERS).open("wb"))
+    with writing_store(folder, fingerprint, tokenizers[0]) as writer:
         for corpus, of_corpus in zip(corpora, tokenizers, strict=True):
-            for encoded in stack.enter_context(contextlib.closing(_encode(corpus, of_corpus, max_tokens))):
-                for writer, sequences in zip(writers, encoded.sides, strict=True):
-                    writer.append(sequences)
-                numbers.write(encoded.numbers.tobytes())
-                counts.add(encoded.counts)
-                show(counts.read)
-            ends.append(counts.kept)
-    if not counts.kept:
-        raise CorpusError(f"the training corpus has no usable pair: {counts}; data.max_tokens is {max_tokens}")
-    manifest = {"fingerprint": fingerprint, "corpus_ends": ends, "counts": asdict(counts)}
-    manifest |= {side: dtype.name for side, dtype in zip(SIDES, dtypes, strict=True)}
-    write_file(partial / "manifest.json", json.dumps(manifest, indent=1).encode())
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+            with contextlib.closing(_encode(corpus, of_corpus, max_tokens)) as chunks:
+                for encoded in chunks:
+                    writer.append(encoded.sides, encoded.numbers)
+                    writer.counts.add(encoded.counts)
+                    show(writer.counts.read)
+            writer.end_corpus()
+        if not (writer.counts.kept or may_be_empty):
+            raise no_usable_pair(writer.counts, max_tokens)
 
 
-def id_dtype(vocabulary_size: int) -> np.dtype[Any]:
-    """The smallest type that holds every id."""
-    return np.dtype(np.uint16 if vocabulary_size <= 2**16 else np.uint32)
-
-
-class _Writer:
-    """Writes one side of a store."""
-
-    def __init__(self, folder: Path, side: str, dtype: np.dtype[Any]) -> None:
-        self._ids = (folder / f"{side}.ids").open("wb")
-        self._offsets = (folder / f"{side}.offsets").open("wb")
-        self._dtype, self._end = dtype, 0
-        self._offsets.write(np.int64(0).tobytes())
-
-    def append(self, sequences: Sequences) -> None:
-        self._ids.write(sequences.ids.astype(self._dtype, copy=False).tobytes())
-        self._offsets.write((self._end + sequences.offsets[1:]).tobytes())
-        self._end += int(sequences.offsets[-1])
-
-    def __enter__(self) -> "_Writer":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._ids.close()
-        self._offsets.close()
+def no_usable_pair(counts: Counts, max_tokens: int) -> CorpusError:
+    """The error for training corpora of which nothing is left."""
+    return CorpusError(f"the training corpus has no usable pair: {counts}; data.max_tokens is {max_tokens}")
 
 
 def _encode(
-    corpus: Iterable[SentencePair | LeftOut], tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int
+    corpus: Iterable[SentencePair | LeftOut | None], tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int
 ) -> Generator[Encoded, None, None]:
     """Encodes a corpus chunk by chunk, in order; a long one on all cores."""
     chunks = _chunks(corpus)
@@ -175,9 +141,11 @@ def _encode_in_worker(chunk: Chunk) -> Encoded:
     return _encode_chunk(*_worker, chunk, threads=1)
 
 
-def _chunks(corpus: Iterable[SentencePair | LeftOut]) -> Iterator[Chunk]:
+def _chunks(corpus: Iterable[SentencePair | LeftOut | None]) -> Iterator[Chunk]:
     chunk, characters, read = Chunk([], [], {}), 0, 0
     for number, pair in enumerate(corpus, 1):
+        if pair is None:
+            continue
         read += 1
         if isinstance(pair, LeftOut):
             chunk.filtered[pair.filter] = chunk.filtered.get(pair.filter, 0) + 1

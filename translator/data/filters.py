@@ -1,9 +1,10 @@
 """Filters on training pairs: what is left out, counted by filter, and listed if that is asked for."""
 
 import array
+import contextlib
 import hashlib
 import re
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from typing import IO, NamedTuple
 
@@ -57,19 +58,42 @@ def filtered(
         filters: What `make_filters` makes, the same list for all corpora.
         listing: Gets a line for each pair that is left out: its place, its filter, source and target, between tabs.
     """
-    pairs = corpus.pairs()
-    try:
+    with contextlib.closing(corpus.pairs()) as pairs:
         for number, pair in enumerate(pairs, 1):
             name = _rejected_by(pair, filters)
-            if name is None:
-                yield pair
+            if name and listing:
+                listing.write(_line(corpus, number, name, pair))
+            yield LeftOut(name) if name else pair
+
+
+def filtered_part(
+    corpus: Corpus, filters: Sequence[Filter], is_own: Callable[[int], bool], listing: IO[str] | None = None
+) -> Generator[SentencePair | LeftOut | None, None, None]:
+    """Streams what `filtered` does of some of the pairs, and None in the place of the others.
+
+    Args:
+        corpus: A training corpus.
+        filters: What `make_filters` makes, the same list for all corpora.
+        is_own: Whether a pair is wanted, by its number from 1 on.
+        listing: As that of `filtered`, with the pair's number before each line.
+    """
+    # Only these depend on the pairs before.
+    with_memory = any(isinstance(each.rejects, Duplicates) for each in filters)
+    with contextlib.closing(corpus.pairs()) as pairs:
+        for number, pair in enumerate(pairs, 1):
+            own = is_own(number)
+            name = _rejected_by(pair, filters) if own or with_memory else None
+            if not own:
+                yield None
                 continue
-            if listing is not None:
-                texts = (" ".join(text.split()) for text in pair)
-                listing.write("\t".join([corpus.place(number), name, *texts]) + "\n")
-            yield LeftOut(name)
-    finally:
-        pairs.close()
+            if name and listing:
+                listing.write(f"{number}\t{_line(corpus, number, name, pair)}")
+            yield LeftOut(name) if name else pair
+
+
+def _line(corpus: Corpus, number: int, name: str, pair: SentencePair) -> str:
+    texts = (" ".join(text.split()) for text in pair)
+    return "\t".join([corpus.place(number), name, *texts]) + "\n"
 
 
 class Duplicates:

@@ -13,6 +13,7 @@ from translator.data.corpora.base import Corpus, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.encoding import write_store
 from translator.data.filters import Filter, LeftOut, filtered, make_filters
+from translator.data.inherited import base_run, inherited_tokenizers
 from translator.data.inputs import (
     Input,
     inputs_of,
@@ -21,12 +22,13 @@ from translator.data.inputs import (
     require_unchanged,
     write_inputs,
 )
+from translator.data.learning import train_tokenizer
 from translator.data.links import with_links
 from translator.data.modifiers import modified_for_vocabulary
 from translator.data.sampling import check_kinds
 from translator.data.store import TokenStore, open_store
 from translator.data.tags import into, tag_of, with_tags
-from translator.data.tokenizer import Tokenizer, train_tokenizer
+from translator.data.tokenizer import Tokenizer
 from translator.files import replacing
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunError, RunFolder
@@ -59,21 +61,14 @@ def prepare_corpora(
         run: The run's folder.
         show: Told about progress.
     """
-    known = read_inputs(run)
-    inputs = inputs_of(corpora, known)
-    if run.is_trained and config.data.on_change == "refuse":
-        require_unchanged(run, known, inputs)
+    inputs = present_inputs(corpora, config, run)
     tokenizers, pairs = _tokenizers(corpora, config, run, show)
-    store = open_store(run.data, _fingerprint(config, tokenizers, inputs))
-    lacks_listing = config.data.filters.list and not run.left_out.exists() and not missing_inputs(inputs)
-    if store is None or lacks_listing:
-        for corpus in corpora:
-            with contextlib.closing(corpus.pairs()) as opened:
-                next(opened, None)
-        inputs = inputs_of(corpora, inputs)  # TFDS may have downloaded some just now
-        fingerprint = _fingerprint(config, tokenizers, inputs)
+    store = open_whole(config, run, tokenizers, inputs)
+    if store is None:
+        inputs = inputs_as_read(corpora, inputs)
+        fingerprint = fingerprint_of(config, tokenizers, inputs)
         with _listing(config, run) as listing:
-            filters = _filters(config.data)
+            filters = filters_of_corpora(config.data)
             write_store(
                 run.data,
                 [filtered(corpus, each, listing) for corpus, each in zip(corpora, filters, strict=True)],
@@ -91,6 +86,31 @@ def prepare_corpora(
     return tokenizers, with_links(store, config, run, of_corpora(config.data, tokenizers), show)
 
 
+def present_inputs(corpora: Sequence[Corpus], config: Config, run: RunFolder) -> list[Input]:
+    """The files of the training corpora; a RunError if the run has been trained on others."""
+    known = read_inputs(run)
+    inputs = inputs_of(corpora, known)
+    if run.is_trained and config.data.on_change == "refuse":
+        require_unchanged(run, known, inputs)
+    return inputs
+
+
+def inputs_as_read(corpora: Sequence[Corpus], known: list[Input]) -> list[Input]:
+    """The files of corpora that are about to be read: TFDS downloads some when they are opened."""
+    for corpus in corpora:
+        with contextlib.closing(corpus.pairs()) as opened:
+            next(opened, None)
+    return inputs_of(corpora, known)
+
+
+def open_whole(
+    config: Config, run: RunFolder, tokenizers: tuple[Tokenizer, Tokenizer], inputs: list[Input]
+) -> TokenStore | None:
+    """The run's store, if it is that of these files and nothing that was asked for beside it is missing."""
+    lacks_listing = config.data.filters.list and not run.left_out.exists() and not missing_inputs(inputs)
+    return None if lacks_listing else open_store(run.data, fingerprint_of(config, tokenizers, inputs))
+
+
 @contextlib.contextmanager
 def _listing(config: Config, run: RunFolder) -> Iterator[IO[str] | None]:
     """The file for what the filters leave out, if it is asked for; it is written whole or not at all."""
@@ -102,9 +122,9 @@ def _listing(config: Config, run: RunFolder) -> Iterator[IO[str] | None]:
         yield file
 
 
-def prepare_tokenizers(config: Config, run: RunFolder) -> tuple[Tokenizer, Tokenizer]:
+def prepare_tokenizers(config: Config, run: RunFolder, show: Show = show_nothing) -> tuple[Tokenizer, Tokenizer]:
     """The source's and the target's tokenizer, with one vocabulary if it is joint; trained if the run has none."""
-    return _tokenizers(open_corpora(config.data.train, config.data), config, run, show_nothing)[0]
+    return _tokenizers(open_corpora(config.data.train, config.data), config, run, show)[0]
 
 
 def _tokenizers(
@@ -121,7 +141,7 @@ def _tokenizers(
 
         def pairs() -> Iterator[SentencePair]:
             nonlocal count
-            number, filters = 0, _filters(config.data)
+            number, filters = 0, filters_of_corpora(config.data)
             streams = (filtered(corpus, each) for corpus, each in zip(corpora, filters, strict=True))
             for number, pair in enumerate(itertools.chain.from_iterable(streams), 1):
                 if number % SHOWN_EVERY == 0:
@@ -142,21 +162,25 @@ def of_corpora(data: DataConfig, tokenizers: tuple[Tokenizer, Tokenizer]) -> lis
     return [(sources[data.pair_of(corpus).target], tokenizers[1]) for corpus in data.train]
 
 
-def _filters(data: DataConfig) -> list[list[Filter]]:
+def filters_of_corpora(data: DataConfig) -> list[list[Filter]]:
     """The filters of each training corpus, which corpora of the same pair share."""
     by_pair = {pair: make_filters(data.of_pair(pair)) for pair in data.pairs}
     return [by_pair[data.pair_of(corpus)] for corpus in data.train]
 
 
 def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]) -> tuple[Tokenizer, Tokenizer]:
-    """Trains tokenizers for source and target, or takes the models that the configuration names."""
+    """Trains tokenizers for source and target, or takes those that the configuration names, or those of a run."""
     settings = config.tokenizer
-    if settings.model:
-        source, target = adopt_tokenizers(config)
-        _warn_of_unused(settings, source)
+    if settings.model or config.train.init_from:
+        if settings.model:
+            source, target = adopt_tokenizers(config)
+            _warn_of_unused(settings, source, f"tokenizer.model {settings.model}")
+        else:
+            source, target = inherited_tokenizers(config, pairs)
+            _warn_of_unused(settings, load_tokenizers(base_run(config))[0], f"train.init_from {config.train.init_from}")
         if settings.sampling_alpha:
             check_kinds((source, target))
-        return source, target
+        return with_tags(source, config.data.tagged), with_tags(target, config.data.tagged if settings.joint else ())
     one, other = settings.source_normalization or "nmt_nfkc", settings.target_normalization or "keep"
     tags = [tag_of(language) for language in config.data.tagged]
 
@@ -176,10 +200,7 @@ def adopt_tokenizers(config: Config) -> tuple[Tokenizer, Tokenizer]:
     """The models that `tokenizer.model` names, with the normalization of each side."""
     data, settings = config.data, config.tokenizer
     paths = [Path(str(settings.model).replace("{lang}", language)) for language in (data.source, data.target)]
-    source, target = map(Tokenizer.adopt, paths)
-    source = with_tags(source, data.tagged)
-    if settings.joint:
-        target = with_tags(target, data.tagged)
+    source, target = (Tokenizer.adopt(path).with_symbols(settings.user_defined_symbols) for path in paths)
     if settings.source_normalization:
         source = source.with_normalization(settings.source_normalization)
     if settings.target_normalization:
@@ -187,12 +208,12 @@ def adopt_tokenizers(config: Config) -> tuple[Tokenizer, Tokenizer]:
     return source, target
 
 
-def _warn_of_unused(settings: TokenizerConfig, adopted: Tokenizer) -> None:
-    """Warns of settings that are not at their defaults, and that an adopted model decides for itself."""
+def _warn_of_unused(settings: TokenizerConfig, adopted: Tokenizer, origin: str) -> None:
+    """Warns of settings that are not at their defaults, and that an existing vocabulary decides for itself."""
     for name in ("kind", "vocabulary_size", "byte_fallback"):
         asked, own = getattr(settings, name), getattr(adopted, name)
         if asked not in (own, TokenizerConfig.model_fields[name].default):
-            log.warning("tokenizer.%s %s is not used: tokenizer.model %s has %s", name, asked, settings.model, own)
+            log.warning("tokenizer.%s %s is not used: %s has %s", name, asked, origin, own)
 
 
 def open_prepared(config: Config, run: RunFolder) -> tuple[tuple[Tokenizer, Tokenizer], TokenStore]:
@@ -213,7 +234,7 @@ def load_tokenizers(run: RunFolder) -> tuple[Tokenizer, Tokenizer]:
     return Tokenizer.load(run.tokenizer("source")), Tokenizer.load(run.tokenizer("target"))
 
 
-def _fingerprint(config: Config, tokenizers: tuple[Tokenizer, Tokenizer], inputs: list[Input]) -> str:
+def fingerprint_of(config: Config, tokenizers: tuple[Tokenizer, Tokenizer], inputs: list[Input]) -> str:
     """Identifies everything that the ids of the training corpus depend on."""
     data = config.data
     # Without weights and temperature, on which only the plan of an epoch depends, and without settings at their

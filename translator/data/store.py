@@ -52,6 +52,11 @@ class Sequences:
         """Tokens of some of the sequences: int64 [len(rows)]."""
         return self.offsets[rows + 1] - self.offsets[rows]
 
+    def part(self, start: int, end: int) -> "Sequences":
+        """Sequences that follow one another, from `start` up to `end`."""
+        first, last = self.offsets[start], self.offsets[end]
+        return Sequences(self.ids[first:last], self.offsets[start : end + 1] - first)
+
     def take(self, rows: np.ndarray) -> "Sequences":
         """Some of the sequences, in the order of `rows`."""
         starts, lengths = self.offsets[rows], self.lengths_of(rows)
@@ -126,18 +131,20 @@ def open_store(folder: Path, fingerprint: str | None) -> TokenStore | None:
             return None
         # As plain arrays, which are faster to index than `np.memmap`.
         source, target = (
-            Sequences(
-                np.asarray(np.memmap(folder / f"{side}.ids", dtype, mode="r")),
-                np.asarray(np.memmap(folder / f"{side}.offsets", np.int64, mode="r")),
-            )
+            Sequences(_mapped(folder / f"{side}.ids", dtype), _mapped(folder / f"{side}.offsets", np.int64))
             for side, dtype in zip(SIDES, (manifest.source, manifest.target), strict=True)
         )
-        numbers = np.asarray(np.memmap(folder / NUMBERS, np.int64, mode="r"))
+        numbers = _mapped(folder / NUMBERS, np.int64)
     except (OSError, ValueError):
         return None
     rows = tuple(range(*bounds) for bounds in itertools.pairwise([0, *manifest.corpus_ends]))
     store = TokenStore(source, target, rows, manifest.counts, numbers, manifest.fingerprint)
     return store if _is_whole(store) else None
+
+
+def _mapped(path: Path, dtype: Any) -> np.ndarray:
+    """A file's numbers; an empty file, which cannot be mapped, has none."""
+    return np.asarray(np.memmap(path, dtype, mode="r")) if path.stat().st_size else np.empty(0, dtype)
 
 
 def _is_whole(store: TokenStore) -> bool:

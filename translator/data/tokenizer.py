@@ -6,27 +6,20 @@ two models with the same subwords.
 """
 
 import functools
-import io
 import itertools
 import math
-import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import sentencepiece
 from google.protobuf.message import DecodeError
 from sentencepiece import sentencepiece_model_pb2
 
-from translator.config.schema import Normalization, TokenizerConfig
+from translator.config.schema import Normalization
 from translator.errors import TranslatorError
 from translator.files import read_file, write_file
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
-
-# Training uses only the start of a line: this bounds memory, and SentencePiece silently skips long lines.
-TRAINING_CHARACTERS = 4096
-# Fixed, because it changes the result: sums are computed in this many parts, whatever the number of cores.
-TRAINING_THREADS = 16
 
 # All that `keep` changes: characters that some programs take for line ends become spaces, control characters go.
 KEPT_BUT = {chr(code): " " for code in (*range(0x09, 0x0E), 0x85, 0x2028, 0x2029)} | {
@@ -59,6 +52,7 @@ class Tokenizer:
         kind: "unigram" or "bpe"; of an adopted model also "word" or "char".
         byte_fallback: Whether characters that it lacks are spelled in bytes.
         prefix: Ids that all sentences begin with but blank ones, which have none.
+        symbols: The id of each user-defined symbol: what is one subword wherever it stands in a text.
     """
 
     def __init__(self, model: bytes, prefix: tuple[int, ...] = ()):
@@ -84,6 +78,9 @@ class Tokenizer:
         spec = _parsed(model).trainer_spec
         self.kind: str = spec.ModelType.Name(spec.model_type).lower()
         self.byte_fallback: bool = spec.byte_fallback
+        self.symbols: dict[str, int] = {
+            piece.piece: id_ for id_, piece in enumerate(_parsed(model).pieces) if piece.type == piece.USER_DEFINED
+        }
 
     def __reduce__(self) -> tuple[type["Tokenizer"], tuple[bytes, tuple[int, ...]]]:
         return Tokenizer, (self.model, self.prefix)
@@ -136,9 +133,32 @@ class Tokenizer:
         model = _parsed(self.model)
         spec = model.normalizer_spec
         other = sentencepiece_model_pb2.NormalizerSpec.FromString(
-            _normalizer(normalization).serialized_normalizer_spec()
+            normalizer(normalization).serialized_normalizer_spec()
         )
         spec.name, spec.precompiled_charsmap = normalization, other.precompiled_charsmap
+        return Tokenizer(model.SerializeToString(deterministic=True))
+
+    def with_subwords(self, subwords: Mapping[str, float]) -> "Tokenizer":
+        """The same subwords, and more at the end, by their scores."""
+        model = _parsed(self.model)
+        for text, score in subwords.items():
+            model.pieces.add(piece=text, score=score)
+        model.trainer_spec.vocab_size = len(model.pieces)
+        return Tokenizer(model.SerializeToString(deterministic=True))
+
+    def with_symbols(self, symbols: Sequence[str]) -> "Tokenizer":
+        """The same subwords, of which these are user-defined symbols; those that it lacks are added at the end."""
+        if not symbols:
+            return self
+        model = _parsed(self.model)
+        ids = {piece.piece: id_ for id_, piece in enumerate(model.pieces)}
+        kinds = model.SentencePiece
+        for symbol in symbols:
+            piece = model.pieces[ids[symbol]] if symbol in ids else model.pieces.add(piece=symbol)
+            if piece.type not in (kinds.NORMAL, kinds.USER_DEFINED, kinds.UNUSED):
+                raise TokenizerError(f"the symbol {symbol!r} is one of the model's special subwords; take another")
+            piece.type, piece.score = kinds.USER_DEFINED, 0.0
+        model.trainer_spec.vocab_size = len(model.pieces)
         return Tokenizer(model.SerializeToString(deterministic=True))
 
     def save(self, path: Path) -> None:
@@ -147,8 +167,20 @@ class Tokenizer:
 
     def encode(self, sentences: Sequence[str], threads: int = -1) -> list[list[int]]:
         """The ids of each sentence's best segmentation, without BOS and EOS; uses all cores by default."""
-        encoded = self._processor.encode([_writable(sentence) for sentence in sentences], num_threads=threads)
+        encoded = self._processor.encode([writable(sentence) for sentence in sentences], num_threads=threads)
         return [[*self.prefix, *ids] if ids else ids for ids in encoded] if self.prefix else encoded
+
+    def encode_normalized(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of parts of text that is normalized already, with "▁" for a space."""
+        return self._as_it_is.encode(list(texts))
+
+    def normalize(self, text: str) -> str:
+        """The text that is segmented, with "▁" for a space."""
+        return str(self._processor.normalize(writable(text)))
+
+    def score(self, id_: int) -> float:
+        """What the model has of a subword: its log-probability (unigram), or minus the number of its merge (bpe)."""
+        return self._scores[id_]
 
     def encode_in_place(self, sentences: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
         """What `encode` gives, and for each id where in the sentence its subword begins and ends, in characters.
@@ -157,7 +189,7 @@ class Tokenizer:
         the prefix are before the sentence, where no word is.
         """
         found = []
-        for sentence in map(_writable, sentences):
+        for sentence in map(writable, sentences):
             subwords = self._processor.encode(sentence, return_type="proto").pieces
             # SentencePiece counts bytes.
             character = [i for i, each in enumerate(sentence) for _ in each.encode()] + [len(sentence)]
@@ -221,7 +253,7 @@ class Tokenizer:
         return word if UNK_ID in ids else ids
 
     def spelled(self, ids: Sequence[int]) -> str | None:
-        """What subwords spell, with "▁" for a space; None where some are special, or bytes."""
+        """What subwords spell, with "▁" for a space; None where some are special, bytes or user-defined symbols."""
         pieces = [self._texts[id_] for id_ in ids]
         return None if None in pieces else "".join(pieces)  # type: ignore[arg-type]
 
@@ -238,12 +270,20 @@ class Tokenizer:
         """The subwords as they stand in the vocabulary; "▁" is the space before a word."""
         return [self._processor.id_to_piece(int(piece)) for piece in ids]
 
+    def is_byte(self, id_: int) -> bool:
+        """Whether a subword stands for one byte of a character."""
+        return bool(self._processor.is_byte(id_))
+
     @functools.cached_property
     def _texts(self) -> list[str | None]:
-        """What each subword spells; None for those that stand for no characters of their own."""
-        of_other_kinds = (self._processor.is_control, self._processor.is_unknown, self._processor.is_byte)
+        """What each subword spells; None for those that no other subwords can spell.
+
+        A user-defined symbol is a unit of its own: no segmentation may break it up.
+        """
+        of_other_kinds = (self._processor.is_control, self._processor.is_unknown, self.is_byte)
+        own = set(self.symbols.values())
         return [
-            None if any(is_one(id_) for is_one in of_other_kinds) else self._processor.id_to_piece(id_)
+            None if id_ in own or any(is_one(id_) for is_one in of_other_kinds) else self._processor.id_to_piece(id_)
             for id_ in range(self.vocabulary_size)
         ]
 
@@ -268,51 +308,6 @@ class Tokenizer:
         return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
 
 
-def train_tokenizer(
-    texts: Iterable[tuple[str, Normalization]], config: TokenizerConfig, control: Sequence[str] = ()
-) -> Tokenizer:
-    """Learns a vocabulary from at most `config.training_sentences` sentences, drawn at random.
-
-    The same texts and configuration give the same model bytes, on any number of cores.
-
-    Args:
-        texts: Sentences, each with the normalization to apply before training.
-        config: `config.seed` decides which sentences are drawn.
-        control: Subwords that stand for no text, behind the four special ones.
-
-    Returns:
-        A tokenizer with the normalization `keep`.
-
-    Raises:
-        TokenizerError: There is no text, or it cannot give `config.vocabulary_size` subwords.
-    """
-    sample = _reservoir(texts, config.training_sentences, random.Random(config.seed))
-    if not sample:
-        raise TokenizerError("there is no text to learn a vocabulary from: all lines of the training corpus are blank")
-    model = io.BytesIO()
-    try:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=(_normalizer(normalization).Normalize(text) for text, normalization in sample),
-            model_writer=model,
-            model_type=config.kind,
-            vocab_size=config.vocabulary_size,
-            character_coverage=config.character_coverage,
-            byte_fallback=config.byte_fallback,
-            normalization_rule_name="identity",
-            max_sentence_length=4 * TRAINING_CHARACTERS,  # bytes; UTF-8 takes four at most
-            num_threads=TRAINING_THREADS,
-            pad_id=PAD_ID,
-            bos_id=BOS_ID,
-            eos_id=EOS_ID,
-            unk_id=UNK_ID,
-            control_symbols=list(control),
-            minloglevel=2,
-        )
-    except RuntimeError as error:
-        raise TokenizerError(_training_problem(str(error), config.vocabulary_size)) from error
-    return Tokenizer(model.getvalue()).with_normalization("keep")
-
-
 def _parsed(model: bytes) -> sentencepiece_model_pb2.ModelProto:
     """The model of these bytes; a ValueError if they are not one."""
     try:
@@ -322,38 +317,11 @@ def _parsed(model: bytes) -> sentencepiece_model_pb2.ModelProto:
 
 
 @functools.cache
-def _normalizer(normalization: Normalization) -> sentencepiece.SentencePieceNormalizer:
+def normalizer(normalization: Normalization) -> sentencepiece.SentencePieceNormalizer:
+    """What makes text as a tokenizer with this normalization sees it, but for the space before a sentence."""
     sentencepiece.set_min_log_level(2)  # for this process
     rules = {"norm_map": list(KEPT_BUT.items())} if normalization == "keep" else {"rule_name": normalization}
     return sentencepiece.SentencePieceNormalizer(**rules, add_dummy_prefix=False, escape_whitespaces=False)
-
-
-def _reservoir(
-    texts: Iterable[tuple[str, Normalization]], size: int, generator: random.Random
-) -> list[tuple[str, Normalization]]:
-    """Draws `size` of the non-blank texts with equal probability (algorithm R; Vitter, 1985)."""
-    sample: list[tuple[str, Normalization]] = []
-    usable = (text for text in texts if text[0].strip())
-    for count, (text, normalization) in enumerate(usable, 1):
-        place = count - 1 if count <= size else generator.randrange(count)
-        if place < size:
-            sample[place : place + 1] = [(_writable(text[:TRAINING_CHARACTERS]), normalization)]
-    return sample
-
-
-def _training_problem(message: str, asked: int) -> str:
-    """The message for an error of SentencePiece's training, with what to do about it."""
-    if largest := re.search(r"too high \(\d+\)\. Please set it to a value <= (\d+)", message):
-        return (
-            f"tokenizer.vocabulary_size {asked} is too large for this training corpus, which gives at most "
-            f"{largest[1]} subwords; set it to {largest[1]} or less"
-        )
-    if smallest := re.search(r"smaller than required_chars\. \d+ vs (\d+)", message):
-        return (
-            f"tokenizer.vocabulary_size {asked} is too small for this training corpus, whose characters alone need "
-            f"{smallest[1]}; set it to that or more, or tokenizer.character_coverage below 1"
-        )
-    return f"SentencePiece cannot learn a vocabulary from this training corpus: {message}"
 
 
 def _place_of_smallest(values: Sequence[float], skip: int) -> int | None:
@@ -364,6 +332,6 @@ def _place_of_smallest(values: Sequence[float], skip: int) -> int | None:
     return None if values[i] == math.inf else i
 
 
-def _writable(sentence: str) -> str:
+def writable(sentence: str) -> str:
     """The sentence with lone surrogates, which UTF-8 cannot encode, replaced."""
     return _SURROGATES.sub("\ufffd", sentence)

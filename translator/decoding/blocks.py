@@ -3,9 +3,7 @@
 import contextlib
 import hashlib
 import itertools
-import re
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +11,7 @@ from translator.data.arriving import arriving_lines, count_lines, is_a_file
 from translator.data.corpora.lines import read_lines
 from translator.decoding.unfinished import Unfinished
 from translator.errors import TranslatorError
+from translator.shard import Shard
 
 
 class FilesError(TranslatorError):
@@ -33,38 +32,6 @@ class Block(NamedTuple):
     lines: list[str]
     digest: str
     target_prefixes: list[str] | None = None
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One of so many parts of a file, which are translated without a word between them.
-
-    Attributes:
-        number: from 1.
-        count: of all parts.
-    """
-
-    number: int
-    count: int
-
-    def __post_init__(self) -> None:
-        """Raises a FilesError for a part that there is not."""
-        if not 1 <= self.number <= self.count:
-            raise FilesError(f"--shard {self}: expected the number of a part and of all, as in 3/8; parts start at 1")
-
-    def __str__(self) -> str:
-        return f"{self.number}/{self.count}"
-
-    @classmethod
-    def parse(cls, text: str) -> "Shard":
-        """Reads "3/8"."""
-        if not (found := re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)):
-            raise FilesError(f"--shard {text}: expected the number of a part and of all, as in 3/8")
-        return cls(int(found[1]), int(found[2]))
-
-    def of(self, lines: int) -> range:
-        """Its lines, from 0: the parts are contiguous, in order, and differ by one line at most."""
-        return range(lines * (self.number - 1) // self.count, lines * self.number // self.count)
 
 
 class Lines:

@@ -32,6 +32,7 @@ from translator.config.schema import Config, DataConfig
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.tags import tag_of, tags_of
+from translator.data.tokenizer import Tokenizer
 from translator.decoding.options import SearchOptions
 from translator.environment import processor
 from translator.export.comparisons import (
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHECKED_SENTENCES = 1000  # of the validation set, at most
+CHECKED_SYMBOLS = 20
 SCORED_PAIRS = 200  # of them, whose log-probabilities are compared
 # The largest difference of a translation's log-probability, divided by its tokens. Of integer formats BLEU decides.
 TOLERANCES: Mapping[str, float] = MappingProxyType({"float32": 1e-4, "float16": 0.05})
@@ -108,6 +110,7 @@ def check(
     """
     pairs = validation_pairs(config.data, CHECKED_SENTENCES)
     sentences = [*ODD_SENTENCES, *(pair.source for pair in pairs)]
+    sentences.append(_with_symbols(translator.source))
     sentences.append(_long_sentence(sentences, translator.max_source_tokens))
     request = Request(
         format, str(folder), sentences, _id_pairs(translator, pairs), dataclasses.asdict(options),
@@ -180,6 +183,11 @@ def _long_sentence(sentences: Sequence[str], most: int) -> str:
     """A sentence of more than `most` tokens made of these sentences' words, nearly all of which have at least one."""
     words = " ".join(sentences).split()
     return " ".join(itertools.islice(itertools.cycle(words), 2 * most))
+
+
+def _with_symbols(tokenizer: Tokenizer) -> str:
+    """A sentence with user-defined symbols alone and inside words; blank where there are none."""
+    return " ".join(f"{symbol} a{symbol}a" for symbol in itertools.islice(tokenizer.symbols, CHECKED_SYMBOLS))
 
 
 def _id_pairs(translator: "Translator", pairs: Sequence[SentencePair]) -> list[tuple[list[int], list[int]]]:

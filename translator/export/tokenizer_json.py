@@ -4,10 +4,15 @@ Spaces and the space before a sentence are left to the normalizer, so that a sen
 SentencePiece does it. What SentencePiece never finds in a text (special subwords, and those for bytes) has a score here
 with which it is worse than its characters one by one. Only where the vocabulary lacks one of these does the library
 take such a marker for the subword.
+
+User-defined symbols become one private character each before anything else is done to a text, and are no part of any
+other subword: so neither normalization nor segmentation breaks them up, and spaces beside them are those of the text.
+The library's own added tokens would not do: around them it normalizes each part as a text of its own.
 """
 
 import base64
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +27,7 @@ UNKNOWN_PENALTY = 10.0  # of both libraries: an unknown character scores so much
 # What SentencePiece drops: spaces at the start, after others and at the end, where "▁" is one too. A text is one
 # string, whatever a line is to the library that reads the pattern.
 DROPPED = rf"(?<![\s\S]) +|(?<= ) +|[ {SPACE}]+(?![\s\S])"
+FIRST_PRIVATE = 0x100000  # of Unicode's last private plane, in which fonts and programs hardly ever have anything
 AT_ENDS = r"(?<![\s\S]) +| +(?![\s\S])"
 
 
@@ -31,8 +37,13 @@ def refusal(tokenizer: Tokenizer) -> str | None:
     normalizer, kinds = model.normalizer_spec, protobuf.ModelProto.SentencePiece
     if tokenizer.kind not in ("unigram", "bpe"):
         return f"tokenizer.json has nothing for a vocabulary of the kind {tokenizer.kind}"
-    if any(piece.type in (kinds.USER_DEFINED, kinds.UNUSED) for piece in model.pieces):
-        return "tokenizer.json has nothing for a vocabulary with user-defined or unused subwords"
+    if any(piece.type == kinds.UNUSED for piece in model.pieces):
+        return "tokenizer.json has nothing for a vocabulary with unused subwords"
+    if overlapping := _overlapping(list(tokenizer.symbols)):
+        one, other = overlapping
+        return (
+            f"tokenizer.json has nothing for user-defined symbols of which one begins as another ends: {one}, {other}"
+        )
     if normalizer.name.endswith("_cf"):
         return f"tokenizer.json folds no case as the normalization {normalizer.name} does"
     ours = (
@@ -51,6 +62,9 @@ def converted(tokenizer: Tokenizer) -> bytes:
     """The file, for a tokenizer without `refusal`; it puts the prefix before a sentence, and EOS behind it."""
     model = protobuf.ModelProto.FromString(tokenizer.model)
     eos = model.pieces[EOS_ID].piece
+    private = _private_characters(tokenizer)
+    for symbol, character in private.items():
+        model.pieces[tokenizer.symbols[symbol]].piece = character
     special = [
         {"id": number, "content": model.pieces[number].piece, "special": True}
         | dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
@@ -64,7 +78,13 @@ def converted(tokenizer: Tokenizer) -> bytes:
     content = {
         "version": "1.0", "truncation": None, "padding": None,
         "added_tokens": special,
-        "normalizer": {"type": "Sequence", "normalizers": _normalizers(model.normalizer_spec.precompiled_charsmap)},
+        "normalizer": {
+            "type": "Sequence",
+            "normalizers": [
+                *(_replacement(symbol, private[symbol]) for symbol in sorted(private, key=len, reverse=True)),
+                *_normalizers(model.normalizer_spec.precompiled_charsmap),
+            ],
+        },
         "pre_tokenizer": None,
         "post_processor": {
             "type": "TemplateProcessing", "single": [*begin, text, end],
@@ -76,7 +96,8 @@ def converted(tokenizer: Tokenizer) -> bytes:
         "decoder": {
             "type": "Sequence",
             "decoders": [
-                {"type": "Replace", "pattern": {"String": SPACE}, "content": " "},
+                _replacement(SPACE, " "),
+                *(_replacement(character, symbol) for symbol, character in private.items()),
                 {"type": "ByteFallback"},
                 {"type": "Fuse"},
                 {"type": "Replace", "pattern": {"Regex": NOT_IN_TEXT}, "content": " "},
@@ -94,16 +115,35 @@ def _normalizers(charsmap: bytes) -> list[dict[str, Any]]:
     return [
         *([precompiled] if charsmap else []),
         {"type": "Replace", "pattern": {"Regex": DROPPED}, "content": ""},
-        {"type": "Replace", "pattern": {"String": " "}, "content": SPACE},
+        _replacement(" ", SPACE),
         {"type": "Prepend", "prepend": SPACE},  # not to what is empty
     ]
 
 
+def _replacement(text: str, by: str) -> dict[str, Any]:
+    return {"type": "Replace", "pattern": {"String": text}, "content": by}
+
+
+def _private_characters(tokenizer: Tokenizer) -> dict[str, str]:
+    """A character of its own for each user-defined symbol, which no subword has."""
+    taken = set("".join(tokenizer.pieces(range(tokenizer.vocabulary_size))))
+    free = (chr(code) for code in range(FIRST_PRIVATE, sys.maxunicode) if chr(code) not in taken)
+    return dict(zip(tokenizer.symbols, free, strict=False))
+
+
+def _overlapping(symbols: Sequence[str]) -> tuple[str, str] | None:
+    """Two symbols, or one twice, of which one may begin inside the other and end behind it."""
+    beginnings = {symbol[:i]: symbol for symbol in symbols for i in range(1, len(symbol))}
+    ends = ((symbol, symbol[i:]) for symbol in symbols for i in range(1, len(symbol)))
+    return next(((symbol, beginnings[end]) for symbol, end in ends if end in beginnings), None)
+
+
 def _unigram(pieces: Sequence[Any]) -> dict[str, Any]:
-    normal = protobuf.ModelProto.SentencePiece.NORMAL
+    kinds = protobuf.ModelProto.SentencePiece
+    normal, found = kinds.NORMAL, (kinds.NORMAL, kinds.USER_DEFINED)
     worst = min(piece.score for piece in pieces if piece.type == normal)
-    never = max(len(piece.piece) for piece in pieces if piece.type != normal) * (worst - UNKNOWN_PENALTY) - 1
-    vocabulary = [[piece.piece, piece.score if piece.type == normal else never] for piece in pieces]
+    never = max(len(piece.piece) for piece in pieces if piece.type not in found) * (worst - UNKNOWN_PENALTY) - 1
+    vocabulary = [[piece.piece, piece.score if piece.type in found else never] for piece in pieces]
     return {"type": "Unigram", "unk_id": UNK_ID, "vocab": vocabulary}
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from translator.config.schema import Config
 from translator.data.corpora.formats import open_corpora
@@ -21,7 +22,9 @@ def corpus_key(config: Config) -> str:
     data = config.data.model_dump(mode="json", exclude={"validation", "test", "on_change", "temperature"})
     data["train"] = [{name: value for name, value in corpus.items() if name != "weight"} for corpus in data["train"]]
     tokenizer = config.tokenizer.model_dump(mode="json", exclude={"sampling_alpha"})
-    parts = {"data": data, "tokenizer": tokenizer, "links": bool(config.train.guided_alignment)}
+    parts: dict[str, Any] = {"data": data, "tokenizer": tokenizer, "links": bool(config.train.guided_alignment)}
+    if config.train.init_from:
+        parts["init_from"] = str(config.train.init_from)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -24,6 +24,7 @@ from translator.model.build import build_model, require_model_of
 from translator.report.written import LivePage
 from translator.run_folder import RunFolder
 from translator.training.averaging import averaged_steps, mean_weights, write_model
+from translator.training.beginning import inherit_weights, trained
 from translator.training.checkpoints import Checkpoints
 from translator.training.display import TrainingProgress
 from translator.training.errors import Interrupted, Paused
@@ -79,8 +80,12 @@ class Training:
             keras.utils.set_random_seed(config.train.seed)
             self.model = build_model(config, *tokenizers, config.train.precision)
             self.weights = self.model.named_weights()
-            self.optimizer = Adam(self.weights, config.train.optimizer_betas, config.train.optimizer_epsilon)
+            self.trained = trained(self.weights, config.train)
+            self.optimizer = Adam(self.trained, config.train.optimizer_betas, config.train.optimizer_epsilon)
         restored = self._restore()
+        if restored is None and config.train.init_from:
+            path = inherit_weights(config, tokenizers, self.weights)
+            progress.say(f"beginning with the weights of {path}")
         self.resumed = restored is not None and restored.step > 0
         self.state = restored or TrainingState(corpus=store.fingerprint)
         self.limits = limits_of(config, self.state, self.steps_per_epoch)
@@ -288,10 +293,16 @@ class Training:
 
     def _save(self) -> None:
         """Has the chief write a checkpoint."""
-        self.model.repeat_last_positions(*self.batches.positions)
+        self._repeat_last_positions()
         if self.workers.chief:
             self.room.wait_for(self._write_checkpoint)
         self.workers.wait()
+
+    def _repeat_last_positions(self) -> None:
+        """Fills learned positions that training does not reach: not another run's, nor frozen ones."""
+        tables = {"source_positions.table", "target_positions.table"}
+        if self.config.train.init_from is None and tables <= self.trained.keys():
+            self.model.repeat_last_positions(*self.batches.positions)
 
     def _write_checkpoint(self) -> None:
         self.checkpoints.save(self.state, self.weights, self.optimizer.variables)
@@ -318,7 +329,7 @@ class Training:
     def _validate(self) -> None:
         """Validates on the chief, sends the figures to all workers, and writes the row."""
         began = time.monotonic()
-        self.model.repeat_last_positions(*self.batches.positions)
+        self._repeat_last_positions()
         figures, seen = [0.0] * 4, Seen({}, {})
         bleus: dict[str, float] = {}
         if self.workers.chief:

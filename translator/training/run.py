@@ -4,9 +4,11 @@ This is what the command line, `translator.train`, benchmarks and tests call.
 """
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import keras
 from rich.console import Console
 
 from translator.config.schema import Config
@@ -23,6 +25,7 @@ from translator.report.written import page_left_behind
 from translator.run_folder import RunFolder
 from translator.run_log import start_recorded
 from translator.runtime import gpu_names
+from translator.training.beginning import require_beginning
 from translator.training.display import TrainingProgress
 from translator.training.errors import TrainingError
 from translator.training.loop import Training
@@ -73,6 +76,7 @@ def run(config: Config, folder: RunFolder, console: Console, until_step: int | N
             stack.enter_context(folder.locked())
             require_evaluation_corpora(config.data)
             require_trackers(config)
+            require_beginning(config, folder)
             config = folder.claim(config)
             stack.enter_context(page_left_behind(folder))
             stack.enter_context(start_recorded(folder, shown, gpu_names()))
@@ -111,18 +115,26 @@ def _train(training: Training, shown: Console, until_step: int | None) -> None:
 
 def summary(training: Training) -> str:
     """What is about to be trained, in a few words."""
-    parameters = sum(int(weight.value.shape.num_elements()) for weight in training.weights.values())
+    parameters = _number_of(training.weights.values())
+    changed = _number_of(training.optimizer.weights)
+    frozen = "" if changed == parameters else f", of which {changed:,} are trained"
     from_where = f"resuming after step {training.state.step:,}" if training.resumed else "starting"
     workers = f"{training.workers.count} workers, together " if training.workers.count > 1 else ""
     strategy, train = training.strategy, training.config.train
     # Whole checkpoints have two moments, and there is one more while it is written.
-    disk = 4 * parameters * (3 * (train.keep_checkpoints + 1) + max(0, train.average_checkpoints - 1))
+    disk = 4 * (
+        (parameters + 2 * changed) * (train.keep_checkpoints + 1) + parameters * max(0, train.average_checkpoints - 1)
+    )
     return (
-        f"{training.run.path}: {from_where}; {training.batches.store.counts}; {parameters:,} parameters, "
+        f"{training.run.path}: {from_where}; {training.batches.store.counts}; {parameters:,} parameters{frozen}, "
         f"{training.steps_per_epoch:,} steps an epoch on {workers}{strategy.num_replicas_in_sync} × "
         f"{strategy.extended.worker_devices[0].rpartition('device:')[2]}; checkpoints, "
         f"the newest {train.keep_checkpoints} whole, will take {disk / 1e6:,.0f} MB"
     )
+
+
+def _number_of(weights: Iterable[keras.Variable]) -> int:
+    return sum(int(weight.value.shape.num_elements()) for weight in weights)
 
 
 def _prepared(

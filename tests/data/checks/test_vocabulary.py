@@ -3,7 +3,7 @@
 from tests.data.checks.planted import Pairs, checked, config_of, found, grammar_pairs, kinds, lines, write
 from translator.config.schema import TokenizerConfig
 from translator.data.checks.corpora import check_corpora
-from translator.data.tokenizer import train_tokenizer
+from translator.data.learning import train_tokenizer
 
 
 def with_pair(pairs: Pairs, place: int, pair: tuple[str, str]) -> Pairs:

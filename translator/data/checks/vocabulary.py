@@ -32,7 +32,12 @@ class Vocabulary:
     tokenizers: tuple[Tokenizer, Tokenizer] | None = None
 
     def lacks(self, side: int, codes: Sequence[int], counts: np.ndarray) -> list[int]:
-        """Those of the characters of one side that no subword has, given the counts in training: int64 [2, _CODES]."""
+        """Those of the characters of one side that no subword has, given the counts in training: int64 [2, _CODES].
+
+        Characters of user-defined symbols are not looked at: they may stand in text only inside these.
+        """
+        in_symbols = set("".join(self.settings.user_defined_symbols))
+        codes = [code for code in codes if chr(code) not in in_symbols]
         texts = [chr(code) for code in codes]
         if self.tokenizers:
             encoded = self.tokenizers[side].encode(texts)

@@ -1,0 +1,86 @@
+"""`translator back-translate` and `translator distill`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command_line import command
+from tests.decoding.scripted import Upside
+from translator.decoding import synthetic
+from translator.decoding.translator import Translator
+
+Opened = list[tuple[Any, ...]]
+
+
+class Searched(Upside):
+    """Has options of the search."""
+
+    options: Mapping[str, Any] = {}
+
+    def options_with(self, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        return changes
+
+    def translate_text(self, sentences: Sequence[str], *others: Any) -> list[str]:
+        return [f"{line} {dict(self.options)}" for line in super().translate_text(sentences, *others)]
+
+
+@pytest.fixture(autouse=True)
+def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Opened:
+    """What is opened, as the arguments of `load` and `load_ensemble`."""
+    found: Opened = []
+
+    def load(*arguments: Any) -> Searched:
+        found.append(arguments)
+        return Searched(dies_at="-", fails_at="-")
+
+    for name in ("load", "load_ensemble"):
+        monkeypatch.setattr(Translator, name, load)
+    monkeypatch.chdir(tmp_path)
+    Path("mono").write_text("abc\n")
+    return found
+
+
+def test_back_translation_samples(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], opened: Opened):
+    code, out, _ = command(monkeypatch, capsys, "back-translate", "run", "mono", "--output=bt.tsv", "--top-k=10")
+    assert (code, out) == (0, "")
+    assert Path("bt.tsv").read_text() == "<BT> cba {'sample': True, 'top_k': 10}\tabc\n"
+    assert opened == [(Path("run"), 1, None, "transformer", None)]
+
+
+def test_back_translation_by_beam_search(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], opened: Opened
+):
+    arguments = "back-translate", "run", "mono", "--output=bt.tsv", "--beam=5", "--tag=", "--checkpoint=best"
+    assert command(monkeypatch, capsys, *arguments)[0] == 0
+    assert Path("bt.tsv").read_text() == "cba {}\tabc\n"
+    assert opened == [(Path("run"), 5, "best", "transformer", None)]
+
+
+def test_distillation_by_an_ensemble(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], opened: Opened
+):
+    monkeypatch.setattr(synthetic, "write_training_sources", lambda run, path: path.write_text(f"{run}\n"))
+    assert command(monkeypatch, capsys, "distill", "a", "--ensemble=b", "--output=out.tsv")[0] == 0
+    assert Path("out.tsv").read_text() == "a\ta {}\n"
+    assert opened == [((Path("a"), Path("b")), None, None)]
+    assert command(monkeypatch, capsys, "distill", "a", "--input=mono", "--output=out.tsv")[0] == 0
+    assert Path("out.tsv").read_text() == "abc\tcba {}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["back-translate", "r", "mono", "--sample", "--beam=2"], "--sample has no beam; leave one of them out\n"),
+        (["back-translate", "r", "none"], "there is no file none\n"),
+        (["distill", "r", "--ensemble=b", "--engine=auto"], "--ensemble searches with the engine transformer; leave"),
+        (["distill", "r"], "r is not a run: it has no config.yaml."),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+):
+    code, _, error = command(monkeypatch, capsys, *arguments, "--output=out.tsv")
+    assert (code, error.count("\n")) == (2, 1)
+    assert error.startswith(said)
