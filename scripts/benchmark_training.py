@@ -304,7 +304,7 @@ def measure_validation(config: str, overrides: list[str], run: str, steps: int) 
     trainer = Trainer(config, overrides, run, None)
     for batch in trainer.first_batches(steps):
         trainer.step(*batch)
-    from translator.data.corpora.formats import read_all
+    from translator.data.corpora.formats import read_by_pair
     from translator.decoding.options import SearchOptions
     from translator.decoding.translator import Translator
     from translator.model.build import build_model
@@ -315,8 +315,8 @@ def measure_validation(config: str, overrides: list[str], run: str, steps: int) 
     for variable, trained in zip(model.trainable_variables, trainer.model.trainable_variables, strict=True):
         variable.assign(trained)
     translator = Translator.of_model(model, *trainer.tokenizers, settings, SearchOptions.of(settings.search))
-    pairs = read_all(settings.data.validation, settings.data)
-    validator = Validator(model, translator, pairs, settings.data.target, settings.train.label_smoothing)
+    pairs = read_by_pair(settings.data.validation, settings.data)
+    validator = Validator(model, translator, pairs, settings.train.label_smoothing)
     return {"nll": validator.loss()[1]}
 
 

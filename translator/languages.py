@@ -1,6 +1,7 @@
 """What a language code says: `zh-Hant`, `zho_Hans` and `cmn` are all Chinese, which is written without spaces."""
 
 import re
+from typing import NamedTuple
 
 # ISO 639-3 and 639-2/B to ISO 639-1, for the languages that have both; and common wrong codes.
 _PAIRS = """
@@ -38,6 +39,16 @@ _TO_ISO_639_1 = dict(pair.split(":") for pair in _PAIRS.split())
 # Beside Mandarin: Cantonese, Wu, five of Min, Hakka, Gan, Xiang, Jin, and the classical language.
 _CHINESE = {"zh", "yue", "wuu", "nan", "cdo", "mnp", "cpx", "czo", "hak", "gan", "hsn", "cjy", "lzh"}
 _NO_SPACES = _CHINESE | {"ja", "th", "lo", "km", "my", "bo", "dz"}
+
+
+class LanguagePair(NamedTuple):
+    """The codes of the languages of a parallel corpus."""
+
+    source: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.source}-{self.target}"
 
 
 def primary(code: str) -> str:

@@ -117,7 +117,7 @@ def test_an_ensemble_takes_the_first_runs_options_and_the_shortest_limit(runs):
 @pytest.mark.parametrize(
     ("languages", "subwords", "said"),
     [
-        (("de", "en"), 18, "are no ensemble: data.source is en in the one, de in the other"),
+        (("de", "en"), 18, "are no ensemble: the one translates en-de, the other de-en"),
         (("en", "de"), 17, "needs one vocabulary: of the source it has 18 subwords in the one, 17 in the other"),
     ],
 )

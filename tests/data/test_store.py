@@ -29,7 +29,7 @@ class WordNumbers:
 def write(folder: Path, *corpora: Sequence[tuple[str, str]], max_tokens: int = 5, vocabulary_size: int = 1000) -> None:
     tokenizer = cast(Tokenizer, WordNumbers(vocabulary_size))
     pairs = [[SentencePair(*pair) for pair in corpus] for corpus in corpora]
-    write_store(folder, pairs, (tokenizer, tokenizer), max_tokens, "fingerprint")
+    write_store(folder, pairs, [(tokenizer, tokenizer)] * len(pairs), max_tokens, "fingerprint")
 
 
 def opened(folder: Path) -> TokenStore:
@@ -112,7 +112,7 @@ def test_pairs_that_filters_have_left_out_are_counted_and_shift_no_other(folder:
         [out, one, out, out, SentencePair("", "5")],
         [LeftOut("forbidden"), two],
     ]
-    write_store(folder, corpora, (tokenizer, tokenizer), 5, "fingerprint")
+    write_store(folder, corpora, [(tokenizer, tokenizer)] * len(corpora), 5, "fingerprint")
     store = opened(folder)
     assert (pairs_of(store), store.numbers.tolist()) == ([([1], [2]), ([3], [4])], [2, 2])
     assert store.counts == Counts(kept=2, empty=1, filtered={"max_ratio": 3, "forbidden": 1})
@@ -128,7 +128,7 @@ def test_a_long_corpus_is_encoded_on_all_cores_with_the_same_result(folder: Path
     for chunks, name in ((100, "alone"), (2, "together")):
         monkeypatch.setattr(encoding_module, "ENCODED_TOGETHER", 7)
         monkeypatch.setattr(encoding_module, "ENCODED_ALONE", chunks)
-        write_store(folder / name, [pairs, pairs[:50]], (tokenizer, tokenizer), 20, "fingerprint", shown.append)
+        write_store(folder / name, [pairs, pairs[:50]], [(tokenizer, tokenizer)] * 2, 20, "fingerprint", shown.append)
         stores.append(opened(folder / name))
     alone, together = stores
     assert pairs_of(together) == pairs_of(alone)
@@ -188,7 +188,7 @@ def test_an_interrupted_write_leaves_no_store(folder: Path, monkeypatch: pytest.
     monkeypatch.setattr(encoding_module, "ENCODED_TOGETHER", 1)
     tokenizer = cast(Tokenizer, WordNumbers())
     with pytest.raises(KeyboardInterrupt):
-        write_store(folder, [broken_off()], (tokenizer, tokenizer), 5, "fingerprint")
+        write_store(folder, [broken_off()], [(tokenizer, tokenizer)], 5, "fingerprint")
     assert not folder.exists()
     write(folder, [("3", "4")])
     assert pairs_of(opened(folder)) == [([3], [4])]
@@ -199,7 +199,7 @@ def test_an_interrupted_write_leaves_the_store_before_it(folder: Path):
     write(folder, [("1", "2")])
     tokenizer = cast(Tokenizer, WordNumbers())
     with pytest.raises(KeyboardInterrupt):
-        write_store(folder, [broken_off()], (tokenizer, tokenizer), 5, "newer")
+        write_store(folder, [broken_off()], [(tokenizer, tokenizer)], 5, "newer")
     assert pairs_of(opened(folder)) == [([1], [2])]
 
 

@@ -14,6 +14,7 @@ from translator.evaluation.report import Report
 from translator.evaluation.robustness import CONDITIONS, LONG, NOISE_LINES, Robustness, Row, measure_robustness
 from translator.evaluation.scores import score
 from translator.evaluation.test_set import robustness_of_run
+from translator.languages import LanguagePair
 from translator.report.facts import Facts
 from translator.report.record import Record
 from translator.report.run_scores import robustness
@@ -31,6 +32,9 @@ class Scripted:
 
     def __init__(self, translate: Callable[[str], str]) -> None:
         self.translate, self.asked = translate, list[str]()
+
+    def into(self, language: str) -> "Scripted":
+        return self
 
     def translate_text(
         self,
@@ -127,7 +131,7 @@ def test_a_runs_own_figures_stay_in_its_folder_for_its_page(tmp_path: Path, monk
     run = RunFolder(tmp_path)
     corpora = "train: {grammar: train, pairs: 9}, validation: {grammar: validation, pairs: 9}"
     run.config.write_text(f"data: {{{corpora}, modifiers: {{case_sides: both}}}}\ntrain: {{max_steps: 1}}\n")
-    monkeypatch.setattr(test_set, "own_test_set", lambda *_: (PAIRS, []))
+    monkeypatch.setattr(test_set, "own_test_set", lambda *_: {LanguagePair("en", "de"): (PAIRS, [])})
     monkeypatch.setattr(Translator, "load", lambda _: Scripted(str))
     found = robustness_of_run(run.path)
     assert {row.condition: row.value for row in found.rows}["upper"] == pytest.approx(100)  # as the run keeps case

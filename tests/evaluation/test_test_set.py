@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,7 @@ from translator.evaluation.metrics import EvaluationError
 from translator.evaluation.report import Report, Scoring
 from translator.evaluation.scores import score
 from translator.evaluation.test_set import evaluate_run
+from translator.languages import LanguagePair
 from translator.run_folder import RunFolder
 
 
@@ -22,9 +24,9 @@ def test_translations_are_kept_before_other_programs_score_them(tmp_path: Path, 
     run.config.write_text(f"data: {{{corpora}}}\ntrain: {{max_steps: 1}}\n")
     pairs = [SentencePair("a b", "c d")]
     report = Report(pairs, ["c d"], score(["c d"], ["c d"], "de"))
-    monkeypatch.setattr(test_set, "own_test_set", lambda *_: (pairs, []))
+    monkeypatch.setattr(test_set, "own_test_set", lambda *_: {LanguagePair("en", "de"): (pairs, [])})
     monkeypatch.setattr(test_set, "evaluate", lambda *_: report)
-    monkeypatch.setattr(Translator, "load", lambda _: None)
+    monkeypatch.setattr(Translator, "load", lambda _: SimpleNamespace(languages=("de",)))
     failing = ExternalMetric(f"{sys.executable} -c 'import sys; sys.exit(1)' {{hypotheses}}")
     with pytest.raises(EvaluationError, match="ended with exit code 1"):
         evaluate_run(run.path, scoring=Scoring(external=[failing]))

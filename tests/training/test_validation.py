@@ -8,7 +8,7 @@ import pytest
 
 from tests.tokenizers import tokenizer_of
 from translator.config.schema import DataConfig, ModelConfig, TokenizerConfig
-from translator.data.corpora.formats import open_corpora, read_all
+from translator.data.corpora.formats import open_corpora, read_by_pair
 from translator.data.provenance import places
 from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.translator import Translator
@@ -42,8 +42,8 @@ def test_a_long_validation_source_is_named_once_with_file_line_and_length(
     sizes = ModelConfig(d_model=8, d_ff=8, num_heads=2, encoder_layers=1, decoder_layers=1)
     size = tokenizer.vocabulary_size
     options = SearchOptions(1, length_penalty=1.0, max_length_factor=1.0, max_length_margin=1)
-    translator = Translator((tokenizer, tokenizer), SilentEngine(), options, most, 8)
-    validator = Validator(Transformer(sizes, size, size, 99), translator, read_all(data.validation, data), "de", 0.1)
+    translator = Translator((tokenizer, tokenizer), SilentEngine(), options, most, 8, languages=["de"])
+    validator = Validator(Transformer(sizes, size, size, 99), translator, read_by_pair(data.validation, data), 0.1)
     with caplog.at_level(logging.WARNING):
         validator.warn_of_pieces(places(open_corpora(data.validation, data)))
         for step in (1, 2):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from translator.cli.arguments import CheckpointOption, Run
+from translator.cli.arguments import CheckpointOption, From, Run, To
 from translator.cli.console import console
 from translator.data.paired import paired_lines, tabbed_lines
 from translator.progress import progress
@@ -53,6 +53,8 @@ def align(
         bool, typer.Option("--tokenized", help="Only spaces separate words; else punctuation is split off.")
     ] = False,
     checkpoint: CheckpointOption = None,
+    to: To = None,
+    from_: From = None,
 ) -> None:
     """Say which words of given translations belong to which words of the sentences: a line for each pair.
 
@@ -74,7 +76,7 @@ def align(
     from translator.inspect.alignment import Aligner, AlignmentOptions
     from translator.inspect.word_weights import Reading
 
-    aligner = Aligner.load(run, reverse, checkpoint)
+    aligner = Aligner.load(run, reverse, checkpoint, to, from_)
     chosen = any(option is not None for option in (method, layer, head, where))
     reading = Reading(method or "norms", layer, head, where or "written") if chosen else None
     options = AlignmentOptions(reading, symmetrize, not independent, tokenized)

@@ -24,6 +24,18 @@ CheckpointOption = Annotated[
         "works while training is under way.",
     ),
 ]
+To = Annotated[
+    str | None,
+    typer.Option("--to", metavar="LANGUAGE", help="Of a run of several target languages, the one to translate into."),
+]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="LANGUAGE",
+        help="Of a run of several source languages, that of the text; the first by default.",
+    ),
+]
 Quantization = Annotated[
     str | None,
     typer.Option(help="Of ctranslate2, how weights are stored: float32 (default), float16, int8, int8_float32, …"),

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Run
+from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, From, Run, To
 from translator.cli.console import console, say
 from translator.files import require_writable, write_file
 from translator.progress import progress
@@ -55,6 +55,8 @@ def attention(
     ] = None,
     beam: Beam = None,
     checkpoint: CheckpointOption = None,
+    to: To = None,
+    from_: From = None,
 ) -> None:
     """Show what a run's model looks at in a sentence: a picture, a page to explore, or figures.
 
@@ -63,7 +65,7 @@ def attention(
     if prune_report:
         if sentence is not None:
             raise RunError("--prune-report takes no sentence: it measures on the validation set")
-        _prune_report(run, output, sentences, beam, checkpoint)
+        _prune_report(run, output, sentences, beam, checkpoint, (to, from_))
         return
     if sentence is None or not sentence.strip():
         raise RunError("what should the model read? Give a sentence after the run, in quotes")
@@ -84,13 +86,18 @@ def attention(
     start_tensorflow()
     from translator.inspect.attention_reader import AttentionReader
 
-    read = AttentionReader.load(run, beam, checkpoint).read(sentence, target, where)
+    read = AttentionReader.load(run, beam, checkpoint, to, from_).read(sentence, target, where)
     write(read, output, shown)
     print(output)
 
 
 def _prune_report(
-    run: Path, output: Path | None, sentences: int | None, beam: int | None, checkpoint: Checkpoint | None
+    run: Path,
+    output: Path | None,
+    sentences: int | None,
+    beam: int | None,
+    checkpoint: Checkpoint | None,
+    languages: tuple[str | None, str | None],
 ) -> None:
     from translator.inspect.plots import PICTURES, form_of
 
@@ -101,7 +108,7 @@ def _prune_report(
     from translator.inspect.heads import draw, report_of_run
 
     with progress(console, "translating without each head") as show:
-        report = report_of_run(run, sentences, beam, checkpoint, show)
+        report = report_of_run(run, sentences, beam, checkpoint, show, *languages)
     print_table(report)
     if output and form:
         write_file(output, report.csv.encode() if form == "csv" else draw(report, form))

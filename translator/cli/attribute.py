@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from translator.cli.arguments import CheckpointOption, Run
+from translator.cli.arguments import CheckpointOption, From, Run, To
 from translator.run_folder import RunError
 from translator.runtime import start_tensorflow
 
@@ -34,6 +34,8 @@ def attribute(
     ] = False,
     steps: Annotated[int | None, typer.Option(min=1, max=4096, help="Of integrated gradients; 32 by default.")] = None,
     checkpoint: CheckpointOption = None,
+    to: To = None,
+    from_: From = None,
 ) -> None:
     """Say which words of a sentence, and of its translation so far, each word of the translation comes from."""
     if sys.stdout is None:
@@ -49,6 +51,6 @@ def attribute(
 
     contrast = Contrast(instead, at) if instead is not None and at is not None else None
     options = AttributionOptions(method, contrast, not tokens, tokenized, steps or DEFAULTS.steps)
-    found = Attributor.load(run, checkpoint).attribute(sentence, target, options)
+    found = Attributor.load(run, checkpoint, to, from_).attribute(sentence, target, options)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     sys.stdout.write((found.json() if form == "json" else found.table()) + "\n")

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, Overrides, Quantization, References, Tokenize
+from translator.cli.arguments import (
+    Beam,
+    Checkpoint,
+    CheckpointOption,
+    Overrides,
+    Quantization,
+    References,
+    To,
+    Tokenize,
+)
 from translator.cli.console import console
 from translator.cli.report import print_report, print_robustness
 from translator.progress import progress
@@ -63,6 +72,7 @@ def evaluate(
             help="Score the test set under damage: capitals, typos, no end punctuation, merged and long lines, noise.",
         ),
     ] = False,
+    to: To = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Translate a test set and score it, or score given translations: BLEU, chrF, chrF++, TER."""
@@ -70,7 +80,7 @@ def evaluate(
     if given and (source or reference):
         raise RunError("--set says where the test set is; leave it out with --source and --reference")
     from translator.evaluation.external import ExternalMetric  # what scores takes its time to import
-    from translator.evaluation.report import Scoring, own_test_set, read_test_files, score_file
+    from translator.evaluation.report import Scoring, only_pair, own_test_set, read_test_files, score_file
 
     scoring = Scoring(tokenize, external=tuple(map(ExternalMetric, command or [])))
     loading = beam, checkpoint, engine, quantization
@@ -79,20 +89,25 @@ def evaluate(
         if hypothesis is not None or language is not None or command:
             raise RunError("--robustness translates, and scores by BLEU: leave out --hypothesis, --language, --command")
         opened = _open(run, given, (source, reference or []), None if is_plain else loading)
-        found = _robustness(opened, scoring)
+        found = _robustness(opened, scoring, to)
         print(json.dumps(found.figures)) if as_json else print_robustness(found)
         return
     if hypothesis is not None:
         if not is_plain:
             raise RunError("--hypothesis has translations; leave out --beam, --checkpoint, --engine, --quantization")
         _require_for_file(run, source, reference, language)
-        test_set = read_test_files(source, reference) if reference else own_test_set(RunFolder(run or Path()), given)
-        language = language or RunFolder(run or Path()).load_config().data.target
+        if reference:
+            test_set = read_test_files(source, reference)
+            language = language or to or _language_of(RunFolder(run or Path()))
+        else:
+            folder = RunFolder(run or Path())
+            pair, test_set = only_pair(own_test_set(folder, given, to), folder)
+            language = language or pair.target
         report = score_file(hypothesis, test_set, language, scoring)
     else:
         if language is not None:
             raise RunError("--language is that of --hypothesis; a run has its own")
-        report = _translate(_open(run, given, (source, reference or []), None if is_plain else loading), scoring)
+        report = _translate(_open(run, given, (source, reference or []), None if is_plain else loading), scoring, to)
     if as_json:
         print(json.dumps(report.figures))
     else:
@@ -109,6 +124,14 @@ def _require_for_file(
         raise RunError("--source says what has been translated; give what it should become with --reference")
     if run is None and language is None:
         raise RunError("which language is it? It decides how words are found: give --language, as in --language de")
+
+
+def _language_of(run: RunFolder) -> str:
+    """The target language of a run that has one."""
+    targets = run.load_config().data.targets
+    if len(targets) > 1:
+        raise RunError(f"{run.path} translates into {', '.join(targets)}; say with --to which one --hypothesis is in")
+    return targets[0]
 
 
 def _open(
@@ -128,15 +151,15 @@ def _open(
     return run, Translator.load(run, *loading) if loading else None, settings, files
 
 
-def _translate(opened: "Opened", scoring: "Scoring") -> "Report":
+def _translate(opened: "Opened", scoring: "Scoring", to: str | None) -> "Report":
     from translator.evaluation.test_set import evaluate_run
 
     with progress(console, "translating the test set") as show:
-        return evaluate_run(*opened, scoring, show)
+        return evaluate_run(*opened, scoring, show, to)
 
 
-def _robustness(opened: "Opened", scoring: "Scoring") -> "Robustness":
+def _robustness(opened: "Opened", scoring: "Scoring", to: str | None) -> "Robustness":
     from translator.evaluation.test_set import robustness_of_run
 
     with progress(console, "translating the damaged test set") as show:
-        return robustness_of_run(*opened, scoring, show)
+        return robustness_of_run(*opened, scoring, show, to)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from translator.cli.arguments import Beam, Quantization, Run
+from translator.cli.arguments import Beam, From, Quantization, Run, To
 from translator.cli.console import console, own_command, say
 from translator.cli.search_options import takes_search_options
 from translator.errors import shell_quoted
@@ -26,6 +26,8 @@ def export(
     ] = "saved_model",
     quantization: Quantization = None,
     beam: Beam = None,
+    to: To = None,
+    from_: From = None,
     *,
     search: dict[str, Any],
 ) -> None:
@@ -34,7 +36,7 @@ def export(
     from translator.export.formats import FORMATS, export_run
 
     with console.status(Text(f"exporting {run} …")):
-        figures = export_run(run, output, format_name, quantization, beam, search)
+        figures = export_run(run, output, format_name, quantization, beam, search, (from_, to))
     say(
         f"Wrote {output}. Equal translations: {figures['equal_translations']:.1%} of {figures['sentences']:,}. "
         + FORMATS[format_name].usage.format(command=own_command(), folder=shell_quoted(output))

@@ -17,6 +17,9 @@ def print_report(report: "Report") -> None:
     """Prints a few translations beside their references, then the scores with 95% intervals and signatures."""
     output = Console(highlight=False)
     output.print(_some_translations(report))
+    if report.of_pairs:
+        output.print(_of_pairs(report))
+        output.print("All pairs together, as one test set:", soft_wrap=True)
     for name, value, interval, signature in report.scores.named:
         _print_score(name, "–" if value is None else f"{value:.2f}", _shown(interval, 2), signature, output)
     for each in report.external:
@@ -47,6 +50,17 @@ def _print_score(name: str, value: str, interval: str, signature: str, output: C
 
 def _shown(interval: Bounds | None, places: int) -> str:
     return "" if interval is None else f"[{interval[0]:.{places}f}, {interval[1]:.{places}f}]"
+
+
+def _of_pairs(report: "Report") -> Table:
+    """The scores of each pair of languages, and their mean."""
+    table = Table("pair", "sentences", "BLEU", "95%", "chrF", "")
+    for each in report.of_pairs:
+        interval = _shown(each.scores.intervals.get("bleu"), 2)
+        row = f"{each.sentences:,}", f"{each.scores.bleu:.2f}", Text(interval), f"{each.scores.chrf:.2f}"
+        table.add_row(Text(str(each)), *row, "zero-shot" if each.zero_shot else "")
+    table.add_row("mean", "", f"{report.mean_bleu:.2f}")
+    return table
 
 
 def _some_translations(report: "Report") -> Table:

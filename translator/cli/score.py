@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from translator.cli.arguments import CheckpointOption, Ensemble, Run
+from translator.cli.arguments import CheckpointOption, Ensemble, Run, To
 from translator.cli.console import console
 from translator.data.paired import paired_lines
 from translator.progress import progress
@@ -26,6 +26,7 @@ def score(
     target: Annotated[Path, typer.Option(help="Their translations, line by line.")],
     checkpoint: CheckpointOption = None,
     ensemble: Ensemble = None,
+    to: To = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON object a line, with each token's log-probability.")
     ] = False,
@@ -39,7 +40,7 @@ def score(
     start_tensorflow()
     from translator.decoding.translator import Translator
 
-    translator = Translator.load_ensemble([run, *(ensemble or [])], checkpoint=checkpoint)
+    translator = Translator.load_ensemble([run, *(ensemble or [])], checkpoint=checkpoint, to=to)
     written = _json if as_json else _columns
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     number = 1

@@ -14,6 +14,7 @@ from translator.cli.arguments import (
     Quantization,
     Resume,
     ShardOption,
+    To,
 )
 from translator.cli.console import console, exiting_when_terminated
 from translator.cli.search_options import takes_search_options
@@ -48,6 +49,7 @@ def back_translate(
     processes: ProcessesOption = None,
     shard: ShardOption = None,
     resume: Resume = False,
+    to: To = None,
     *,
     search: dict[str, Any],
 ) -> None:
@@ -57,7 +59,7 @@ def back_translate(
     if beam is None:
         search = {"sample": True, **search}
     _require_no_beam(beam, search)
-    how = Synthesis((run,), "source", tag, noise, beam, checkpoint, engine, quantization, search)
+    how = Synthesis((run,), "source", tag, noise, beam, checkpoint, engine, quantization, search, to)
     _write(how, input, output, shard, processes, resume=resume)
 
 
@@ -76,6 +78,7 @@ def distill(
     processes: ProcessesOption = None,
     shard: ShardOption = None,
     resume: Resume = False,
+    to: To = None,
     *,
     search: dict[str, Any],
 ) -> None:
@@ -86,11 +89,11 @@ def distill(
         raise RunError("--ensemble searches with the engine transformer; leave --engine and --quantization out")
     _require_no_beam(beam, search)
     runs = run, *(ensemble or ())
-    how = Synthesis(runs, "target", "", None, beam, checkpoint, engine, quantization, search)
+    how = Synthesis(runs, "target", "", None, beam, checkpoint, engine, quantization, search, to)
     with tempfile.TemporaryDirectory() as folder:
         if input is None:
             input = Path(folder) / "sources"
-            write_training_sources(run, input)
+            write_training_sources(run, input, to)
         _write(how, input, output, shard, processes, resume=resume)
 
 

@@ -49,7 +49,8 @@ def train(
     if result.report and not result.was_scored:
         print_report(result.report)
     if result.is_chief and not result.was_complete:
-        say(f"Translate with:  echo 'A sentence.' | {own_command()} translate {shell_quoted(folder.path)}")
+        to = f" --to {resolved.data.target}" if resolved.data.tagged else ""
+        say(f"Translate with:  echo 'A sentence.' | {own_command()} translate {shell_quoted(folder.path)}{to}")
 
 
 def prepare(

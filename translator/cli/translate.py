@@ -14,14 +14,17 @@ from translator.cli.arguments import (
     Checkpoint,
     CheckpointOption,
     Ensemble,
+    From,
     ProcessesOption,
     Quantization,
     Resume,
     ShardOption,
+    To,
 )
 from translator.cli.console import console, exiting_when_terminated
 from translator.cli.document_options import Columns, Document, DocumentFormat, require_fitting
 from translator.cli.search_options import apply, lacking_in_ctranslate2, takes_search_options
+from translator.languages import LanguagePair
 from translator.progress import Show, progress
 from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
@@ -96,6 +99,7 @@ class Asked:
     alignment: bool
     has_target_prefixes: bool
     search: dict[str, Any]
+    to: str | None = None
 
     def require_possible(self) -> None:
         """Raises a RunError for what does not go together, whatever the model is."""
@@ -156,7 +160,7 @@ class Asked:
         from translator.inspect.aligned import Aligned
         from translator.inspect.alignment import Aligner
 
-        return Aligned(translator, Aligner.load(self.model, checkpoint=self.checkpoint), self.n_best)
+        return Aligned(translator, Aligner.load(self.model, checkpoint=self.checkpoint, to=self.to), self.n_best)
 
     def _opened(self) -> "Translator":
         from translator.decoding.translator import Translator
@@ -167,18 +171,20 @@ class Asked:
         if self.engine is Engine.SAVED_MODEL:
             return Translator.load_exported(self.model)
         if self.ensemble:
-            return Translator.load_ensemble([self.model, *self.ensemble], beam, self.checkpoint)
+            return Translator.load_ensemble([self.model, *self.ensemble], beam, self.checkpoint, self.to)
         engine = self.engine
         if engine is Engine.AUTO and (lacking := self._lacking):
             log.info("--engine auto: transformer, because ctranslate2 has no %s", ", ".join(lacking))
             engine = Engine.TRANSFORMER
-        return Translator.load(self.model, beam, self.checkpoint, engine.value, self.quantization)
+        return Translator.load(self.model, beam, self.checkpoint, engine.value, self.quantization, self.to)
 
     def _require_nothing_fixed(self) -> None:
         """Raises a RunError for options that an exported model cannot follow."""
         what = f"{self.model} is an exported model"
         if self.alignment:
             raise RunError(f"{what}, which is not looked into; leave --alignment out, or name a run")
+        if self.to is not None:
+            raise RunError(f"{what}, which translates into one language; leave --to out")
         if self.beam is not None:
             raise RunError(f"{what}, whose beam size is fixed; leave --beam out")
         if self.checkpoint is not None:
@@ -214,16 +220,19 @@ def translate(
     document: Document = None,
     document_format: DocumentFormat = None,
     columns: Columns = None,
+    to: To = None,
+    from_: From = None,
     *,
     search: dict[str, Any],
 ) -> None:
     """Translate lines: exactly one comes out for each that goes in, but for n-best lists. Or a document."""
     from translator.decoding.blocks import Lines
     from translator.decoding.files import translate_file
+    from translator.decoding.language_choice import chosen_pair
 
     asked = Asked(
         model, beam, checkpoint, ensemble, mbr, keep, engine, quantization, n_best, form, alignment,
-        target_prefixes is not None, search | ({"with_token_log_probs": True} if token_scores else {}),
+        target_prefixes is not None, search | ({"with_token_log_probs": True} if token_scores else {}), to,
     )  # fmt: skip
     require_fitting(
         document,
@@ -235,17 +244,24 @@ def translate(
         },
     )  # fmt: skip
     asked.require_possible()
+    pair = None if engine is Engine.SAVED_MODEL else chosen_pair(RunFolder(model).load_config().data, to, from_)
     ending = exiting_when_terminated() if output else contextlib.nullcontext()
     with ending, progress(console, "translating", visible=bool(output)) as show:
-        if document:
-            _translate_document(asked, document, output, document_format, columns, show)
+        if document and pair:
+            _translate_document(asked, pair, document, output, document_format, columns, show)
             return
         lines = Lines(input, target_prefixes, Shard.parse(shard) if shard else None)
         translate_file(asked, lines, output, processes=processes, resume=resume, show=show)
 
 
 def _translate_document(
-    asked: Asked, document: Path, output: Path | None, form: DocumentFormat, columns: str | None, show: Show
+    asked: Asked,
+    pair: LanguagePair,
+    document: Path,
+    output: Path | None,
+    form: DocumentFormat,
+    columns: str | None,
+    show: Show,
 ) -> None:
     from translator.documents.files import translate_document
     from translator.documents.formats import Format
@@ -254,9 +270,7 @@ def _translate_document(
     def load_aligner() -> "Aligner":
         from translator.inspect.alignment import Aligner
 
-        return Aligner.load(asked.model, checkpoint=asked.checkpoint)
+        return Aligner.load(asked.model, checkpoint=asked.checkpoint, to=asked.to)
 
     reading = Format.of(document, form, columns.split(",") if columns else ())
-    config = RunFolder(asked.model).load_config().data
-    languages = Languages(config.source, config.target)
-    translate_document(document, output, reading, languages, lambda: (asked(), load_aligner), show)
+    translate_document(document, output, reading, Languages(*pair), lambda: (asked(), load_aligner), show)

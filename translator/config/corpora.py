@@ -43,6 +43,11 @@ class CorpusConfig(Section):
     tmx: str | None = None
     """A translation memory (TMX 1.1 to 1.4). Units that lack one of the languages are passed over; `de` takes `de-AT`
     too."""
+    source: str | None = None
+    """The source language of this corpus; null is that of `data`. Corpora of several pairs make a model of many
+    languages; the same files with both languages exchanged are the other direction."""
+    target: str | None = None
+    """The target language of this corpus; null is that of `data`."""
     columns: Columns = None
     """Where the sides of `tsv` or `jsonl` are: source and target, as in `[1, 3]`, or by language, as in
     `{en: 1, de: 3}`, which serves both directions. A column is a number from 1 on in `tsv`; in `jsonl` it is a key, or

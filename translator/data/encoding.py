@@ -43,7 +43,7 @@ class Encoded(NamedTuple):
 def write_store(
     folder: Path,
     corpora: Sequence[Iterable[SentencePair | LeftOut | None]],
-    tokenizers: tuple[Tokenizer, Tokenizer],
+    tokenizers: Sequence[tuple[Tokenizer, Tokenizer]],
     max_tokens: int,
     fingerprint: str,
     show: Callable[[int], None] = lambda _: None,
@@ -58,7 +58,7 @@ def write_store(
         folder: Replaced if it exists.
         corpora: The pairs of each corpus, and what stands for those that filters have left out, or that belong to
             another shard.
-        tokenizers: Of the source and of the target.
+        tokenizers: Of the source and of the target of each corpus, with the same vocabularies.
         max_tokens: Maximum number of tokens on either side.
         fingerprint: Identifies everything that the ids depend on; `open_store` compares it.
         show: Called with the number of pairs read so far.
@@ -67,9 +67,9 @@ def write_store(
     Raises:
         CorpusError: No pair is left.
     """
-    with writing_store(folder, fingerprint, tokenizers) as writer:
-        for corpus in corpora:
-            with contextlib.closing(_encode(corpus, tokenizers, max_tokens)) as chunks:
+    with writing_store(folder, fingerprint, tokenizers[0]) as writer:
+        for corpus, of_corpus in zip(corpora, tokenizers, strict=True):
+            with contextlib.closing(_encode(corpus, of_corpus, max_tokens)) as chunks:
                 for encoded in chunks:
                     writer.append(encoded.sides, encoded.numbers)
                     writer.counts.add(encoded.counts)
@@ -97,8 +97,7 @@ def _encode(
     cores = len(os.sched_getaffinity(0))
     # No fork: TensorFlow's threads may be running already.
     context = multiprocessing.get_context("spawn")
-    models = (tokenizers[0].model, tokenizers[1].model)
-    with ProcessPoolExecutor(cores, context, _start_encoder, (models, max_tokens)) as pool:
+    with ProcessPoolExecutor(cores, context, _start_encoder, (tokenizers, max_tokens)) as pool:
         # Only as many chunks in flight as keep all cores busy: the corpus may not fit into memory.
         pending: deque[Future[Encoded]] = deque()
         for chunk in itertools.chain([first], chunks):
@@ -132,9 +131,9 @@ def _encode_chunk(tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int, chun
 _worker: tuple[tuple[Tokenizer, Tokenizer], int] | None = None
 
 
-def _start_encoder(models: tuple[bytes, bytes], max_tokens: int) -> None:
+def _start_encoder(tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int) -> None:
     global _worker
-    _worker = (Tokenizer(models[0]), Tokenizer(models[1])), max_tokens
+    _worker = tokenizers, max_tokens
 
 
 def _encode_in_worker(chunk: Chunk) -> Encoded:

@@ -20,7 +20,9 @@ TRAINING_THREADS = 16
 Kind = TypeVar("Kind")  # what a text is, such as how it is to be normalized
 
 
-def train_tokenizer(texts: Iterable[tuple[str, Normalization]], config: TokenizerConfig) -> Tokenizer:
+def train_tokenizer(
+    texts: Iterable[tuple[str, Normalization]], config: TokenizerConfig, control: Sequence[str] = ()
+) -> Tokenizer:
     """Learns a vocabulary from at most `config.training_sentences` sentences, drawn at random.
 
     The same texts and configuration give the same model bytes, on any number of cores.
@@ -28,6 +30,7 @@ def train_tokenizer(texts: Iterable[tuple[str, Normalization]], config: Tokenize
     Args:
         texts: Sentences, each with the normalization to apply before training.
         config: `config.seed` decides which sentences are drawn.
+        control: Subwords that stand for no text, behind the four special ones.
 
     Returns:
         A tokenizer with the normalization `keep`.
@@ -48,6 +51,7 @@ def train_tokenizer(texts: Iterable[tuple[str, Normalization]], config: Tokenize
             vocab_size=config.vocabulary_size,
             character_coverage=config.character_coverage,
             byte_fallback=config.byte_fallback,
+            control_symbols=list(control),
             user_defined_symbols=list(symbols),
             normalization_rule_name="identity",
             max_sentence_length=4 * TRAINING_CHARACTERS,  # bytes; UTF-8 takes four at most

@@ -8,7 +8,7 @@ import array
 import contextlib
 import dataclasses
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +37,12 @@ def with_links(
     store: TokenStore,
     config: Config,
     run: RunFolder,
-    tokenizers: tuple[Tokenizer, Tokenizer],
+    tokenizers: Sequence[tuple[Tokenizer, Tokenizer]],
     show: Show = show_nothing,
 ) -> TokenStore:
     """The store with the links of its pairs, if the run's alignment is guided; they are made once.
+
+    The tokenizers are those of each corpus, of source and target.
 
     Raises:
         CorpusError: an alignment cannot be read, or does not fit the corpus.
@@ -70,12 +72,12 @@ def with_links(
 
 
 def _rows(
-    store: TokenStore, config: Config, tokenizers: tuple[Tokenizer, Tokenizer], show: Show
+    store: TokenStore, config: Config, tokenizers: Sequence[tuple[Tokenizer, Tokenizer]], show: Show
 ) -> Iterator[list[int]]:
     """The links of each row of the store."""
-    spaceless = writes_no_spaces(config.data.source), writes_no_spaces(config.data.target)
     done = 0
-    for corpus, rows in zip(config.data.train, store.corpora, strict=True):
+    for corpus, rows, sides in zip(config.data.train, store.corpora, tokenizers, strict=True):
+        source, target = map(writes_no_spaces, config.data.pair_of(corpus))
         kept = iter(store.numbers[rows.start : rows.stop].tolist())
         wanted = next(kept, None)
         with contextlib.closing(_aligned(corpus, config)) as pairs:
@@ -84,7 +86,7 @@ def _rows(
                     break
                 if number != wanted:
                     continue
-                yield subword_links(pair, links, tokenizers, spaceless, f"{corpus.alignment}, line {number:,}")
+                yield subword_links(pair, links, sides, (source, target), f"{corpus.alignment}, line {number:,}")
                 wanted, done = next(kept, None), done + 1
                 if done % SHOWN_EVERY == 0:
                     show(done, len(store), "aligning subwords")
@@ -95,7 +97,7 @@ def _aligned(corpus: CorpusConfig, config: Config) -> Generator[tuple[SentencePa
     if corpus.grammar and corpus.alignment is None:
         for aligned in grammar.aligned_pairs(corpus.grammar):
             texts, links = (aligned.english, aligned.german), sorted(aligned.sure)
-            if config.data.source != "en":
+            if config.data.pair_of(corpus).source != "en":
                 texts, links = texts[::-1], [(j, i) for i, j in links]
             yield SentencePair(*texts), links
         return

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from translator.config.schema import Config, TokenizerConfig
+from translator.config.schema import Config, DataConfig, TokenizerConfig
 from translator.data.corpora.base import Corpus, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.encoding import write_store
-from translator.data.filters import LeftOut, filtered, make_filters
+from translator.data.filters import Filter, LeftOut, filtered, make_filters
 from translator.data.inherited import base_run, inherited_tokenizers
 from translator.data.inputs import (
     Input,
@@ -27,6 +27,7 @@ from translator.data.links import with_links
 from translator.data.modifiers import modified_for_vocabulary
 from translator.data.sampling import check_kinds
 from translator.data.store import TokenStore, open_store
+from translator.data.tags import into, tag_of, with_tags
 from translator.data.tokenizer import Tokenizer
 from translator.files import replacing
 from translator.progress import Show, show_nothing
@@ -67,11 +68,11 @@ def prepare_corpora(
         inputs = inputs_as_read(corpora, inputs)
         fingerprint = fingerprint_of(config, tokenizers, inputs)
         with _listing(config, run) as listing:
-            filters = make_filters(config.data)
+            filters = filters_of_corpora(config.data)
             write_store(
                 run.data,
-                [filtered(corpus, filters, listing) for corpus in corpora],
-                tokenizers,
+                [filtered(corpus, each, listing) for corpus, each in zip(corpora, filters, strict=True)],
+                of_corpora(config.data, tokenizers),
                 config.data.max_tokens,
                 fingerprint,
                 lambda done: show(done, pairs, "encoding the corpus"),
@@ -82,7 +83,7 @@ def prepare_corpora(
         for path in missing_inputs(inputs):
             log.warning("%s is gone; continuing with the encoded copy of it", path)
     write_inputs(run, inputs)
-    return tokenizers, with_links(store, config, run, tokenizers, show)
+    return tokenizers, with_links(store, config, run, of_corpora(config.data, tokenizers), show)
 
 
 def present_inputs(corpora: Sequence[Corpus], config: Config, run: RunFolder) -> list[Input]:
@@ -140,8 +141,8 @@ def _tokenizers(
 
         def pairs() -> Iterator[SentencePair]:
             nonlocal count
-            number, filters = 0, make_filters(config.data)
-            streams = (filtered(corpus, filters) for corpus in corpora)
+            number, filters = 0, filters_of_corpora(config.data)
+            streams = (filtered(corpus, each) for corpus, each in zip(corpora, filters, strict=True))
             for number, pair in enumerate(itertools.chain.from_iterable(streams), 1):
                 if number % SHOWN_EVERY == 0:
                     show(number, count, "drawing sentences for the vocabulary")
@@ -153,6 +154,18 @@ def _tokenizers(
         for path, tokenizer in zip(paths, _make_tokenizers(config, pairs), strict=True):
             tokenizer.save(path)
     return load_tokenizers(run), count
+
+
+def of_corpora(data: DataConfig, tokenizers: tuple[Tokenizer, Tokenizer]) -> list[tuple[Tokenizer, Tokenizer]]:
+    """The tokenizers of each training corpus: sources begin with the tag of its target language, if there are tags."""
+    sources = {target: into(tokenizers[0], target) for target in data.targets}
+    return [(sources[data.pair_of(corpus).target], tokenizers[1]) for corpus in data.train]
+
+
+def filters_of_corpora(data: DataConfig) -> list[list[Filter]]:
+    """The filters of each training corpus, which corpora of the same pair share."""
+    by_pair = {pair: make_filters(data.of_pair(pair)) for pair in data.pairs}
+    return [by_pair[data.pair_of(corpus)] for corpus in data.train]
 
 
 def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]) -> tuple[Tokenizer, Tokenizer]:
@@ -167,17 +180,18 @@ def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]
             _warn_of_unused(settings, load_tokenizers(base_run(config))[0], f"train.init_from {config.train.init_from}")
         if settings.sampling_alpha:
             check_kinds((source, target))
-        return source, target
+        return with_tags(source, config.data.tagged), with_tags(target, config.data.tagged if settings.joint else ())
     one, other = settings.source_normalization or "nmt_nfkc", settings.target_normalization or "keep"
+    tags = [tag_of(language) for language in config.data.tagged]
 
     def seen() -> Iterator[SentencePair]:
         return modified_for_vocabulary(pairs(), config.data.modifiers, settings.seed)
 
     if settings.joint:
         texts = (text for pair in seen() for text in ((pair.source, one), (pair.target, other)))
-        source = target = train_tokenizer(texts, settings)
+        source = target = train_tokenizer(texts, settings, tags)
     else:
-        source = train_tokenizer(((pair.source, one) for pair in seen()), settings)
+        source = train_tokenizer(((pair.source, one) for pair in seen()), settings, tags)
         target = train_tokenizer(((pair.target, other) for pair in seen()), settings)
     return source.with_normalization(one), target.with_normalization(other)
 
@@ -212,7 +226,7 @@ def open_prepared(config: Config, run: RunFolder) -> tuple[tuple[Tokenizer, Toke
     if store is None:
         raise RunError(f"{run.data} cannot be seen from here; a run's folder must be on a disk that all workers share")
     tokenizers = load_tokenizers(run)
-    return tokenizers, with_links(store, config, run, tokenizers)
+    return tokenizers, with_links(store, config, run, of_corpora(config.data, tokenizers))
 
 
 def load_tokenizers(run: RunFolder) -> tuple[Tokenizer, Tokenizer]:

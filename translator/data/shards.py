@@ -18,11 +18,19 @@ from translator.config.schema import Config
 from translator.data.corpora.base import Corpus
 from translator.data.corpora.formats import open_corpora
 from translator.data.encoding import no_usable_pair, write_store
-from translator.data.filters import filtered_part, make_filters
+from translator.data.filters import filtered_part
 from translator.data.inputs import Input, write_inputs
 from translator.data.links import with_links
 from translator.data.preflight import require_evaluation_corpora, warn_of_trouble
-from translator.data.prepare import fingerprint_of, inputs_as_read, open_whole, prepare_tokenizers, present_inputs
+from translator.data.prepare import (
+    filters_of_corpora,
+    fingerprint_of,
+    inputs_as_read,
+    of_corpora,
+    open_whole,
+    prepare_tokenizers,
+    present_inputs,
+)
 from translator.data.store import TokenStore, open_store
 from translator.data.store_writer import writing_store
 from translator.data.tokenizer import Tokenizer
@@ -101,7 +109,7 @@ class _Sharded:
             if self._config.data.filters.list:
                 paths = [stack.enter_context(replacing(_listing(folder, i))) for i in range(len(self._corpora))]
                 listings = [stack.enter_context(path.open("w", encoding="utf-8")) for path in paths]
-            filters = make_filters(self._config.data)
+            filters = filters_of_corpora(self._config.data)
 
             def is_own(number: int) -> bool:
                 return (number - 1) // BLOCK_PAIRS % shard.count == shard.number - 1
@@ -109,10 +117,10 @@ class _Sharded:
             write_store(
                 folder / "store",
                 [
-                    filtered_part(corpus, filters, is_own, listing)
-                    for corpus, listing in zip(self._corpora, listings, strict=True)
+                    filtered_part(corpus, of_corpus, is_own, listing)
+                    for corpus, of_corpus, listing in zip(self._corpora, filters, listings, strict=True)
                 ],
-                self._tokenizers,
+                of_corpora(self._config.data, self._tokenizers),
                 self._config.data.max_tokens,
                 self._fingerprint,
                 lambda done: show(done, None, f"encoding shard {shard}"),
@@ -139,7 +147,9 @@ class _Sharded:
             self._run.shards.rmdir()
         store = open_store(self._run.data, self._fingerprint)
         assert store is not None
-        return Prepared(with_links(store, self._config, self._run, self._tokenizers, show))
+        return Prepared(
+            with_links(store, self._config, self._run, of_corpora(self._config.data, self._tokenizers), show)
+        )
 
     def _ready(self, folder: Path) -> TokenStore | None:
         """The store of a shard, if it is whole and has been encoded from these files with these settings."""

@@ -51,11 +51,12 @@ class Tokenizer:
         vocabulary_size: Number of subwords, including special ones; every id is below it.
         kind: "unigram" or "bpe"; of an adopted model also "word" or "char".
         byte_fallback: Whether characters that it lacks are spelled in bytes.
+        prefix: Ids that all sentences begin with but blank ones, which have none.
         symbols: The id of each user-defined symbol: what is one subword wherever it stands in a text.
     """
 
-    def __init__(self, model: bytes):
-        self.model = model
+    def __init__(self, model: bytes, prefix: tuple[int, ...] = ()):
+        self.model, self.prefix = model, prefix
         self._processor = sentencepiece.SentencePieceProcessor()
         try:
             self._processor.LoadFromSerializedProto(model)
@@ -80,6 +81,9 @@ class Tokenizer:
         self.symbols: dict[str, int] = {
             piece.piece: id_ for id_, piece in enumerate(_parsed(model).pieces) if piece.type == piece.USER_DEFINED
         }
+
+    def __reduce__(self) -> tuple[type["Tokenizer"], tuple[bytes, tuple[int, ...]]]:
+        return Tokenizer, (self.model, self.prefix)
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
@@ -163,7 +167,8 @@ class Tokenizer:
 
     def encode(self, sentences: Sequence[str], threads: int = -1) -> list[list[int]]:
         """The ids of each sentence's best segmentation, without BOS and EOS; uses all cores by default."""
-        return self._processor.encode([writable(sentence) for sentence in sentences], num_threads=threads)
+        encoded = self._processor.encode([writable(sentence) for sentence in sentences], num_threads=threads)
+        return [[*self.prefix, *ids] if ids else ids for ids in encoded] if self.prefix else encoded
 
     def encode_normalized(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of parts of text that is normalized already, with "▁" for a space."""
@@ -180,7 +185,8 @@ class Tokenizer:
     def encode_in_place(self, sentences: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
         """What `encode` gives, and for each id where in the sentence its subword begins and ends, in characters.
 
-        A subword that normalization put in, or that is one byte of several, may have no character of its own.
+        A subword that normalization put in, or that is one byte of several, may have no character of its own; those of
+        the prefix are before the sentence, where no word is.
         """
         found = []
         for sentence in map(writable, sentences):
@@ -188,7 +194,8 @@ class Tokenizer:
             # SentencePiece counts bytes.
             character = [i for i, each in enumerate(sentence) for _ in each.encode()] + [len(sentence)]
             spans = [(character[subword.begin], character[subword.end]) for subword in subwords]
-            found.append(([subword.id for subword in subwords], spans))
+            prefix = self.prefix if subwords else ()
+            found.append(([*prefix, *(subword.id for subword in subwords)], [(-1, -1)] * len(prefix) + spans))
         return found
 
     def likeliest(self, words: Sequence[list[int]], most: int) -> Iterator[list[tuple[float, list[int]]]]:

@@ -15,9 +15,11 @@ from translator.config.schema import Config, TokenizerConfig
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.explaining import counts_of
-from translator.data.filters import LeftOut, filtered, make_filters
+from translator.data.filters import LeftOut, filtered
 from translator.data.learning import train_tokenizer
+from translator.data.prepare import filters_of_corpora
 from translator.data.store import Sequences
+from translator.data.tags import tag_of
 from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.languages import writes_no_spaces
 from translator.progress import Show, show_nothing
@@ -113,11 +115,11 @@ def measure_sizes(config: Config, sizes: Sequence[int] = SIZES, show: Show = sho
 
 def _sample(config: Config, show: Show) -> tuple[list[SentencePair], int]:
     """Pairs drawn with equal probability (algorithm R; Vitter, 1985) after the filters, and of how many."""
-    generator, filters = random.Random(config.tokenizer.seed), make_filters(config.data)
+    generator, filters = random.Random(config.tokenizer.seed), filters_of_corpora(config.data)
     sample: list[SentencePair] = []
     total = 0
-    for corpus in open_corpora(config.data.train, config.data):
-        for pair in filtered(corpus, filters):
+    for corpus, of_corpus in zip(open_corpora(config.data.train, config.data), filters, strict=True):
+        for pair in filtered(corpus, of_corpus):
             if isinstance(pair, LeftOut) or not (pair.source.strip() and pair.target.strip()):
                 continue
             total += 1
@@ -131,14 +133,15 @@ def _sample(config: Config, show: Show) -> tuple[list[SentencePair], int]:
 
 def _measured(config: Config, settings: TokenizerConfig, pairs: Sequence[SentencePair], scale: float) -> MeasuredSize:
     one, other = settings.source_normalization or "nmt_nfkc", settings.target_normalization or "keep"
+    tags = [tag_of(language) for language in config.data.tagged]
     sources = [(pair.source, one) for pair in pairs]
     targets = [(pair.target, other) for pair in pairs]
     if settings.joint:
         source = target = train_tokenizer(
-            (text for both in zip(sources, targets, strict=True) for text in both), settings
+            (text for both in zip(sources, targets, strict=True) for text in both), settings, tags
         )
     else:
-        source, target = train_tokenizer(sources, settings), train_tokenizer(targets, settings)
+        source, target = train_tokenizer(sources, settings, tags), train_tokenizer(targets, settings)
     source, target = source.with_normalization(one), target.with_normalization(other)
     sides = [
         Sequences.of(tokenizer.encode([text for text, _ in texts]))

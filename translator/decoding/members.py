@@ -40,18 +40,23 @@ def require_alike(members: Sequence[Member]) -> None:
     """Raises a RunError unless all have the languages and the vocabularies of the first."""
     first = members[0]
     for other in members[1:]:
+        if _languages(first) != _languages(other):
+            pairs = [", ".join(map(str, member.config.data.pairs)) for member in (first, other)]
+            raise RunError(
+                f"{first.run.path} and {other.run.path} are no ensemble: the one translates {pairs[0]}, the other "
+                f"{pairs[1]}"
+            )
         for side in ("source", "target"):
-            languages = [getattr(member.config.data, side) for member in (first, other)]
-            if len(set(map(primary, languages))) > 1:
-                raise RunError(
-                    f"{first.run.path} and {other.run.path} are no ensemble: data.{side} is {languages[0]} in the one, "
-                    f"{languages[1]} in the other"
-                )
             if difference := _difference(getattr(first, side), getattr(other, side)):
                 raise RunError(
                     f"{first.run.path} and {other.run.path} are no ensemble, which needs one vocabulary: of the {side} "
                     f"{difference}; train one of them with tokenizer.model set to the other's vocabulary"
                 )
+
+
+def _languages(member: Member) -> set[tuple[str, str]]:
+    """The pairs that a run translates."""
+    return {(primary(source), primary(target)) for source, target in member.config.data.pairs}
 
 
 def _difference(one: Tokenizer, other: Tokenizer) -> str | None:

@@ -12,6 +12,7 @@ graph can apply the same rule (`translator.export.graph_pieces`).
 """
 
 import enum
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -86,8 +87,12 @@ class Cutter:
         places: int32 [2 ⋅ max(End), len(Start)], the `Place` between such an end and such a start.
     """
 
-    def __init__(self, vocabulary: Sequence[str]) -> None:
-        """Reads the subwords as the vocabulary writes them: "▁" stands for a space before a word."""
+    def __init__(self, vocabulary: Sequence[str], prefix: Sequence[int] = ()) -> None:
+        """Reads the subwords as the vocabulary writes them: "▁" stands for a space before a word.
+
+        A sentence that is not empty begins with `prefix` (`Tokenizer.prefix`), and so does each of its pieces.
+        """
+        self.prefix = list(prefix)
         self.start = np.array([_start(subword) for subword in vocabulary], np.int32)
         self.end = np.array([_end(subword) for subword in vocabulary], np.int32)
         self.counts = np.array([_counts(subword) for subword in vocabulary], np.int32)
@@ -98,10 +103,37 @@ class Cutter:
 
         Args:
             ids: of the whole sentence, without BOS and EOS.
-            most: 1 or more.
+            most: 1 or more, beside the prefix.
         """
         if len(ids) <= most:
             return [ids] if ids else []
+        return [self.prefix + piece for piece in self._cut(self.body(ids), most - len(self.prefix))]
+
+    def evenly(self, ids: list[int], count: int) -> list[list[int]]:
+        """So many pieces, each cut at the best place within a quarter of the mean piece of where equal ones would end.
+
+        Of a sentence that is empty, and of one with fewer tokens than pieces, some are empty.
+        """
+        if not ids:
+            return [[]] * count
+        return [self.prefix + piece for piece in self._evenly(self.body(ids), count)]
+
+    def body(self, ids: list[int]) -> list[int]:
+        """A sentence without the prefix."""
+        return ids[len(self.prefix) :]
+
+    def _evenly(self, ids: list[int], count: int) -> list[list[int]]:
+        if len(ids) < count:
+            return [ids[i : i + 1] for i in range(count)]
+        mean, places = len(ids) / count, self.places_before(np.array(ids))
+        cuts = [0]
+        for i in range(1, count):
+            first, last = math.ceil((i - 0.25) * mean), math.floor((i + 0.25) * mean)
+            near = range(first, last + 1) if first <= last else [round(i * mean)]
+            cuts.append(max(near, key=lambda cut, even=i * mean: (places[cut], -abs(cut - even))))
+        return [ids[start:end] for start, end in zip(cuts, [*cuts[1:], len(ids)], strict=True)]
+
+    def _cut(self, ids: list[int], most: int) -> list[list[int]]:
         places = self.places_before(np.array(ids))
         cuts = [0]
         while (rest := len(ids) - cuts[-1]) > most:

@@ -72,8 +72,11 @@ class Losses(NamedTuple):
 class Translates(Protocol):
     """The part of a `Translator` that is used here."""
 
-    source: Tokenizer
     target: Tokenizer
+
+    @property
+    def source(self) -> Tokenizer:
+        """See `Translator.source`."""
 
     def translate_text(
         self,

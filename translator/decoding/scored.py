@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.options import Engine, OptionsError, ScoringEngine
 from translator.decoding.pieces import Cutter
@@ -85,21 +83,8 @@ class PairCutter:
         # A piece may be half as long again as the mean, so that there is a choice of places.
         sizes = len(pair.source) / self.most_source, len(pair.target) / self.most_target
         count = math.ceil(1.5 * max(sizes))
-        sides = _evenly(pair.source, self.source, count), _evenly(pair.target, self.target, count)
+        sides = self.source.evenly(pair.source, count), self.target.evenly(pair.target, count)
         return [Pair(*pieces) for pieces in zip(*sides, strict=True)]
-
-
-def _evenly(ids: list[int], cutter: Cutter, count: int) -> list[list[int]]:
-    """So many pieces, each cut at the best place within a quarter of the mean piece of where equal pieces would end."""
-    if len(ids) < count:
-        return [ids[i : i + 1] for i in range(count)]
-    mean, places = len(ids) / count, cutter.places_before(np.array(ids))
-    cuts = [0]
-    for i in range(1, count):
-        first, last = math.ceil((i - 0.25) * mean), math.floor((i + 0.25) * mean)
-        near = range(first, last + 1) if first <= last else [round(i * mean)]
-        cuts.append(max(near, key=lambda cut, even=i * mean: (places[cut], -abs(cut - even))))
-    return [ids[start:end] for start, end in zip(cuts, [*cuts[1:], len(ids)], strict=True)]
 
 
 def batches_of(pairs: Sequence[Pair]) -> Iterator[list[int]]:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from translator.data.corpora.formats import open_corpora
-from translator.data.filters import LeftOut, filtered, make_filters
+from translator.data.filters import LeftOut, filtered
+from translator.data.prepare import filters_of_corpora
+from translator.decoding.language_choice import chosen_pair
 from translator.files import replacing
 from translator.run_folder import RunFolder
 from translator.runtime import start_tensorflow
@@ -98,6 +100,7 @@ class Synthesis:
         writes: see `Parallel`, as `tag` and `noise`.
         beam: see `Translator.load`, as `checkpoint`, `engine` and `quantization`; the last two are for one run.
         search: options of the search by name, as `Translator.options_with` takes them.
+        to: into which of the runs' languages they translate.
     """
 
     runs: tuple[Path, ...]
@@ -109,6 +112,7 @@ class Synthesis:
     engine: Engine = "transformer"
     quantization: str | None = None
     search: Mapping[str, Any] = field(default_factory=dict)
+    to: str | None = None
 
     def __call__(self) -> Parallel:
         """Opens it.
@@ -127,20 +131,24 @@ class Synthesis:
 
         beam = 1 if self.search.get("sample") else self.beam
         if len(self.runs) > 1:
-            return Translator.load_ensemble(self.runs, beam, self.checkpoint)
-        return Translator.load(self.runs[0], beam, self.checkpoint, self.engine, self.quantization)
+            return Translator.load_ensemble(self.runs, beam, self.checkpoint, self.to)
+        return Translator.load(self.runs[0], beam, self.checkpoint, self.engine, self.quantization, self.to)
 
 
-def write_training_sources(run: Path, path: Path) -> None:
-    """Writes the sources of a run's training corpora that its filters leave in, one a line.
+def write_training_sources(run: Path, path: Path, to: str | None = None) -> None:
+    """Writes the sources of a run's training corpora into a language that its filters leave in, one a line.
 
     Raises:
         RunError: it is no run.
         CorpusError: a corpus cannot be read.
+        OptionsError: the run does not translate into that language, or into several and none is chosen.
     """
     data = RunFolder(run).load_config().data
-    filters = make_filters(data)
+    _, target = chosen_pair(data, to)
     with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
-        for corpus in open_corpora(data.train, data):
+        opened = open_corpora(data.train, data), filters_of_corpora(data)
+        for settings, corpus, filters in zip(data.train, *opened, strict=True):
+            if data.pair_of(settings).target != target:
+                continue
             with contextlib.closing(filtered(corpus, filters)) as pairs:
                 file.writelines(f"{pair.source}\n" for pair in pairs if not isinstance(pair, LeftOut))

@@ -11,10 +11,12 @@ from typing import Any, Literal
 
 from translator.config.schema import Config
 from translator.data.batches import length_sorted
+from translator.data.tags import into
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.engines.ensemble import EnsembleEngine
 from translator.decoding.engines.saved_model import SavedModelEngine, open_graph
 from translator.decoding.engines.transformer import TransformerEngine
+from translator.decoding.language_choice import not_chosen, require_language
 from translator.decoding.mbr import MbrEngine
 from translator.decoding.members import open_member, require_alike
 from translator.decoding.options import Engine, Hypothesis, Identified, OptionsError, PrefixEngine, SearchOptions
@@ -55,6 +57,7 @@ class Translator:
         max_source_tokens: int,
         batch_sentences: int,
         joiner: str = " ",
+        languages: Sequence[str] = (),
     ) -> None:
         """Joins a vocabulary for each side with an engine.
 
@@ -65,15 +68,17 @@ class Translator:
             max_source_tokens: sentences with more tokens are translated in pieces (`translator.decoding.pieces`).
             batch_sentences: sentences, or pieces, that are searched together.
             joiner: what stands between the translations of a sentence's pieces.
+            languages: that it translates into; none where that is not known.
         """
-        self.source, self.target = tokenizers
+        self._source, self.target = tokenizers
+        self.languages = tuple(languages)
         self.engine, self.options = engine, options
         self.max_source_tokens, self.batch_sentences, self.joiner = max_source_tokens, batch_sentences, joiner
-        self.cutter = Cutter(self.source.pieces(range(self.source.vocabulary_size)))
+        self.cutter = Cutter(self._source.pieces(range(self._source.vocabulary_size)), self._source.prefix)
 
     def __repr__(self) -> str:
         """Engine, vocabularies and beam size; `options` has the rest of the search."""
-        sizes = " and ".join(f"{side.vocabulary_size:,}" for side in (self.source, self.target))
+        sizes = " and ".join(f"{side.vocabulary_size:,}" for side in (self._source, self.target))
         return f"<Translator: {type(self.engine).__name__}, {sizes} subwords, beam size {self.options.beam_size}>"
 
     @classmethod
@@ -84,6 +89,7 @@ class Translator:
         checkpoint: Checkpoint | None = None,
         engine: EngineName = "transformer",
         quantization: str | None = None,
+        to: str | None = None,
     ) -> "Translator":
         """Opens a run folder, of which nothing is executed.
 
@@ -96,15 +102,19 @@ class Translator:
                 run's folder; `auto` is the faster of those that are installed and give the run's text.
             quantization: of `ctranslate2`, how its weights are stored: `int8` is small and fast, and may translate a
                 little differently; float32 by default.
+            to: into which of the run's languages it translates; a run of one pair needs none. See `into`.
 
         Raises:
             RunError: the folder is not a run, or the run has no model, or no such checkpoint, yet.
             WeightsError: the model is not one of the run's configuration.
             CTranslate2Error: CTranslate2 is asked for and not installed.
             ExportError: the run cannot have that engine, or its model differs too much from the run.
-            OptionsError: the engine has no such quantization, or no search with the run's options.
+            OptionsError: the engine has no such quantization, or no search with the run's options; or the run does not
+                translate into that language.
         """
         member = open_member(path, checkpoint)
+        if to is not None:
+            require_language(to, member.config.data.targets)
         run, config, weights, source, target = member
         options = SearchOptions.of(config.search, beam_size)
 
@@ -112,17 +122,22 @@ class Translator:
             return cls.of_model(member.build(), source, target, config, options)
 
         opened = ENGINES[engine](Source(run, config, weights, (source, target), options, load, quantization))
-        return cls._of_engine(opened, source, target, config, options)
+        translator = cls._of_engine(opened, source, target, config, options)
+        return translator if to is None else translator.into(to)
 
     @classmethod
     def load_ensemble(
-        cls, paths: Sequence[str | Path], beam_size: int | None = None, checkpoint: Checkpoint | None = None
+        cls,
+        paths: Sequence[str | Path],
+        beam_size: int | None = None,
+        checkpoint: Checkpoint | None = None,
+        to: str | None = None,
     ) -> "Translator":
         """Opens run folders with one vocabulary as one model: the mean of their probabilities at each step.
 
         Args:
             paths: the folders; the first one's settings hold, and the shortest `data.max_tokens`.
-            beam_size: see `load`, as `checkpoint`, which is that of every run.
+            beam_size: see `load`, as `checkpoint`, which is that of every run, and `to`.
 
         Raises:
             RunError: as `load`, or the runs differ in languages or vocabularies.
@@ -136,7 +151,7 @@ class Translator:
         if len(members) > 1:
             translator.engine = EnsembleEngine(models)
             translator.max_source_tokens = min(member.config.data.max_tokens for member in members)
-        return translator
+        return translator if to is None else translator.into(to)
 
     @classmethod
     def of_model(
@@ -149,9 +164,34 @@ class Translator:
     def _of_engine(
         cls, engine: Engine, source: Tokenizer, target: Tokenizer, config: Config, options: SearchOptions
     ) -> "Translator":
-        joiner = "" if writes_no_spaces(config.data.target) else " "
-        sizes = config.data.max_tokens, config.search.batch_sentences
-        return cls((source, target), engine, options, *sizes, joiner)
+        sizes, languages = (config.data.max_tokens, config.search.batch_sentences), config.data.targets
+        translator = cls((source, target), engine, options, *sizes, languages=languages)
+        return translator if len(languages) > 1 else translator.into(languages[0])
+
+    @property
+    def source(self) -> Tokenizer:
+        """The vocabulary of the sentences; where the model has tags, each begins with that of the target language.
+
+        This is the one place that adds them: whatever reads source text gets its ids here.
+
+        Raises:
+            OptionsError: the model has several target languages, and none is chosen: see `into`.
+        """
+        if not self._source.prefix and len(self.languages) > 1:
+            raise not_chosen(self.languages)
+        return self._source
+
+    def into(self, language: str) -> "Translator":
+        """The same model, translating into one of its languages.
+
+        Raises:
+            OptionsError: it does not translate into that.
+        """
+        require_language(language, self.languages)
+        joiner = "" if writes_no_spaces(language) else " "
+        tokenizers = into(self._source, language), self.target
+        sizes = self.max_source_tokens, self.batch_sentences
+        return Translator(tokenizers, self.engine, self.options, *sizes, joiner, self.languages)
 
     @classmethod
     def load_exported(cls, path: str | Path) -> "Translator":
@@ -168,7 +208,8 @@ class Translator:
                 f"{path} is a SavedModel, but not one that this version of `translator export` wrote; "
                 "if it is an earlier export of a run, export the run again"
             )
-        source, target = (Tokenizer(side.numpy()) for side in (module.source_tokenizer, module.target_tokenizer))
+        prefix = tuple(map(int, module.source_prefix.numpy())) if hasattr(module, "source_prefix") else ()
+        source, target = Tokenizer(module.source_tokenizer.numpy(), prefix), Tokenizer(module.target_tokenizer.numpy())
         engine, joiner = SavedModelEngine(module), module.joiner.numpy().decode()
         sizes = int(module.max_source_tokens), int(module.batch_sentences)
         return cls((source, target), engine, engine.options, *sizes, joiner)
@@ -181,7 +222,7 @@ class Translator:
         """
         engine = MbrEngine(self.engine, self.target, samples=samples)
         sizes = self.max_source_tokens, self.batch_sentences
-        return Translator((self.source, self.target), engine, self.options, *sizes, self.joiner)
+        return Translator((self._source, self.target), engine, self.options, *sizes, self.joiner, self.languages)
 
     def translate(
         self,
@@ -192,6 +233,7 @@ class Translator:
         target_prefixes: Sequence[str] | None = None,
         *,
         attention: bool = False,
+        to: str | None = None,
     ) -> list[Translation]:
         """Translates sentences; as many come back, in the same order. A blank one stays blank.
 
@@ -204,10 +246,15 @@ class Translator:
                 first one begins so.
             attention: whether translations come with what the decoder looked at in the source as it wrote them
                 (`Translation.attention`); `translator.inspect.attention_reader` gives that of each head.
+            to: into which of the model's languages; see `into`.
 
         Raises:
-            OptionsError: the engine cannot search with these options, or takes no target prefixes.
+            OptionsError: the engine cannot search with these options, or takes no target prefixes; or there is no such
+                language, or several and none is chosen.
         """
+        if to is not None:
+            chosen = self.into(to)
+            return chosen.translate(sentences, first_line, on_progress, options, target_prefixes, attention=attention)
         options = options or self.options
         if attention:
             options = dataclasses.replace(options, with_attention=True)
@@ -223,8 +270,12 @@ class Translator:
         first_line: int | None = 1,
         on_progress: Callable[[int, int], None] | None = None,
         target_prefixes: Sequence[str] | None = None,
+        *,
+        to: str | None = None,
     ) -> list[str]:
         """The text alone of what `translate` gives, at less cost: no other hypothesis is written out."""
+        if to is not None:
+            return self.into(to).translate_text(sentences, first_line, on_progress, target_prefixes)
         return self._texts(self._search(sentences, first_line, on_progress, self.options, target_prefixes))
 
     def phrases(self, texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
@@ -249,6 +300,8 @@ class Translator:
         targets: Sequence[str],
         first_line: int | None = 1,
         on_progress: Callable[[int, int], None] | None = None,
+        *,
+        to: str | None = None,
     ) -> list[Scored]:
         """Scores given translations; as many scores come back, in the same order, whatever the length of a pair.
 
@@ -257,10 +310,13 @@ class Translator:
             targets: their translations.
             first_line: number of the first pair, for the warning that one is scored in pieces; None for none.
             on_progress: told how many pairs, or pieces of long ones, are done and how many there are.
+            to: see `translate`.
 
         Raises:
             OptionsError: the engine cannot score, or there are not as many translations as sentences.
         """
+        if to is not None:
+            return self.into(to).score(sources, targets, first_line, on_progress)
         _require_sentences(sources)
         _require_sentences(targets)
         return self._scorer.score(sources, targets, first_line, on_progress)
@@ -285,7 +341,8 @@ class Translator:
         sizes = {name: getattr(self, name) for name in ("max_source_tokens", "batch_sentences", "joiner")}
         vocabularies = hashlib.sha256(self.source.model + self.target.model).hexdigest()
         engine = self.engine.fingerprint() if isinstance(self.engine, Identified) else {}
-        return {"options": {**dataclasses.asdict(self.options), **sizes}, "vocabularies": vocabularies, **engine}
+        made_of = {"options": {**dataclasses.asdict(self.options), **sizes}, "vocabularies": vocabularies, **engine}
+        return made_of | ({"prefix": list(self.source.prefix)} if self.source.prefix else {})
 
     def _search(
         self,

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,15 @@ from typing import Any
 
 from translator.config.changes import changes
 from translator.config.load import load_config
-from translator.config.schema import Config
+from translator.config.schema import Config, DataConfig
 from translator.data.corpora.base import CorpusError, SentencePair
-from translator.data.corpora.formats import read_all
+from translator.data.corpora.formats import read_by_pair
 from translator.data.corpora.lines import read_lines
 from translator.evaluation.bootstrap import SAMPLES
 from translator.evaluation.external import ExternalMetric, ExternalScore
 from translator.evaluation.scores import Scores, score
 from translator.files import read_file, write_file
+from translator.languages import LanguagePair
 from translator.run_folder import RunError, RunFolder
 
 # Sources, each with its first reference; and lists of further references of all.
@@ -60,6 +62,20 @@ PLAIN = Scoring()
 
 
 @dataclass(frozen=True)
+class PairScores:
+    """What a model of many languages scores on one pair of them."""
+
+    source: str
+    target: str
+    sentences: int
+    scores: Scores
+    zero_shot: bool  # whether nothing was trained from the one into the other
+
+    def __str__(self) -> str:
+        return f"{self.source}-{self.target}"
+
+
+@dataclass(frozen=True)
 class Report:
     """Translations of a test set, and what they score."""
 
@@ -71,6 +87,50 @@ class Report:
     nll: float | None = None  # of the first references, in nats a token; None if the engine only searches
     nll_seconds: float = 0.0  # that it took to find that out
     external: Sequence[ExternalScore] = ()
+    reference_tokens: int = 0  # subwords of the references, with the end of each, that `nll` is of
+    of_pairs: Sequence[PairScores] = ()  # of several pairs of languages, whose sentences follow one another
+
+    @classmethod
+    def joined(cls, reports: Mapping[LanguagePair, "Report"], data: DataConfig, scoring: Scoring) -> "Report":
+        """The reports of several pairs of languages as one: scores of all sentences together, and of each pair.
+
+        Args:
+            reports: of the pairs, in order.
+            data: which pairs were trained, and the language by whose rules all together are tokenized.
+            scoring: as they were scored.
+        """
+        each = list(reports.values())
+        pairs = [pair for report in each for pair in report.pairs]
+        hypotheses = [line for report in each for line in report.hypotheses]
+        nlls = [report.nll * report.reference_tokens for report in each if report.nll is not None]
+        return cls(
+            pairs,
+            hypotheses,
+            scoring.scores(hypotheses, (pairs, []), data.target),
+            sum(report.seconds or 0.0 for report in each),
+            sum(report.hypothesis_tokens or 0 for report in each),
+            sum(nlls) / sum(report.reference_tokens for report in each) if len(nlls) == len(each) else None,
+            sum(report.nll_seconds for report in each),
+            of_pairs=[
+                PairScores(*pair, len(report.pairs), report.scores, pair not in data.pairs)
+                for pair, report in reports.items()
+            ],
+        )
+
+    def part(self, pair: LanguagePair) -> "Report | None":
+        """The sentences of one pair of languages; of a report without pairs all; None if it has others."""
+        start = 0
+        for each in self.of_pairs:
+            end = start + each.sentences
+            if (each.source, each.target) == pair:
+                return Report(self.pairs[start:end], self.hypotheses[start:end], each.scores)
+            start = end
+        return None if self.of_pairs else self
+
+    @property
+    def mean_bleu(self) -> float:
+        """The mean BLEU of the pairs of languages."""
+        return statistics.fmean(each.scores.bleu for each in self.of_pairs) if self.of_pairs else self.scores.bleu
 
     @property
     def perplexity(self) -> float | None:
@@ -85,15 +145,19 @@ class Report:
     @property
     def figures(self) -> dict[str, Any]:
         """What `eval --json` prints."""
-        return dataclasses.asdict(self.scores) | {
-            "sentences": len(self.hypotheses),
-            "seconds": self.seconds,
-            "hypothesis_tokens": self.hypothesis_tokens,
-            "nll": self.nll,
-            "perplexity": self.perplexity,
-            "external": [dataclasses.asdict(each) for each in self.external],
-            "test_set": self.test_set,
-        }
+        return (
+            dataclasses.asdict(self.scores)
+            | {
+                "sentences": len(self.hypotheses),
+                "seconds": self.seconds,
+                "hypothesis_tokens": self.hypothesis_tokens,
+                "nll": self.nll,
+                "perplexity": self.perplexity,
+                "external": [dataclasses.asdict(each) for each in self.external],
+                "test_set": self.test_set,
+            }
+            | ({"pairs": [dataclasses.asdict(each) for each in self.of_pairs]} if self.of_pairs else {})
+        )
 
     @classmethod
     def read(cls, folder: Path) -> "Report | None":
@@ -109,7 +173,10 @@ class Report:
                 return None
             external = [_from(ExternalScore, each) for each in figures.get("external", ())]
             numbers = figures["seconds"], figures["hypothesis_tokens"], figures.get("nll")
-            return cls(pairs, hypotheses, _from(Scores, figures), *numbers, external=external)
+            of_pairs = [
+                _from(PairScores, each | {"scores": _from(Scores, each["scores"])}) for each in figures.get("pairs", ())
+            ]
+            return cls(pairs, hypotheses, _from(Scores, figures), *numbers, external=external, of_pairs=of_pairs)
         except (OSError, ValueError, LookupError, TypeError):
             return None
 
@@ -174,15 +241,17 @@ def read_test_files(source: Path | None, references: Sequence[Path]) -> TestSet:
     return list(map(SentencePair, sources, targets[0])), targets[1:]
 
 
-def own_test_set(folder: RunFolder, settings: Sequence[str] = ()) -> TestSet:
-    """A run's own test set.
+def own_test_set(folder: RunFolder, settings: Sequence[str] = (), to: str | None = None) -> dict[LanguagePair, TestSet]:
+    """A run's own test set, by its languages.
 
     Args:
         folder: of the run.
         settings: as `--set` takes them: `"data.root=…"` or `"data.test=…"`.
+        to: the target language of those that are read; None for all.
 
     Raises:
-        RunError: the folder is no run; its configuration names no test set, or `settings` more than that.
+        RunError: the folder is no run; its configuration names no test set, or none into `to`, or `settings` more than
+            that.
         CorpusError: the test set cannot be read.
     """
     config = folder.load_config()
@@ -190,7 +259,22 @@ def own_test_set(folder: RunFolder, settings: Sequence[str] = ()) -> TestSet:
         config = _with_other_test_set(folder, config, settings)
     if not config.data.test:
         raise RunError(f"{folder.config} names no data.test; give --source and --reference")
-    return read_all(config.data.test, config.data), []
+    wanted = [corpus for corpus in config.data.test if to in (None, config.data.pair_of(corpus).target)]
+    if not wanted:
+        raise RunError(f"{folder.config} names no data.test into {to!r:.60}; give --source and --reference")
+    return {pair: (read, []) for pair, read in read_by_pair(wanted, config.data).items()}
+
+
+def only_pair(test_sets: Mapping[LanguagePair, TestSet], run: RunFolder) -> tuple[LanguagePair, TestSet]:
+    """The test set of a run, if that is of one pair of languages; else a RunError."""
+    if len(test_sets) > 1:
+        pairs = ", ".join(map(str, test_sets))
+        raise RunError(
+            f"{run.path} has test sets of {pairs}, and this takes one pair of languages: give its --source, "
+            "--reference and --to"
+        )
+    ((pair, test_set),) = test_sets.items()
+    return pair, test_set
 
 
 def _with_other_test_set(folder: RunFolder, config: Config, settings: Sequence[str]) -> Config:

@@ -3,15 +3,18 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from translator.config.schema import DataConfig
 from translator.data.corpora.base import SentencePair
+from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import ScoringEngine
 from translator.decoding.translator import Translator
 from translator.evaluation.metrics import require_tokenizer
-from translator.evaluation.report import PLAIN, Report, Scoring, TestSet, own_test_set
+from translator.evaluation.report import PLAIN, Report, Scoring, TestSet, only_pair, own_test_set
 from translator.evaluation.robustness import Robustness, measure_robustness
+from translator.languages import LanguagePair
 from translator.report.attention import show_scored
 from translator.run_folder import RunFolder
 
@@ -23,11 +26,12 @@ def evaluate_run(
     test_set: TestSet | None = None,
     scoring: Scoring = PLAIN,
     on_progress: Callable[[int, int], None] | None = None,
+    to: str | None = None,
 ) -> Report:
     """Translates and scores a test set with a run: what `translator eval` does, and training at its end.
 
     If nothing but the run is given, the report is its own and stays in its folder, with its page; metrics of other
-    programs may be in it.
+    programs may be in it. A test set of several pairs of languages is scored as a whole, and each pair by itself.
 
     Args:
         run: the run folder.
@@ -35,25 +39,30 @@ def evaluate_run(
         settings: as `--set` takes them, for the run's own test set: `"data.root=…"` or `"data.test=…"`.
         test_set: in place of the run's own, as `read_test_files` gives it.
         scoring: how the translations are scored.
-        on_progress: see `Translator.translate`.
+        on_progress: see `Translator.translate`; of several pairs told one after the other.
+        to: of a run of several target languages, the one of `test_set`; or that alone of the run's own test set.
 
     Raises:
-        RunError: the folder is no run, or has no model yet; or its configuration names no test set.
+        RunError: the folder is no run, or has no model yet; or its configuration names no test set, or none into `to`.
+        OptionsError: the run does not translate into that language, or into several and none is chosen.
         CorpusError: the test set cannot be read.
         EvaluationError: there is no such metric, or it fails.
     """
     folder = RunFolder(Path(run))
     config = folder.load_config()
-    is_own = translator is None and test_set is None and scoring.tokenize is None and not settings
+    is_own = translator is None and test_set is None and scoring.tokenize is None and not settings and to is None
     if is_own and config.data.test:
         folder.require_own_files()
-    test_set = test_set or own_test_set(folder, settings)
     translator = translator or Translator.load(folder.path)
-    report = evaluate(translator, test_set, config.data.target, scoring, on_progress)
+    if test_set:
+        target = to or config.data.target
+        report = evaluate(translator.into(to) if to else translator, test_set, target, scoring, on_progress)
+    else:
+        report = _evaluate_pairs(translator, own_test_set(folder, settings, to), config.data, scoring, on_progress)
     if is_own:
         report.write(folder.report)  # what other programs say of it comes later: they may fail
     if scoring.external:
-        external = scoring.external_scores(report.hypotheses, test_set)
+        external = scoring.external_scores(report.hypotheses, (list(report.pairs), test_set[1] if test_set else []))
         report = dataclasses.replace(report, external=external)
         if is_own:
             report.write(folder.report)
@@ -69,24 +78,43 @@ def robustness_of_run(
     test_set: TestSet | None = None,
     scoring: Scoring = PLAIN,
     on_progress: Callable[[int, int], None] | None = None,
+    to: str | None = None,
 ) -> Robustness:
     """Scores a run on a test set under each kind of damage: what `translator eval --robustness` does.
 
     If nothing but the run is given, the figures stay in its folder, for its page. Arguments and errors are those of
-    `evaluate_run`; of `scoring` the tokenizer counts alone.
+    `evaluate_run`; of `scoring` the tokenizer counts alone. It is for one pair of languages at a time.
     """
     folder = RunFolder(Path(run))
     config = folder.load_config()
-    is_own = translator is None and test_set is None and scoring.tokenize is None and not settings
+    is_own = translator is None and test_set is None and scoring.tokenize is None and not settings and to is None
     if is_own and config.data.test:
         folder.require_own_files()
-    test_set = test_set or own_test_set(folder, settings)
-    translator = translator or Translator.load(folder.path)
+    pair = chosen_pair(config.data, to)
+    if test_set is None:
+        pair, test_set = only_pair(own_test_set(folder, settings, to), folder)
+    translator = (translator or Translator.load(folder.path)).into(pair.target)
     case = config.data.modifiers.case_sides
-    found = measure_robustness(translator, test_set, config.data.target, case, scoring, on_progress)
+    found = measure_robustness(translator, test_set, pair.target, case, scoring, on_progress)
     if is_own:
         found.write(folder.report)
     return found
+
+
+def _evaluate_pairs(
+    translator: Translator,
+    test_sets: Mapping[LanguagePair, TestSet],
+    data: DataConfig,
+    scoring: Scoring,
+    on_progress: Callable[[int, int], None] | None,
+) -> Report:
+    """The report of several pairs of languages, or of the only one."""
+    several = len(translator.languages) > 1
+    reports = {
+        pair: evaluate(translator.into(pair.target) if several else translator, each, pair.target, scoring, on_progress)
+        for pair, each in test_sets.items()
+    }
+    return next(iter(reports.values())) if len(reports) == 1 else Report.joined(reports, data, scoring)
 
 
 def evaluate(
@@ -120,14 +148,15 @@ def evaluate(
     scores = scoring.scores(hypotheses, test_set, target_language)
     tokens = sum(map(len, translator.target.encode(hypotheses)))
     began = time.monotonic()
-    nll = _nll(translator, pairs)
-    return Report(pairs, hypotheses, scores, seconds, tokens, nll, time.monotonic() - began)
+    nll, reference_tokens = _nll(translator, pairs)
+    took = time.monotonic() - began
+    return Report(pairs, hypotheses, scores, seconds, tokens, nll, took, reference_tokens=reference_tokens)
 
 
-def _nll(translator: Translator, pairs: Sequence[SentencePair]) -> float | None:
-    """Negative log-likelihood of the references, whose positions are read all at once; no search."""
+def _nll(translator: Translator, pairs: Sequence[SentencePair]) -> tuple[float | None, int]:
+    """Negative log-likelihood of the references, whose positions are read all at once, and their tokens; no search."""
     if not isinstance(translator.engine, ScoringEngine):
-        return None
+        return None, 0
     scored = translator.score([pair.source for pair in pairs], [pair.target for pair in pairs], first_line=None)
     tokens = sum(len(each.tokens) for each in scored)
-    return -math.fsum(each.log_prob for each in scored) / tokens if tokens else None
+    return (-math.fsum(each.log_prob for each in scored) / tokens if tokens else None), tokens

@@ -68,6 +68,8 @@ def write(translator: "Translator", folder: Path, quantization: str, config: Con
     name = f"translate-{source}_{target}-{VERSION.replace('.', '_')}"
     package = folder / name
     ctranslate2.write_model(translator, package / "model", quantization, config.taught_head)
+    if translator.source.prefix:
+        _add_tag(package / "model" / "config.json", *translator.source.pieces(translator.source.prefix))
     # It splits the source. What joins the subwords of the target is the same in both.
     write_file(package / "sentencepiece.model", translator.source.model)
     write_file(package / "metadata.json", f"{json.dumps(metadata, indent=1, ensure_ascii=False)}\n".encode())
@@ -76,6 +78,13 @@ def write(translator: "Translator", folder: Path, quantization: str, config: Con
         for path in sorted(package.rglob("*")):
             archive.write(path, path.relative_to(folder))
     shutil.rmtree(package)
+
+
+def _add_tag(path: Path, tag: str) -> None:
+    """Makes CTranslate2 put the tag of the target language before each source, where it may put a BOS."""
+    config = json.loads(path.read_bytes())
+    config |= {"bos_token": tag, "add_source_bos": True}
+    write_file(path, f"{json.dumps(config, indent=2)}\n".encode())
 
 
 def _readme(translator: "Translator", quantization: str, config: Config) -> str:

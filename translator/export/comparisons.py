@@ -39,6 +39,7 @@ class Request:
     max_source_tokens: int
     batch_sentences: int
     joiner: str
+    prefix: list[int]  # ids that a source begins with: the tag of the target language
 
 
 @dataclass(frozen=True)

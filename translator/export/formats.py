@@ -7,14 +7,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from translator.config.schema import Config
+from translator.config.schema import Config, DataConfig
+from translator.data.tags import tag_of
 from translator.decoding.engines.ctranslate2 import import_ctranslate2
+from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import SearchOptions
 from translator.decoding.translator import Translator
 from translator.export import argos, ctranslate2, huggingface, saved_model
 from translator.export.comparisons import ExportError
 from translator.export.gate import check, new_folder, quiet
 from translator.files import write_file
+from translator.languages import LanguagePair
 from translator.report.facts import Facts
 from translator.report.model_card import NAME, model_card
 from translator.run_folder import RunFolder
@@ -31,6 +34,7 @@ class Format:
         require: raises a TranslatorError if something that it needs is not installed.
         checked_search: how both sides search when they are compared, given the run's options.
         holds_search: whether the export holds the search with its options.
+        adds_tag: whether the export itself adds the tag of a target language, and so has one; else it holds all.
         usage: what the user is told of it, with {command}, this program, and {folder}.
     """
 
@@ -40,6 +44,7 @@ class Format:
     require: Callable[[], Any]
     checked_search: Callable[[SearchOptions], SearchOptions]
     holds_search: bool
+    adds_tag: bool
     usage: str
 
 
@@ -62,6 +67,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             require=lambda: None,
             checked_search=exported,
             holds_search=True,
+            adds_tag=True,
             usage="Translate with:  echo 'A sentence.' | {command} translate --engine saved_model {folder}",
         ),
         "ctranslate2": Format(
@@ -73,6 +79,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             require=import_ctranslate2,
             checked_search=greedy,
             holds_search=False,
+            adds_tag=False,
             usage="It is for programs that use CTranslate2; its SentencePiece models are source.spm and target.spm",
         ),
         "argos": Format(
@@ -82,6 +89,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             require=import_ctranslate2,
             checked_search=greedy,
             holds_search=False,
+            adds_tag=True,
             usage="Argos Translate installs the .argosmodel in it: argostranslate.package.install_from_path(…)",
         ),
         "huggingface": Format(
@@ -91,6 +99,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             require=huggingface.import_tokenizers,
             checked_search=greedy,
             holds_search=False,
+            adds_tag=True,
             usage="It is for transformers: AutoTokenizer and AutoModelForSeq2SeqLM have from_pretrained({folder})",
         ),
     }
@@ -105,6 +114,7 @@ def export_run(
     quantization: str | None = None,
     beam_size: int | None = None,
     search: Mapping[str, Any] = MappingProxyType({}),
+    languages: tuple[str | None, str | None] = (None, None),
 ) -> dict[str, Any]:
     """Writes a run's model in a format, complete and compared with the run, or not at all.
 
@@ -115,6 +125,8 @@ def export_run(
         quantization: one of the format's; its first by default.
         beam_size: in place of the run's own `search.beam_size`, where the export holds the search.
         search: other options in place of the run's own, likewise; see `Translator.options_with`.
+        languages: source and target, of a run of several: into which it is exported, or compared where the export holds
+            all; and what the export says that it is from, by default the first.
 
     Returns:
         The figures of the comparison, which are in the export's `parity.json`; its `MODEL_CARD.md` says what it is.
@@ -124,9 +136,13 @@ def export_run(
             cannot be written; or the export differs from the run. Nothing is left behind then.
         RunError: the folder is no run, or has no model yet.
         CTranslate2Error: CTranslate2 is asked for and not installed.
-        OptionsError: the options do not go together.
+        OptionsError: the options do not go together; or the run has several target languages, and none is chosen.
     """
     config = RunFolder(Path(run)).load_config()
+    data, format = config.data, _format(name, config)
+    source, to = languages
+    pair = chosen_pair(data, to if to or format.adds_tag else data.target, source)
+    config = config.of_pair(pair)
     format = _format(name, config)
     quantization = quantization or format.quantizations[0]
     if quantization not in format.quantizations:
@@ -141,14 +157,26 @@ def export_run(
         )
     format.require()
     with quiet(), new_folder(Path(output)) as partial:
-        translator = Translator.load(run, beam_size)
+        translator = Translator.load(run, beam_size, to=pair.target)
         translator.options = translator.options_with(search)
         format.write(translator, partial, quantization, config)
         figures = check(partial, name, quantization, translator, config, format.checked_search(translator.options))
-        usage = format.usage.format(command="translator", folder="FOLDER")
+        usage = format.usage.format(command="translator", folder="FOLDER") + tags_told(format, data, pair)
         card = model_card(Facts.of(RunFolder(Path(run))), name, figures, usage)
         write_file(partial / NAME, card.encode())
         return figures
+
+
+def tags_told(format: Format, data: DataConfig, pair: LanguagePair) -> str:
+    """What the user of an export is told of the tags of a run of many languages; nothing of others."""
+    if not data.tagged:
+        return ""
+    if format.adds_tag:
+        return f". It translates into {pair.target}: each sentence gets the tag {tag_of(pair.target)} in it."
+    return (
+        ". The first token of each source is the tag of the target language: "
+        f"{', '.join(map(tag_of, data.tagged))}; SentencePiece does not add it."
+    )
 
 
 def _format(name: str, config: Config) -> Format:

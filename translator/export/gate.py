@@ -31,6 +31,7 @@ import translator
 from translator.config.schema import Config, DataConfig
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpora
+from translator.data.tags import tag_of, tags_of
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.options import SearchOptions
 from translator.environment import processor
@@ -113,7 +114,7 @@ def check(
     sentences.append(_long_sentence(sentences, translator.max_source_tokens))
     request = Request(
         format, str(folder), sentences, _id_pairs(translator, pairs), dataclasses.asdict(options),
-        translator.max_source_tokens, translator.batch_sentences, translator.joiner,
+        translator.max_source_tokens, translator.batch_sentences, translator.joiner, list(translator.source.prefix),
     )  # fmt: skip
     answer = _ask(request)
     ours = [each.text for each in translator.translate(sentences, None, options=options)]
@@ -121,6 +122,7 @@ def check(
         "format": format,
         "quantization": quantization,
         "compute_type": answer.compute_type,
+        **_languages(translator, config.data),
         "search": request.options,
         "sentences": len(sentences),
         **compare_log_probs(comparable(answer, translator, options), translator, TOLERANCES.get(quantization)),
@@ -133,6 +135,12 @@ def check(
     figures |= environment()
     write_file(folder / PARITY, f"{json.dumps(figures, indent=1)}\n".encode())
     return figures
+
+
+def _languages(translator: "Translator", data: DataConfig) -> dict[str, Any]:
+    """Of a model with tags: the tags by language, and the pair of languages that is compared."""
+    tags = {language: tag_of(language) for language in tags_of(translator.source)}
+    return {"tags": tags, "languages": [data.source, data.target]} if translator.source.prefix else {}
 
 
 def environment() -> dict[str, Any]:

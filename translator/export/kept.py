@@ -169,10 +169,11 @@ def _convert(source: Source) -> None:
     source.run.require_own_files()
     shutil.rmtree(source.folder, ignore_errors=True)
     with quiet(), new_folder(source.folder) as partial:
-        translator = source.load()
+        pair = source.config.data.pairs[0]
+        translator, config = source.load().into(pair.target), source.config.of_pair(pair)
         ctranslate2.write(translator, partial, source.quantization)
         greedy = dataclasses.replace(translator.options, beam_size=1, xla=False)
-        check(partial, "ctranslate2", source.quantization, translator, source.config, greedy)
+        check(partial, "ctranslate2", source.quantization, translator, config, greedy)
         engine = CTranslate2Engine.of(partial, *source.tokenizers)
         record = {
             "made_of": source.made_of,

@@ -28,11 +28,12 @@ def _ctranslate2(request: Request) -> Answer:
     """Translates with the vocabularies that the export holds, and scores the pairs."""
     folder = Path(request.folder)
     source, target = (Tokenizer.load(folder / f"{side}.spm") for side in ("source", "target"))
+    source = Tokenizer(source.model, tuple(request.prefix))
     return _by_ctranslate2(request, CTranslate2Engine.of(folder, source, target), source, target)
 
 
 def _argos(request: Request) -> Answer:
-    """The same with what an Argos Translate package holds, which is unpacked for that."""
+    """The same with what an Argos Translate package holds, which is unpacked for that; its model adds the prefix."""
     (package,) = Path(request.folder).glob(f"*{ENDING}")
     with tempfile.TemporaryDirectory() as unpacked:
         with zipfile.ZipFile(package) as archive:
@@ -44,10 +45,16 @@ def _argos(request: Request) -> Answer:
 
 
 def _by_ctranslate2(request: Request, engine: CTranslate2Engine, source: Tokenizer, target: Tokenizer) -> Answer:
-    sizes = request.max_source_tokens, request.batch_sentences
-    translator = Translator((source, target), engine, SearchOptions(**request.options), *sizes, request.joiner)
+    added = len(request.prefix) - len(source.prefix)  # ids of a source that the model itself adds, unseen here
+    options = SearchOptions(**request.options)
+    margin = options.max_length_margin + int(options.max_length_factor * added)
+    sizes = request.max_source_tokens - added, request.batch_sentences
+    translator = Translator(
+        (source, target), engine, dataclasses.replace(options, max_length_margin=margin), *sizes, request.joiner
+    )
     texts = translator.translate_text(request.sentences, None)
-    log_probs = engine.log_probs(*zip(*request.pairs, strict=True)) if request.pairs else []
+    sources, targets = [ids[added:] for ids, _ in request.pairs], [ids for _, ids in request.pairs]
+    log_probs = engine.log_probs(sources, targets) if request.pairs else []
     scored = [(*pair, True, log_prob) for pair, log_prob in zip(request.pairs, log_probs, strict=True)]
     return Answer(texts, scored, [], engine.compute_type)
 
@@ -70,13 +77,15 @@ def _saved_model(request: Request) -> Answer:
 class _Tokenizer:
     """`tokenizer.json`, as the library that it is for reads it, with what a `Translator` asks of a tokenizer."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prefix: tuple[int, ...]) -> None:
         self._library = import_tokenizers().Tokenizer.from_file(str(path))
         self._library.encode_special_tokens = True  # as `split_special_tokens` of tokenizer_config.json has it
         self.vocabulary_size: int = self._library.get_vocab_size()
+        self.prefix = prefix
 
     def encode(self, sentences: Sequence[str]) -> list[list[int]]:
-        return [each.ids[:-1] for each in self._library.encode_batch(list(sentences))]  # EOS is the engine's here
+        found = [each.ids[:-1] for each in self._library.encode_batch(list(sentences))]  # EOS is the engine's here
+        return [ids if len(ids) > len(self.prefix) else [] for ids in found]
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         return [text.strip(" ") for text in self._library.decode_batch([list(map(int, row)) for row in ids])]
@@ -91,7 +100,10 @@ def _huggingface(request: Request) -> Answer:
     config, vocabulary, weights = read_back(folder)
     model = Transformer(config, vocabulary, vocabulary, 1)
     set_weights(model.named_weights(), weights, folder)
-    tokenizer, engine = cast(Tokenizer, _Tokenizer(folder / "tokenizer.json")), TransformerEngine(model)
+    tokenizer, engine = (
+        cast(Tokenizer, _Tokenizer(folder / "tokenizer.json", tuple(request.prefix))),
+        TransformerEngine(model),
+    )
     sizes = request.max_source_tokens, request.batch_sentences
     translator = Translator((tokenizer, tokenizer), engine, SearchOptions(**request.options), *sizes, request.joiner)
     texts = translator.translate_text(request.sentences, None)

@@ -71,6 +71,9 @@ class SavedTranslator(tf.Module):
             self.search_options = tf.Variable(json.dumps(dataclasses.asdict(options)), trainable=False)
             self._source, self._target = _in_graph(translator.source), _in_graph(translator.target)
         self._most, self._batch = translator.max_source_tokens, translator.batch_sentences
+        self._prefix = list(translator.source.prefix)
+        if self._prefix:
+            self.source_prefix = tf.Variable(self._prefix, dtype=tf.int32, trainable=False)
         self._cutter, self._joiner = translator.cutter, translator.joiner
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "sentences")])
@@ -119,7 +122,7 @@ class SavedTranslator(tf.Module):
         Raises:
             InvalidArgumentError: a sentence has more tokens than the model translates in one piece.
         """
-        ids = self._source.tokenize(sentences)  # int32 [N, (tokens)]
+        ids = self._tagged(self._source.tokenize(sentences))  # int32 [N, (tokens)]
         lengths = tf.cast(ids.row_lengths(), tf.int32)
         tf.debugging.assert_less_equal(lengths, self._most, "a sentence is too long to be translated in one piece")
         sources = _ended(ids)
@@ -139,7 +142,17 @@ class SavedTranslator(tf.Module):
         """Pieces, int32 [P, (tokens)], and which sentence each is of, int32 [P]."""
         ids = self._source.tokenize(sentences)  # int32 [N, (tokens)]
         with tf.device("CPU"):
-            return graph_pieces.cut(ids, self._cutter, self._most)
+            pieces, sentence = graph_pieces.cut(ids, self._cutter, self._most - len(self._prefix))
+            return self._tagged(pieces), sentence
+
+    def _tagged(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Each row that is not empty with the prefix before it: int32 [·, (tokens)]."""
+        if not self._prefix:
+            return ids
+        real = ids.row_lengths() > 0
+        values = tf.tile(tf.constant(self._prefix, tf.int32), [tf.math.count_nonzero(real, dtype=tf.int32)])
+        rows = tf.cast(real, ids.row_splits.dtype) * len(self._prefix)
+        return tf.concat([tf.RaggedTensor.from_row_lengths(values, rows), ids], 1)
 
     def _found(self, pieces: tf.RaggedTensor, width: int) -> "_Found":
         """The first hypotheses of each piece: the longest first, `batch_sentences` at a time, as `Translator` does."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from sentencepiece import sentencepiece_model_pb2 as protobuf
 
+from translator.data.tags import tags_of
 from translator.data.tokenizer import NOT_IN_TEXT, Tokenizer
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
@@ -58,7 +59,7 @@ def refusal(tokenizer: Tokenizer) -> str | None:
 
 
 def converted(tokenizer: Tokenizer) -> bytes:
-    """The file, for a tokenizer for which there is no `refusal`; it puts EOS behind a sentence."""
+    """The file, for a tokenizer without `refusal`; it puts the prefix before a sentence, and EOS behind it."""
     model = protobuf.ModelProto.FromString(tokenizer.model)
     eos = model.pieces[EOS_ID].piece
     private = _private_characters(tokenizer)
@@ -67,8 +68,10 @@ def converted(tokenizer: Tokenizer) -> bytes:
     special = [
         {"id": number, "content": model.pieces[number].piece, "special": True}
         | dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
-        for number in (PAD_ID, BOS_ID, EOS_ID, UNK_ID)
+        for number in (PAD_ID, BOS_ID, EOS_ID, UNK_ID, *tags_of(tokenizer).values())
     ]
+    prefix = [(model.pieces[number].piece, number) for number in tokenizer.prefix]
+    begin = [{"SpecialToken": {"id": piece, "type_id": 0}} for piece, _ in prefix]
     end = {"SpecialToken": {"id": eos, "type_id": 0}}
     text, other = ({"Sequence": {"id": name, "type_id": 0}} for name in "AB")
     segmentation = _bpe(model.pieces) if tokenizer.kind == "bpe" else _unigram(model.pieces)
@@ -84,8 +87,11 @@ def converted(tokenizer: Tokenizer) -> bytes:
         },
         "pre_tokenizer": None,
         "post_processor": {
-            "type": "TemplateProcessing", "single": [text, end], "pair": [text, other, end],
-            "special_tokens": {eos: {"id": eos, "ids": [EOS_ID], "tokens": [eos]}},
+            "type": "TemplateProcessing", "single": [*begin, text, end],
+            "pair": [*begin, text, other, end],
+            "special_tokens": {
+                piece: {"id": piece, "ids": [number], "tokens": [piece]} for piece, number in [*prefix, (eos, EOS_ID)]
+            },
         },
         "decoder": {
             "type": "Sequence",

@@ -18,6 +18,7 @@ import numpy as np
 
 from translator.data.alignment import Alignment, Links
 from translator.data.words import Word, words_of
+from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
 from translator.inspect.links import (
@@ -56,9 +57,16 @@ class Aligner:
 
     @classmethod
     def load(
-        cls, run: str | Path, reverse: str | Path | None = None, checkpoint: Checkpoint | None = None
+        cls,
+        run: str | Path,
+        reverse: str | Path | None = None,
+        checkpoint: Checkpoint | None = None,
+        to: str | None = None,
+        source: str | None = None,
     ) -> "Aligner":
         """Opens a run folder, and that of a run in the opposite direction.
+
+        Of a run of many languages `to` and `source` say which, and it may go in both directions itself.
 
         Raises:
             RunError: as `Translator.load`, or the second run does not go back.
@@ -66,15 +74,19 @@ class Aligner:
         """
         paths = [path for path in (run, reverse) if path]
         configs = [RunFolder(Path(path)).load_config() for path in paths]
-        languages = [(config.data.source, config.data.target) for config in configs]
+        languages = [chosen_pair(configs[0].data, to, source)]
+        if reverse:
+            several = len(configs[1].data.pairs) > 1
+            back = languages[0][::-1] if several else (None, None)
+            languages.append(chosen_pair(configs[1].data, back[1], back[0]))
         if list(map(primary, languages[-1])) != list(map(primary, languages[0]))[:: -1 if reverse else 1]:
             raise RunError(
                 f"{reverse} translates from {' to '.join(languages[1])}; --reverse needs a run "
                 f"from {' to '.join(languages[0][::-1])}"
             )
         directions = [
-            Direction(Translator.load(path, checkpoint=checkpoint), Reading.best_of(config))
-            for path, config in zip(paths, configs, strict=True)
+            Direction(Translator.load(path, checkpoint=checkpoint, to=pair.target), Reading.best_of(config))
+            for path, config, pair in zip(paths, configs, languages, strict=True)
         ]
         return cls(directions, languages[0])
 

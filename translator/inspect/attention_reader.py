@@ -16,6 +16,7 @@ from translator.data.batches import pad
 from translator.data.tokenizer import Tokenizer
 from translator.data.words import shares, words_of
 from translator.decoding.engines.transformer import TransformerEngine
+from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import OptionsError
 from translator.decoding.scored import Pair
 from translator.decoding.translator import Translator
@@ -69,11 +70,16 @@ class AttentionReader:
 
     @classmethod
     def load(
-        cls, run: str | Path, beam_size: int | None = None, checkpoint: Checkpoint | None = None
+        cls,
+        run: str | Path,
+        beam_size: int | None = None,
+        checkpoint: Checkpoint | None = None,
+        to: str | None = None,
+        source: str | None = None,
     ) -> "AttentionReader":
-        """Opens a run folder; see `Translator.load`."""
-        data = RunFolder(Path(run)).load_config().data
-        return cls(Translator.load(run, beam_size, checkpoint), (data.source, data.target))
+        """Opens a run folder; see `Translator.load`. `source` is the source language of a run that has several."""
+        pair = chosen_pair(RunFolder(Path(run)).load_config().data, to, source)
+        return cls(Translator.load(run, beam_size, checkpoint, to=pair.target), pair)
 
     def read(self, source: str, target: str | None = None, where: Where = "written") -> Attention:
         """Reads one sentence.

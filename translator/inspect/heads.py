@@ -16,6 +16,7 @@ import numpy as np
 from translator.data.corpora.base import SentencePair
 from translator.data.corpora.formats import read_all
 from translator.decoding.engines.transformer import TransformerEngine
+from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
 from translator.evaluation.bootstrap import bleu_difference
@@ -93,6 +94,8 @@ def report_of_run(
     beam_size: int | None = None,
     checkpoint: Checkpoint | None = None,
     on_progress: Callable[[int, int], None] = show_nothing,
+    to: str | None = None,
+    source: str | None = None,
 ) -> HeadReport:
     """Measures a run on its validation set.
 
@@ -101,9 +104,12 @@ def report_of_run(
         sentences: how many of the validation set, from the first on; None for all.
         beam_size: see `Translator.load`, as `checkpoint`.
         on_progress: told how many sentences have been translated, and how many there are for all heads together.
+        to: of a run of many languages, the target language of the sentences.
+        source: the source language of them.
     """
     data = RunFolder(Path(run)).load_config().data
-    translator = Translator.load(run, beam_size, checkpoint)
+    data = data.of_pair(chosen_pair(data, to, source))
+    translator = Translator.load(run, beam_size, checkpoint, to=data.target)
     return report(translator, read_all(data.validation, data)[:sentences], data.target, on_progress)
 
 

@@ -53,9 +53,10 @@ class Side(NamedTuple):
     ids: list[int]
     members: np.ndarray  # float32 [subwords, words]: the share that a word has of a subword
 
-    def part(self, start: int, end: int) -> "Side":
-        """The subwords from one to another, with all words."""
-        return Side(self.ids[start:end], self.members[start:end])
+    def part(self, start: int, end: int, prefix: int = 0) -> "Side":
+        """The first subwords, as many as `prefix` says, and those from one to another, with all words."""
+        members = np.concatenate([self.members[:prefix], self.members[start:end]])
+        return Side(self.ids[:prefix] + self.ids[start:end], members)
 
 
 class Direction:
@@ -125,10 +126,11 @@ class Direction:
     def _cut(self, source: Side, target: Side) -> list[tuple[Side, Side]]:
         """The pieces of a pair that is too long for the model."""
         pieces = []
-        start = [0, 0]
+        prefix = len(self.translator.source.prefix)  # which each piece of the sentence begins with
+        start = [prefix, 0]
         for ids in self.translator.pair_cutter.cut(Pair(source.ids, target.ids)):
-            end = [start[0] + len(ids.source), start[1] + len(ids.target)]
-            pieces.append((source.part(start[0], end[0]), target.part(start[1], end[1])))
+            end = [start[0] + len(ids.source) - min(prefix, len(ids.source)), start[1] + len(ids.target)]
+            pieces.append((source.part(start[0], end[0], prefix), target.part(start[1], end[1])))
             start = end
         return pieces
 

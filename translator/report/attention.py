@@ -11,6 +11,7 @@ from translator.evaluation.report import Report
 from translator.files import write_file
 from translator.inspect.attention_reader import AttentionReader
 from translator.inspect.plots import is_right_to_left
+from translator.languages import LanguagePair
 from translator.report.charts import HeatMap
 from translator.report.written import try_to_write_page
 from translator.run_folder import RunFolder
@@ -25,8 +26,13 @@ PLACES = 3  # of weights that are kept
 def keep_attention(run: RunFolder, translator: Translator, report: Report) -> None:
     """Writes `report/attention.json`."""
     data = run.load_config().data
+    part = report.part(LanguagePair(data.source, data.target))
+    if part is None:  # the test set is of other languages than the first pair of training
+        return
+    if len(translator.languages) > 1:
+        translator = translator.into(data.target)
     reader = AttentionReader(translator, (data.source, data.target), compiled=False)
-    found = [_seen(reader, *pair)._asdict() for pair in _chosen(report, reader)]
+    found = [_seen(reader, *pair)._asdict() for pair in _chosen(part, reader)]
     write_file(run.attention, f"{json.dumps(found, ensure_ascii=False)}\n".encode())
 
 

@@ -77,9 +77,10 @@ class Facts:
 
     @property
     def languages(self) -> tuple[str, str]:
-        """The names of source and target in English."""
-        data = self.record.config.data
-        return english_name(data.source), english_name(data.target)
+        """The names of source and target in English; of several, one after the other."""
+        sides = map(dict.fromkeys, zip(*self.record.config.data.pairs, strict=True))
+        source, target = (", ".join(map(english_name, languages)) for languages in sides)
+        return source, target
 
     @property
     def architecture(self) -> str:
@@ -157,6 +158,7 @@ class Facts:
         for corpus in getattr(self.record.config.data, part) or ():
             what = f"{NAMES[corpus.format]}: {getattr(corpus, corpus.format)}"
             details = [f"split {corpus.split}"] if corpus.format == "tfds" else []
+            details += [f"{corpus.source} to {corpus.target}"] if corpus.source and corpus.target else []
             details += [f"the first {corpus.pairs:,} pairs"] if corpus.pairs else []
             details += [f"weight {corpus.weight:g}"] if corpus.weight != 1 else []
             described.append(", ".join([what, *details]))

@@ -21,8 +21,8 @@ def listed_run(path: Path) -> dict[str, Any]:
     record = Record(RunFolder(path))
     languages, state = None, str(record.state)
     try:
-        data = record.config.data
-        languages = f"{data.source} → {data.target}"
+        sides = map(dict.fromkeys, zip(*record.config.data.pairs, strict=True))
+        languages = " → ".join(map(", ".join, sides))
     except (TranslatorError, OSError) as error:
         state = f"damaged: {one_line(str(error))}"
     bleu, best, started = record.scores.get("bleu"), record.best_validation, record.last_start

@@ -41,10 +41,28 @@ def scores(facts: Facts) -> list[Markup]:
     listed = tag("ul", *(tag("li", each) for each in signatures if not each.endswith(": ")), class_="note signatures")
     if not any(row[2] for row in rows):
         rows = [row[:2] for row in rows]
-    found = [table(["", "score", "95%"][: len(rows[0])], rows), tag("p", _note(facts, report), class_="note"), listed]
+    of_pairs = [tag("h3", "By pair of languages"), _of_pairs(report), tag("h3", "Together")] if report.of_pairs else []
+    found = [
+        *of_pairs,
+        table(["", "score", "95%"][: len(rows[0])], rows),
+        tag("p", _note(facts, report), class_="note"),
+        listed,
+    ]
     if facts.record.state == "training":
         found.insert(0, tag("p", "These scores are of the model before this training.", class_="note"))
     return found
+
+
+def _of_pairs(report: Report) -> Markup:
+    """BLEU and chrF of each pair of languages."""
+    rows: list[list[str | Markup]] = []
+    for each in report.of_pairs:
+        low, high = each.scores.intervals.get("bleu", (each.scores.bleu, each.scores.bleu))
+        name = f"{each.source} → {each.target}{' (zero-shot)' if each.zero_shot else ''}"
+        figures = f"{each.scores.bleu:.2f}", f"[{low:.2f}, {high:.2f}]", f"{each.scores.chrf:.2f}"
+        rows.append([name, f"{each.sentences:,}", *figures])
+    rows.append(["mean", "", f"{report.mean_bleu:.2f}", "", ""])
+    return table(["", "sentences", "BLEU", "95%", "chrF"], rows)
 
 
 def _note(facts: Facts, report: Report) -> str:

@@ -7,7 +7,7 @@ are as improbable as any of Unicode's.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import numpy as np
 
@@ -31,14 +31,19 @@ class Profile:
         self._log_probs: list[float] = np.log(smoothed / smoothed.sum()).tolist()
 
     @classmethod
-    def of_run(cls, run: RunFolder, tokenizer: Tokenizer) -> "Profile":
-        """The profile of a run's source language."""
-        size = tokenizer.vocabulary_size
-        store = open_store(run.data, None)
+    def of_run(cls, run: RunFolder, tokenizer: Tokenizer, corpora: Container[int] | None = None) -> "Profile":
+        """The profile of a run's source language: of some of its training corpora, by their numbers, or of all."""
+        size, store = tokenizer.vocabulary_size, open_store(run.data, None)
         if store is None or not len(store.source):
             return cls(tokenizer, 1e6 / (1 + np.arange(size)))
-        ids = np.asarray(store.source.ids[:COUNTED_TOKENS])
-        return cls(tokenizer, np.bincount(ids[ids < size], minlength=size))
+        counts, left = np.zeros(size, np.int64), COUNTED_TOKENS
+        for number, rows in enumerate(store.corpora):
+            if corpora is None or number in corpora:
+                start, end = (int(store.source.offsets[row]) for row in (rows.start, rows.stop))
+                ids = np.asarray(store.source.ids[start : min(end, start + left)])
+                counts += np.bincount(ids[ids < size], minlength=size)
+                left -= len(ids)
+        return cls(tokenizer, counts)
 
     def log_prob(self, text: str) -> float:
         """The natural logarithm of a text's probability."""

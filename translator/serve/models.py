@@ -25,8 +25,11 @@ class Translates(Protocol):
     options: SearchOptions
     batch_sentences: int
     joiner: str
-    source: Tokenizer
     target: Tokenizer
+
+    @property
+    def source(self) -> Tokenizer:
+        """See `Translator.source`."""
 
     def translate_text(
         self, sentences: Sequence[str], first_line: int | None = 1, *, target_prefixes: Sequence[str] | None = None

@@ -66,9 +66,10 @@ class TrainingProgress:
         if validation.bleu == best_bleu:
             self._best_step = validation.step
         loss_mark, bleu_mark = ("  (best so far)" if best_by == figure else "" for figure in ("loss", "bleu"))
+        of_pairs = ", ".join(f"{pair} {bleu:.2f}" for pair, bleu in validation.bleus.items())
         self.say(
             f"step {validation.step:,}: validation loss {validation.loss:.3f}{loss_mark}, nll {validation.nll:.3f}, "
-            f"BLEU {validation.bleu:.2f}{bleu_mark}"
+            f"BLEU {validation.bleu:.2f}{bleu_mark}{f': {of_pairs}' if of_pairs else ''}"
         )
 
     def _line(self, row: Row, seconds_left: float) -> str:

@@ -149,6 +149,7 @@ def validation_row(validation: Validation, best_bleu: float, seconds: float, tra
         "validation_nll": validation.nll,
         "validation_perplexity": perplexity(validation.nll),
         "validation_bleu": validation.bleu,
+        **{f"validation_bleu/{pair}": bleu for pair, bleu in validation.bleus.items()},
         "best_validation_bleu": best_bleu,
         "validation_seconds": seconds,
         "training_seconds": training_seconds,

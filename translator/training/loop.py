@@ -5,6 +5,7 @@ Batches come from a plan, updates from `step`, scores from `validation`; what is
 if it had never stopped.
 """
 
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import keras
 import tensorflow as tf
 
 from translator.config.schema import Config
-from translator.data.corpora.formats import open_corpora
+from translator.data.corpora.formats import by_pair, open_corpora
 from translator.data.provenance import places
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
@@ -132,7 +133,8 @@ class Training:
             self.logs.open(self.state.step)
             if self.workers.chief:
                 data = self.config.data
-                self.validator.warn_of_pieces(places(open_corpora(data.validation, data)))
+                by_languages = itertools.chain(*by_pair(data.validation, data).values())
+                self.validator.warn_of_pieces(places(open_corpora(by_languages, data)))
             if self.watch:
                 self.watch.say_what_is_missing()
             if self.endings and not self.state.is_validated:
@@ -329,12 +331,13 @@ class Training:
         began = time.monotonic()
         self._repeat_last_positions()
         figures, seen = [0.0] * 4, Seen({}, {})
+        bleus: dict[str, float] = {}
         if self.workers.chief:
             validation = self.validator.validate(self.state.step)
-            seen = self.watch.look() if self.watch else seen
+            bleus, seen = validation.bleus, self.watch.look() if self.watch else seen
             figures = [validation.loss, validation.nll, validation.bleu, time.monotonic() - began]
-        *figures, seconds = self.workers.of_chief(figures)
-        validation = Validation(self.state.step, *figures)
+        loss, nll, bleu, seconds = self.workers.of_chief(figures)
+        validation = Validation(self.state.step, loss, nll, bleu, bleus)
         validations = self.state.validations
         validations.append(validation)
         best_bleu = max(v.bleu for v in validations)

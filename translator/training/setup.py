@@ -2,7 +2,7 @@
 
 from translator.config.schema import Config
 from translator.data.batches import TrainingBatches
-from translator.data.corpora.formats import read_all
+from translator.data.corpora.formats import read_by_pair
 from translator.data.modifiers import Modifying
 from translator.data.plan import tempered
 from translator.data.sampling import Sampling
@@ -40,8 +40,7 @@ def make_validator(config: Config, model: Transformer, tokenizers: tuple[Tokeniz
     return Validator(
         model,
         Translator.of_model(model, *tokenizers, config, options),
-        read_all(config.data.validation, config.data),
-        config.data.target,
+        read_by_pair(config.data.validation, config.data),
         config.train.label_smoothing,
     )
 
@@ -50,5 +49,7 @@ def make_watch(config: Config, validator: Validator) -> AttentionWatch | None:
     """What looks at the attention of validation sentences; None if the run doesn't ask for that."""
     if not config.train.attention_images:
         return None
-    reader = AttentionReader(validator.translator, (config.data.source, config.data.target))
-    return AttentionWatch(reader, validator.pairs, config.train.attention_images)
+    first = validator.parts[0]
+    return AttentionWatch(
+        AttentionReader(first.translator, first.languages), first.pairs, config.train.attention_images
+    )

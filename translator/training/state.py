@@ -16,7 +16,8 @@ class Validation:
     step: int
     loss: float  # nats a token, label-smoothed like the training loss
     nll: float  # nats a token
-    bleu: float
+    bleu: float  # of several pairs of languages the mean
+    bleus: dict[str, float] = field(default_factory=dict)  # of each of several pairs, as "en-de"; on the chief alone
 
 
 @dataclass

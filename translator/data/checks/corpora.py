@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from translator.config.corpora import CorpusConfig
-from translator.config.schema import Config
+from translator.config.schema import Config, DataConfig
 from translator.data.checks.batches import batch_shapes
 from translator.data.checks.blocks import Block, Section, blocks_of
 from translator.data.checks.duplicates import Duplicates
@@ -18,7 +18,7 @@ from translator.data.checks.shifts import Shifts
 from translator.data.checks.sides import BlankSides, EqualSides
 from translator.data.checks.vocabulary import MissingCharacters, Vocabulary
 from translator.data.corpora.base import Corpus, CorpusError, FirstPairs
-from translator.data.corpora.formats import open_corpora
+from translator.data.corpora.formats import by_pair, open_corpora
 from translator.data.inherited import base_run
 from translator.data.prepare import adopt_tokenizers, load_tokenizers
 from translator.data.store import TokenStore
@@ -46,29 +46,38 @@ def check_corpora(
         store: The encoded training corpus, if the run has it already.
         show: Told about progress.
     """
-    reading = _Reading(show)
+    reading, data = _Reading(show), config.data
+    # A part of training does not tell which characters the vocabulary will have.
+    of_all: list[Check] = [MissingCharacters(Vocabulary(config.tokenizer, tokenizers))] * bool(
+        tokenizers or first is None
+    )
+    found = []
+    for pair in by_pair((*data.train, *data.validation, *(data.test or ())), data):
+        found += _checked(data.of_pair(pair), first, reading, of_all)
+    found += [finding for check in of_all for finding in check.findings()]
+    return CheckReport.of(reading.corpora, reading.findings + found, batch_shapes(config, store) if store else None)
+
+
+def _checked(data: DataConfig, first: int | None, reading: "_Reading", of_all: list[Check]) -> list[Finding]:
+    """What is found in the corpora of one pair of languages; the checks of all pairs look at them too."""
     evaluation = [
-        *reading.blocks("validation", _opened(config, config.data.validation)),
-        *reading.blocks("test", _opened(config, config.data.test or ())),
+        *reading.blocks("validation", _opened(data, data.validation)),
+        *reading.blocks("test", _opened(data, data.test or ())),
     ]
-    checks: list[Check] = [
+    own: list[Check] = [
         BlankSides(),
         EqualSides(),
         Shifts(),
-        Languages(config.data.source, config.data.target),
+        Languages(data.source, data.target),
         LengthRatios(),
         Leftovers(),
         Duplicates(),
         Overlap(evaluation),
     ]
-    if tokenizers or first is None:  # a part of training does not tell which characters the vocabulary will have
-        checks.append(MissingCharacters(Vocabulary(config.tokenizer, tokenizers)))
-    training = reading.blocks("train", _opened(config, config.data.train, first))
-    for block in itertools.chain(training, evaluation):
-        for check in checks:
+    for block in itertools.chain(reading.blocks("train", _opened(data, data.train, first)), evaluation):
+        for check in [*own, *of_all]:
             check.look(block)
-    found = [finding for check in checks for finding in check.findings()]
-    return CheckReport.of(reading.corpora, reading.findings + found, batch_shapes(config, store) if store else None)
+    return [finding for check in own for finding in check.findings()]
 
 
 def run_tokenizers(config: Config, folder: RunFolder) -> tuple[Tokenizer, Tokenizer] | None:
@@ -80,8 +89,8 @@ def run_tokenizers(config: Config, folder: RunFolder) -> tuple[Tokenizer, Tokeni
     return adopt_tokenizers(config) if config.tokenizer.model else None
 
 
-def _opened(config: Config, corpora: Sequence[CorpusConfig], first: int | None = None) -> Sequence[Corpus]:
-    opened = open_corpora(corpora, config.data)
+def _opened(data: DataConfig, corpora: Sequence[CorpusConfig], first: int | None = None) -> Sequence[Corpus]:
+    opened = open_corpora(corpora, data)
     return opened if first is None else [FirstPairs(corpus, first) for corpus in opened]
 
 

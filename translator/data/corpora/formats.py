@@ -12,6 +12,7 @@ from translator.data.corpora.jsonl import JsonlCorpus
 from translator.data.corpora.tfds import TfdsCorpus
 from translator.data.corpora.tmx import TmxCorpus
 from translator.data.corpora.tsv import TsvCorpus
+from translator.languages import LanguagePair
 
 # By the key of a corpus in a configuration: makes the corpus, given its section, the data section around it, and the
 # dotted key, such as `data.train.files`, that messages name.
@@ -32,9 +33,11 @@ def open_corpus(corpus: CorpusConfig, data: DataConfig) -> Corpus:
 
     Args:
         corpus: One of `data`'s corpora.
-        data: The languages, and the folder that relative paths start from.
+        data: The languages of corpora that name none, and the folder that relative paths start from.
     """
-    opened = FORMATS[corpus.format](corpus, data, _key(corpus, data))
+    source, target = data.pair_of(corpus)
+    of_corpus = data.model_copy(update={"source": source, "target": target})
+    opened = FORMATS[corpus.format](corpus, of_corpus, _key(corpus, data))
     if corpus.alignment is not None:
         opened = WithAlignment(opened, InputFile(corpus.alignment, data.root / corpus.alignment))
     return opened if corpus.pairs is None else FirstPairs(opened, corpus.pairs)
@@ -56,6 +59,19 @@ def read_all(corpora: Sequence[CorpusConfig], data: DataConfig) -> list[Sentence
     if not pairs:
         raise CorpusError(f"{', '.join(corpus.description for corpus in opened)}: there is no sentence pair")
     return pairs
+
+
+def by_pair(corpora: Iterable[CorpusConfig], data: DataConfig) -> dict[LanguagePair, list[CorpusConfig]]:
+    """Some of `data`'s corpora by their languages, in the order in which those first come."""
+    found: dict[LanguagePair, list[CorpusConfig]] = {}
+    for corpus in corpora:
+        found.setdefault(data.pair_of(corpus), []).append(corpus)
+    return found
+
+
+def read_by_pair(corpora: Iterable[CorpusConfig], data: DataConfig) -> dict[LanguagePair, list[SentencePair]]:
+    """`read_all` for each pair of languages."""
+    return {pair: read_all(each, data) for pair, each in by_pair(corpora, data).items()}
 
 
 def _key(corpus: CorpusConfig, data: DataConfig) -> str:

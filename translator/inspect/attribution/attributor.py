@@ -11,6 +11,7 @@ import numpy as np
 
 from translator.data.words import shares, words_of
 from translator.decoding.engines.transformer import TransformerEngine
+from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import OptionsError
 from translator.decoding.scored import Pair
 from translator.decoding.translator import Translator
@@ -86,10 +87,16 @@ class Attributor:
         self._spaceless = tuple(map(writes_no_spaces, languages))
 
     @classmethod
-    def load(cls, run: str | Path, checkpoint: Checkpoint | None = None) -> "Attributor":
-        """Opens a run folder; raises as `Translator.load`."""
-        data = RunFolder(Path(run)).load_config().data
-        return cls(Translator.load(run, checkpoint=checkpoint), (data.source, data.target))
+    def load(
+        cls,
+        run: str | Path,
+        checkpoint: Checkpoint | None = None,
+        to: str | None = None,
+        source: str | None = None,
+    ) -> "Attributor":
+        """Opens a run folder; raises as `Translator.load`. `source` is the source language of a run of several."""
+        pair = chosen_pair(RunFolder(Path(run)).load_config().data, to, source)
+        return cls(Translator.load(run, checkpoint=checkpoint, to=pair.target), pair)
 
     def attribute(self, source: str, target: str | None = None, options: AttributionOptions = DEFAULTS) -> Attribution:
         """Says what the words of a translation come from.
