@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from translator.config.schema import DataConfig
+from translator.config.data import DataConfig
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpus
 

@@ -6,8 +6,9 @@ import pydantic
 import pytest
 import yaml
 
+from translator.config.data import DataConfig
 from translator.config.load import dump_config, load_config
-from translator.config.schema import Config, DataConfig
+from translator.config.schema import Config
 
 
 def data_of(source: str = "en", target: str = "de", **settings: Any) -> DataConfig:

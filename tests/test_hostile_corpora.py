@@ -18,7 +18,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.hostile import BYTES, DAMAGE, LONG_TEXT, SENTENCES, TEXT, VOCABULARY, Damage, budget, clear_errors, contents
-from translator.config.schema import Config, DataConfig
+from translator.config.data import DataConfig
+from translator.config.schema import Config
 from translator.data.batches import TrainingBatches
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpus

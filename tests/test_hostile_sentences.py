@@ -16,7 +16,8 @@ from tests.hostile import BYTES, LONG_TEXT, ODD, SENTENCES, TEXT, VOCABULARY, bu
 from tests.tokenizers import tokenizer_of
 from translator import cli
 from translator.cli.report import print_report
-from translator.config.schema import Config, TokenizerConfig
+from translator.config.schema import Config
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.corpora.base import SentencePair
 from translator.data.corpora.lines import MOST_LINE_BYTES
 from translator.decoding.files import LINES_TOGETHER

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from translator.config.schema import Normalization, TokenizerConfig
+from translator.config.tokenizer import Normalization, TokenizerConfig
 from translator.data.learning import train_tokenizer
 from translator.data.tokenizer import Tokenizer
 

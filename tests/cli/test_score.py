@@ -11,7 +11,8 @@ from tests.command_line import command
 from tests.tokenizers import tokenizer_of
 from translator.cli import score as score_module
 from translator.config.load import save_config
-from translator.config.schema import Config, TokenizerConfig
+from translator.config.schema import Config
+from translator.config.tokenizer import TokenizerConfig
 from translator.decoding.translator import Translator
 from translator.model.build import build_model
 from translator.model.weights import get_weights, write_weights

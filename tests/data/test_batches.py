@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tokenizers import tokenizer_of
-from translator.config.schema import TokenizerConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data import plan as plan_module
 from translator.data.batches import Batch, Step, TrainingBatches, length_sorted, pad
 from translator.data.plan import Position, bucket_length, paired_bucket_lengths, plan_epoch, tempered

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.tokenizers import tokenizer_of
-from translator.config.schema import TokenizerConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.extension import Merge, extended, learn_merges, missing_characters
 from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.vocabulary import UNK_ID

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hostile import TEXT, budget
-from translator.config.schema import DataConfig
+from translator.config.data import DataConfig
 from translator.data.corpora.base import InputFile, SentencePair
 from translator.data.filters import Duplicates, LeftOut, filtered, make_filters
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.tokenizers import tokenizer_of
 from translator import grammar
-from translator.config.schema import Config, ConfigError, TokenizerConfig
+from translator.config.schema import Config, ConfigError
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.batches import TrainingBatches
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.links import SOURCE_POSITIONS, parse_pharaoh, subword_links

@@ -16,7 +16,8 @@ import pytest
 
 from tests.tokenizers import tokenizer_of
 from translator.config.modifiers import ModifiersConfig
-from translator.config.schema import Config, TokenizerConfig
+from translator.config.schema import Config
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.batches import Step, TrainingBatches
 from translator.data.corpora.base import SentencePair
 from translator.data.modifiers import (

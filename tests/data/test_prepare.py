@@ -12,8 +12,9 @@ import sentencepiece
 from tests.hostile import contents
 from tests.tokenizers import tokenizer_of
 from translator.config.corpora import CorpusConfig
+from translator.config.data import DataConfig
 from translator.config.load import load_config
-from translator.config.schema import Config, DataConfig
+from translator.config.schema import Config
 from translator.data import inputs as inputs_module
 from translator.data import prepare as prepare_module
 from translator.data.corpora.base import CorpusError

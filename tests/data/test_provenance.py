@@ -1,7 +1,8 @@
 import numpy as np
 
 from tests.tokenizers import tokenizer_of
-from translator.config.schema import DataConfig, TokenizerConfig
+from translator.config.data import DataConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.corpora.formats import open_corpora
 from translator.data.provenance import described
 from translator.data.store import Counts, Sequences, TokenStore

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.tokenizers import tokenizer_of
-from translator.config.schema import TokenizerConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data import encoding as encoding_module
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.encoding import write_store

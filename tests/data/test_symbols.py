@@ -10,7 +10,8 @@ import pytest
 import sentencepiece
 
 from translator.config.load import load_config
-from translator.config.schema import ConfigError, Normalization, TokenizerConfig
+from translator.config.schema import ConfigError
+from translator.config.tokenizer import Normalization, TokenizerConfig
 from translator.data.learning import train_tokenizer
 from translator.data.sampling import Sampling
 from translator.data.store import Sequences

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tokenizers import tokenizer_of
-from translator.config.schema import Normalization, TokenizerConfig
+from translator.config.tokenizer import Normalization, TokenizerConfig
 from translator.data import learning
 from translator.data.corpora.lines import read_lines
 from translator.data.tokenizer import Tokenizer, TokenizerError

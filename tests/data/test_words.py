@@ -7,7 +7,7 @@ import pytest
 
 from tests.tokenizers import tokenizer_of
 from translator import grammar
-from translator.config.schema import TokenizerConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.tokenizer import Tokenizer
 from translator.data.words import Word, membership, shares, words_of
 

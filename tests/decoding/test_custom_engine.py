@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tests.tokenizers import tokenizer_of
-from translator.config.schema import TokenizerConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.options import Hypothesis, SearchOptions
 from translator.decoding.translator import Translator

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from tests.decoding.scripted import losing, start_nothing, upside
 from tests.hostile import SENTENCES, VOCABULARY, budget
 from tests.tokenizers import tokenizer_of
-from translator.config.schema import Config, TokenizerConfig
+from translator.config.schema import Config
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.arriving import count_lines
 from translator.data.corpora.base import CorpusError
 from translator.data.corpora.lines import read_lines

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sacrebleu.metrics.chrf import CHRF
 
 from tests.tokenizers import tokenizer_of
-from translator.config.schema import TokenizerConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.decoding.mbr import MbrEngine, chrf_matrix, expected_chrf, probabilities
 from translator.decoding.options import Hypothesis, OptionsError, SearchOptions
 from translator.decoding.translator import Translator

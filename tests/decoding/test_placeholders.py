@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tokenizers import tokenizer_of
-from translator.config.schema import TokenizerConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.placeholders import Keeper, Losses, PatternError
 

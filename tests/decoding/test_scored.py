@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 from tests.tokenizers import tokenizer_of
-from translator.config.schema import ModelConfig, TokenizerConfig
+from translator.config.schema import ModelConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.engines.assembly import NEVER_WRITTEN
 from translator.decoding.engines.forced import log_probs_of

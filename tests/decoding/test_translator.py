@@ -15,7 +15,8 @@ import pytest
 
 from tests.tokenizers import tokenizer_of
 from translator.config.load import save_config
-from translator.config.schema import Config, TokenizerConfig
+from translator.config.schema import Config
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.options import Hypothesis, OptionsError, SearchOptions

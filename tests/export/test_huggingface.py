@@ -13,7 +13,8 @@ import pytest
 
 from tests.tokenizers import tokenizer_of
 from translator.config.load import save_config
-from translator.config.schema import Config, ModelConfig, Normalization, TokenizerConfig
+from translator.config.schema import Config, ModelConfig
+from translator.config.tokenizer import Normalization, TokenizerConfig
 from translator.data.batches import pad
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.translator import Translator

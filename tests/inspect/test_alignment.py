@@ -11,7 +11,8 @@ from tests.command_line import command
 from tests.tokenizers import tokenizer_of
 from translator.cli import align as align_module
 from translator.config.load import save_config
-from translator.config.schema import Config, ModelConfig, TokenizerConfig
+from translator.config.schema import Config, ModelConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.words import words_of
 from translator.decoding import scored
 from translator.decoding.options import OptionsError

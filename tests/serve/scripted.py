@@ -12,7 +12,7 @@ import numpy as np
 from fastapi import FastAPI
 
 from tests.tokenizers import tokenizer_of
-from translator.config.schema import TokenizerConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.alignment import Alignment
 from translator.data.tokenizer import Tokenizer
 from translator.data.words import words_of

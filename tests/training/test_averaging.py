@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.trained import Trained, save
-from translator.config.schema import TrainConfig
+from translator.config.training import TrainConfig
 from translator.training.averaging import averaged_steps, chosen, mean_weights
 from translator.training.checkpoints import Checkpoints
 from translator.training.state import TrainingState, Validation

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import pytest
 
-from translator.config.schema import TrainConfig
+from translator.config.training import TrainConfig
 from translator.run_folder import RunError, RunFolder
 from translator.training.checkpoints import Checkpoints
 from translator.training.choosing import weights_of

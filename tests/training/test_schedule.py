@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from translator.config.schema import TrainConfig
+from translator.config.training import TrainConfig
 from translator.training.schedule import learning_rate
 
 

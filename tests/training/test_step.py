@@ -22,7 +22,8 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from translator.config.schema import ModelConfig, TrainConfig  # noqa: E402
+from translator.config.schema import ModelConfig  # noqa: E402
+from translator.config.training import TrainConfig  # noqa: E402
 from translator.data.batches import pad  # noqa: E402
 from translator.model.transformer import Transformer  # noqa: E402
 from translator.model.weights import get_weights  # noqa: E402

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from translator.config.schema import Config, TrainConfig
+from translator.config.schema import Config
+from translator.config.training import TrainConfig
 from translator.data.plan import Position
 from translator.training.state import TrainingState, Validation
 from translator.training.stopping import Limits, best, figure_that_matters, limits_of, rank

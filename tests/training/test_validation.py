@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.tokenizers import tokenizer_of
-from translator.config.schema import DataConfig, ModelConfig, TokenizerConfig
+from translator.config.data import DataConfig
+from translator.config.schema import ModelConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.corpora.formats import open_corpora, read_by_pair
 from translator.data.provenance import places
 from translator.decoding.options import Hypothesis, SearchOptions

@@ -6,7 +6,8 @@ It is of draft 7, which every YAML language server understands.
 from typing import Any
 
 from translator.config.corpora import CORPUS_FORMATS, CorpusConfig
-from translator.config.schema import Config, DataConfig
+from translator.config.data import DataConfig
+from translator.config.schema import Config
 from translator.config.section import Section
 
 DRAFT = "http://json-schema.org/draft-07/schema#"

@@ -1,186 +1,25 @@
-"""All settings: types, units, defaults and checks.
+"""All settings: types, units, defaults and checks. Those of a section with many checks are in a module of their own.
 
 A configuration is a YAML file. `extends: other.yaml` starts from another file, so a file lists only what differs.
-`key=value` overrides are applied last. `translator config` prints the docstrings of the attributes below as a
-reference; the JSON schema shows them in editors.
+`key=value` overrides are applied last. `translator config` prints the docstrings of the attributes as a reference; the
+JSON schema shows them in editors.
 """
 
-import itertools
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from translator.config.attention import AttentionsConfig
-from translator.config.corpora import Corpora, CorpusConfig
-from translator.config.filters import FiltersConfig
-from translator.config.modifiers import ModifiersConfig
-from translator.config.section import Always, Section, UntilCheckpoint
-from translator.config.symbols import Symbols
+from translator.config.data import DataConfig
+from translator.config.section import Always, Probability, Section, UntilCheckpoint
+from translator.config.tokenizer import TokenizerConfig
+from translator.config.training import TrainConfig
 from translator.errors import TranslatorError
-from translator.languages import LanguagePair, writes_no_spaces
-from translator.vocabulary import FIRST_FREE_ID
-
-Normalization = Literal["nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf", "keep"]
-Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
+from translator.languages import LanguagePair
 
 
 class ConfigError(TranslatorError):
     """A configuration that cannot be read or is invalid; lists every problem found."""
-
-
-class DataConfig(Section):
-    """The corpora for training, validation and test."""
-
-    root: Always[Path] = Path()
-    """The folder that `files`, `tsv`, `jsonl`, `tmx` and `tfds` paths are relative to; itself relative to the working
-    directory."""
-    source: str = "en"
-    """The source language: replaces `{lang}` in file names, and is the name of the feature in a TFDS data set. A corpus
-    may name another; then this is the one of those that do not."""
-    target: str = "de"
-    """The target language, with the same uses. Where training has several of them, the vocabulary has a tag for each,
-    and a sentence begins with that of the language that it is translated into (Johnson et al., 2017)."""
-    train: Corpora
-    """The training corpus, or a list of several. The vocabulary is learned from it too."""
-    temperature: UntilCheckpoint[float] = Field(1.0, ge=1.0, le=1000.0)
-    """How evenly an epoch draws on several training corpora: on each in proportion to its weight and to size^(1/T)
-    (Arivazhagan et al., 2019). 1 is by size, that is each pair once; a large T is nearly as often on each corpus."""
-    filters: FiltersConfig = FiltersConfig()
-    modifiers: ModifiersConfig = ModifiersConfig()
-    validation: UntilCheckpoint[Corpora]
-    """The validation corpus, or a list of several; used to select checkpoints and for early stopping."""
-    test: Always[Corpora | None] = None
-    """The test corpus, or a list of several, scored at the end of training and by `translator eval`. It is read before
-    training only to report errors in it early; nothing is selected by it."""
-    on_change: Always[Literal["refuse", "continue"]] = "refuse"
-    """What to do when the training files of a run with checkpoints have changed: refuse to resume, or continue with the
-    changed files from the start of the current epoch."""
-    max_tokens: UntilCheckpoint[int] = Field(128, ge=2, le=2**20)
-    """Maximum length of a training pair in subword tokens, on either side; longer pairs are left out. In translation,
-    longer sentences are split into pieces."""
-
-    @property
-    def pairs(self) -> tuple[LanguagePair, ...]:
-        """Source and target language of the training corpora, each pair once, in their order."""
-        return tuple(dict.fromkeys(map(self.pair_of, self.train)))
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The languages that training translates into, in the order of `pairs`."""
-        return tuple(dict.fromkeys(target for _, target in self.pairs))
-
-    @property
-    def tagged(self) -> tuple[str, ...]:
-        """The languages that have a tag: `targets`, if there are several."""
-        return self.targets if len(self.targets) > 1 else ()
-
-    def pair_of(self, corpus: CorpusConfig) -> LanguagePair:
-        """Source and target language of one of the corpora."""
-        return LanguagePair(corpus.source or self.source, corpus.target or self.target)
-
-    def of_pair(self, pair: LanguagePair) -> "DataConfig":
-        """As if this pair were the only one: its languages, and of all corpora those that are its own."""
-        corpora = {name: getattr(self, name) or () for name in ("train", "validation", "test")}
-        own = {name: tuple(c for c in each if self.pair_of(c) == pair) for name, each in corpora.items()}
-        return self.model_copy(update={"source": pair.source, "target": pair.target, **own})
-
-    @model_validator(mode="after")
-    def _languages_differ(self) -> "DataConfig":
-        if self.source == self.target:
-            raise ValueError(f"source and target are both {self.source!r}; a parallel corpus needs two languages")
-        for corpus in (*self.train, *self.validation, *(self.test or ())):
-            pair = self.pair_of(corpus)
-            if pair.source == pair.target:
-                raise ValueError(f"a corpus has {pair.source!r} on both sides; a parallel corpus needs two languages")
-            if pair.target not in self.targets:
-                raise ValueError(
-                    f"nothing is trained to translate into {pair.target}, as from {pair.source} to {pair.target}; "
-                    f"training has {', '.join(map(str, self.pairs))}"
-                )
-            corpus.columns_of(*pair)
-        if self.tagged and self.modifiers.shares:
-            raise ValueError(
-                f"modifiers are for one target language, and training has {', '.join(self.tagged)}; leave them out"
-            )
-        if (self.source, self.target) not in self.pairs:
-            raise ValueError(
-                f"source {self.source} and target {self.target} are no pair of the training corpora, which have "
-                f"{', '.join(map(str, self.pairs))}; set them to one of those"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _filters_fit_the_languages(self) -> "DataConfig":
-        languages, filters = list(dict.fromkeys(itertools.chain(*self.pairs))), self.filters
-        if unknown := [language for language in filters.scripts or () if language not in languages]:
-            raise ValueError(f"filters.scripts has {unknown[0]}, but the languages are {' and '.join(languages)}")
-        by_length = filters.min_length > 1 or filters.max_length or filters.max_ratio
-        if (
-            by_length
-            and filters.length_unit == "words"
-            and (spaceless := next(filter(writes_no_spaces, languages), ""))
-        ):
-            raise ValueError(
-                f"{spaceless} is written without spaces between words: set filters.length_unit: characters"
-            )
-        return self
-
-
-class TokenizerConfig(Section):
-    """The SentencePiece vocabulary (Kudo and Richardson, 2018), learned from the training corpus only."""
-
-    kind: Literal["unigram", "bpe"] = "unigram"
-    """Segmentation algorithm: unigram language model (Kudo, 2018) or byte-pair encoding (Sennrich et al., 2016)."""
-    vocabulary_size: int = Field(8000, ge=16, le=2**24)
-    """Number of subwords in each vocabulary, including the four special ones (padding, begin, end, unknown)."""
-    joint: bool = True
-    """One vocabulary shared by both languages; false learns a separate one for each."""
-    character_coverage: float = Field(1.0, ge=0.98, le=1.0)
-    """Fraction of the characters in the text that the vocabulary must cover; use 0.9995 for Japanese or Chinese."""
-    training_sentences: int = Field(500_000, ge=1)
-    """Maximum number of sentences that the vocabulary is learned from, drawn at random from the training corpus."""
-    seed: int = Field(1, ge=0, lt=2**32)
-    """Random seed for drawing and modifying these sentences; separate from `train.seed`, so that training with
-    different seeds can use the same vocabulary."""
-    model: Path | None = None
-    """An existing SentencePiece model to use instead of learning one, relative to the working directory. It determines
-    kind and vocabulary_size. With `joint: false`, `{lang}` is replaced by the language."""
-    source_normalization: Normalization | None = None
-    """Unicode normalization of source text, named as in SentencePiece: nfkc is NFKC; nmt_nfkc also normalizes spaces
-    and control characters; …_cf also case-folds; keep changes only spaces and control characters. null is nmt_nfkc, or
-    that of `model`."""
-    target_normalization: Normalization | None = None
-    """The same for target text, and so for translations. null is keep, or that of `model`."""
-    byte_fallback: bool = False
-    """Encode characters outside the vocabulary as UTF-8 bytes, for which 256 of the subwords are reserved."""
-    user_defined_symbols: Symbols = ()
-    """Strings that are one subword wherever they stand in a text, as in `["<tag>"]`: never split, joined with what is
-    beside them or normalized. They count in vocabulary_size; to a `model` they are added."""
-    sampling_alpha: UntilCheckpoint[float] = Field(0.0, ge=0.0, lt=1.0)
-    """Sample a new segmentation of each training sentence in each epoch, to reduce overfitting. For unigram, the
-    smoothing α of subword regularization with the 64 best segmentations (Kudo, 2018, §3); for bpe, the dropout rate of
-    BPE-dropout (Provilkov et al., 2020). 0 is off."""
-    extend_by: int = Field(0, ge=0, le=2**20)
-    """With `train.init_from`: maximum number of subwords, learned from the training corpus, that are added to the
-    vocabulary of that run. Those that it has keep their ids."""
-
-    @model_validator(mode="after")
-    def _model_serves_both_sides(self) -> "TokenizerConfig":
-        if self.model and self.joint == ("{lang}" in str(self.model)):
-            wanted = "one file" if self.joint else "a file for each language, as in `spm.{lang}.model`"
-            raise ValueError(f"with joint {str(self.joint).lower()}, model names {wanted}; found {str(self.model)!r}")
-        return self
-
-    @model_validator(mode="after")
-    def _symbols_leave_room(self) -> "TokenizerConfig":
-        taken = FIRST_FREE_ID + 256 * self.byte_fallback + len(self.user_defined_symbols)
-        if self.user_defined_symbols and not self.model and taken >= self.vocabulary_size:
-            raise ValueError(
-                f"vocabulary_size {self.vocabulary_size} has no room for text: {len(self.user_defined_symbols)} "
-                f"user_defined_symbols and what else is reserved make {taken}"
-            )
-        return self
 
 
 class ModelConfig(Section):
@@ -244,108 +83,6 @@ class ModelConfig(Section):
                 "rotary positions pair up the channels of a head, so d_model / num_heads must be even; found "
                 f"{self.d_model // self.num_heads}"
             )
-        return self
-
-
-class TrainConfig(Section):
-    """Optimization, checkpoints and limits. Training ends at the first of its limits that is reached."""
-
-    init_from: Path | None = None
-    """A run to begin with, relative to the working directory: its weights and its vocabulary, in place of random
-    weights and a new vocabulary. Optimizer and steps begin anew. The folder is needed until the first checkpoint."""
-    init_checkpoint: Literal["best", "last"] | None = None
-    """Which of that run's weights: its best checkpoint by validation, or its last; null is its finished model."""
-    freeze: tuple[str, ...] = ()
-    """Weights that training leaves as they are: encoder, decoder, embeddings (with learned positions), and names of
-    weights or of what they are in, such as `decoder.layers.0` and `*.cross_attention`; * stands for anything."""
-    seed: int = Field(1, ge=0, lt=2**32)
-    """Random seed for initial weights, order of batches, dropout, subword sampling and modifiers; not for the
-    vocabulary."""
-    max_steps: Always[int | None] = Field(None, ge=1)
-    """Maximum number of updates."""
-    max_epochs: Always[int | None] = Field(None, ge=1)
-    """Maximum number of passes over the training corpus."""
-    max_minutes: Always[float | None] = Field(None, gt=0.0)
-    """Maximum training time in minutes, including validation, summed over all starts of the run."""
-    batch_tokens: Annotated[int, Field(ge=8, le=2**24)] | Literal["auto"] = 4096
-    """Batch size in tokens per update: positions including padding on the longer side, over all devices and
-    micro-batches. auto finds the largest that fits into memory when a run starts, and writes it into the run's own
-    configuration."""
-    micro_batches: int = Field(1, ge=1, le=1024)
-    """Gradient accumulation: number of parts that each device processes in turn for one update, to save memory."""
-    label_smoothing: Probability = 0.1
-    """The ε of label smoothing (Szegedy et al., 2016)."""
-    guided_alignment: float = Field(0.0, ge=0.0, le=1000.0)
-    """If not 0, one head of the decoder's cross-attention is taught to look at what each subword comes from (Garg et
-    al., 2019), and this is the weight of its loss. The word alignment is that of the built-in corpus, or a corpus'
-    `alignment`."""
-    guided_layer: int | None = Field(None, ge=1)
-    """The layer of that head, counted from 1; null is the last."""
-    guided_head: int = Field(1, ge=1)
-    """Which of the layer's heads it is, counted from 1."""
-    optimizer_betas: tuple[Probability, Probability] = (0.9, 0.98)
-    """Adam's decay rates β₁ and β₂ (Kingma and Ba, 2015)."""
-    optimizer_epsilon: float = Field(1e-9, ge=1e-37)
-    """The ε of Adam."""
-    schedule: Literal["inverse_sqrt", "cosine", "constant"] = "inverse_sqrt"
-    """Learning rate after warm-up: decays with 1/√step (Vaswani et al., 2017, §5.3), decays with a cosine to zero at
-    the last step, or stays constant. With cosine, max_steps and max_epochs cannot change once there is a checkpoint."""
-    learning_rate: float = Field(1e-3, gt=0.0)
-    """Peak learning rate, reached at the end of warm-up."""
-    warmup_steps: int = Field(1000, ge=0)
-    """Number of updates in which the learning rate rises linearly from zero."""
-    clip_norm: float | None = Field(1.0, gt=0.0)
-    """Gradient clipping: gradients with a larger global norm are scaled down to this norm; null is no clipping."""
-    max_skipped_steps: Always[int] = Field(3, ge=0)
-    """Maximum number of consecutive updates that are skipped because the loss or the gradient is NaN or infinite. After
-    one more, training restarts from its newest checkpoint with half the learning rate."""
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
-    """Number format of matrix products; weights and optimizer state are always float32."""
-    xla: bool = False
-    """Compile with XLA, for GPUs and TPUs. Batches then have few different shapes, with more padding."""
-    devices: Always[list[str] | None] = None
-    """Devices for data-parallel training, such as `["GPU:0", "GPU:1"]`; null uses all GPUs, or the CPU if there are
-    none."""
-    log_every_steps: Always[int] = Field(50, ge=1)
-    """Number of updates between rows of metrics."""
-    validate_every_steps: Always[int] = Field(500, ge=1)
-    """Number of updates between validations, each of which is followed by a checkpoint."""
-    validation_beam: Always[int] = Field(1, ge=1, le=1000)
-    """Beam size in validation; 1 is greedy search."""
-    trackers: Always[tuple[Literal["tensorboard", "wandb"], ...]] = ("tensorboard",)
-    """What follows training beside `metrics.jsonl`: TensorBoard, and Weights & Biases (the extra wandb)."""
-    attention_images: Always[int] = Field(0, ge=0, le=100)
-    """Number of validation sentences, from the first on, whose attention is written to TensorBoard at each validation:
-    pictures of all heads (with matplotlib, the extra plots), and the mean entropy of each head; 0 writes none."""
-    save_every_steps: Always[int | None] = Field(None, ge=1)
-    """Number of updates between additional checkpoints, without validation; null saves none."""
-    keep_checkpoints: Always[int] = Field(2, ge=1)
-    """Number of newest checkpoints kept in full, to resume from. Checkpoints to be averaged are kept too, as weights
-    only."""
-    average_checkpoints: Always[int] = Field(1, ge=1)
-    """Number of validated checkpoints whose weights are averaged for the final model; 1 uses a single checkpoint."""
-    average_by: Always[Literal["last", "bleu", "loss"]] = "last"
-    """Which checkpoints are averaged: the last, or the best by validation BLEU or validation loss."""
-    early_stopping: Always[Literal["bleu", "loss"] | None] = None
-    """Stop training when this validation metric no longer improves; null trains until a limit is reached."""
-    patience: Always[int] = Field(10, ge=1)
-    """Early stopping: number of validations without improvement after which training stops."""
-
-    @model_validator(mode="after")
-    def _limits_make_sense(self) -> "TrainConfig":
-        if self.max_steps is None and self.max_epochs is None and self.max_minutes is None:
-            raise ValueError("training has no end: set max_steps, max_epochs or max_minutes")
-        if self.schedule == "cosine" and self.max_steps is None and self.max_epochs is None:
-            raise ValueError("the cosine schedule depends on the last step: set max_steps or max_epochs")
-        return self
-
-    @model_validator(mode="after")
-    def _settings_that_need_others_have_them(self) -> "TrainConfig":
-        for name, default in (("guided_layer", None), ("guided_head", 1)):
-            if (value := getattr(self, name)) != default and not self.guided_alignment:
-                raise ValueError(f"{name} {value} has no meaning without guided_alignment; leave it out")
-        if self.init_checkpoint and not self.init_from:
-            raise ValueError(f"init_checkpoint {self.init_checkpoint} has no meaning without init_from; leave it out")
         return self
 
 

@@ -5,7 +5,7 @@ import typing
 from collections.abc import Iterator
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
@@ -22,6 +22,8 @@ class MayChange(enum.IntEnum):
 Setting = TypeVar("Setting")
 UntilCheckpoint = Annotated[Setting, MayChange.UNTIL_CHECKPOINT]
 Always = Annotated[Setting, MayChange.ALWAYS]
+
+Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class Section(BaseModel):

@@ -20,7 +20,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from translator.config.schema import TokenizerConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.learning import reservoir
 from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.vocabulary import WORD_START

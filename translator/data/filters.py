@@ -10,8 +10,8 @@ from typing import IO, NamedTuple
 
 import regex
 
+from translator.config.data import DataConfig
 from translator.config.filters import FiltersConfig
-from translator.config.schema import DataConfig
 from translator.data.corpora.base import Corpus, SentencePair
 
 MOST_OF_OTHER_SCRIPTS = 0.5  # of a side's letters

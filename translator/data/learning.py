@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import sentencepiece
 
-from translator.config.schema import Normalization, TokenizerConfig
+from translator.config.tokenizer import Normalization, TokenizerConfig
 from translator.data.tokenizer import Tokenizer, TokenizerError, normalizer, writable
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 

@@ -2,7 +2,8 @@
 
 import logging
 
-from translator.config.schema import Config, DataConfig
+from translator.config.data import DataConfig
+from translator.config.schema import Config
 from translator.data.checks.corpora import check_corpora, run_tokenizers
 from translator.data.corpora.formats import read_all
 from translator.run_folder import RunFolder

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from translator.config.schema import Config, DataConfig, TokenizerConfig
+from translator.config.data import DataConfig
+from translator.config.schema import Config
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.corpora.base import Corpus, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.encoding import write_store

@@ -16,7 +16,7 @@ import sentencepiece
 from google.protobuf.message import DecodeError
 from sentencepiece import sentencepiece_model_pb2
 
-from translator.config.schema import Normalization
+from translator.config.tokenizer import Normalization
 from translator.errors import TranslatorError
 from translator.files import read_file, write_file
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from translator.config.schema import Config, TokenizerConfig
+from translator.config.schema import Config
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.explaining import counts_of

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from translator.config.schema import DataConfig
+from translator.config.data import DataConfig
 from translator.decoding.options import OptionsError
 from translator.languages import LanguagePair
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from translator.config.changes import changes
+from translator.config.data import DataConfig
 from translator.config.load import load_config
-from translator.config.schema import Config, DataConfig
+from translator.config.schema import Config
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import read_by_pair
 from translator.data.corpora.lines import read_lines

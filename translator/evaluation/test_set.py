@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from translator.config.schema import DataConfig
+from translator.config.data import DataConfig
 from translator.data.corpora.base import SentencePair
 from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import ScoringEngine

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from translator.config.schema import Config, DataConfig
+from translator.config.data import DataConfig
+from translator.config.schema import Config
 from translator.data.tags import tag_of
 from translator.decoding.engines.ctranslate2 import import_ctranslate2
 from translator.decoding.language_choice import chosen_pair

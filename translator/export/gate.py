@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 import translator
-from translator.config.schema import Config, DataConfig
+from translator.config.data import DataConfig
+from translator.config.schema import Config
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.tags import tag_of, tags_of

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from translator.config.schema import TrainConfig
+from translator.config.training import TrainConfig
 from translator.files import room_for
 from translator.model.weights import write_weights
 from translator.training.checkpoints import Checkpoints

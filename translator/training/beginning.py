@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from translator.config.schema import Config, TrainConfig
+from translator.config.schema import Config
+from translator.config.training import TrainConfig
 from translator.data.inherited import base_run, require_same_model
 from translator.data.prepare import load_tokenizers
 from translator.data.tokenizer import Tokenizer

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Literal
 
-from translator.config.schema import TrainConfig
+from translator.config.training import TrainConfig
 from translator.run_folder import RunError, RunFolder
 from translator.training.checkpoints import Checkpoints
 from translator.training.stopping import best, figure_that_matters

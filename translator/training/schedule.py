@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from translator.config.schema import TrainConfig
+from translator.config.training import TrainConfig
 
 
 def learning_rate(config: TrainConfig, step: tf.Tensor, total_steps: int | None = None, halvings: int = 0) -> tf.Tensor:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from translator.config.schema import TrainConfig
+from translator.config.training import TrainConfig
 from translator.model.dropout import Dropout
 from translator.model.transformer import Transformer
 from translator.training.loss import alignment_loss, cross_entropy, cross_entropy_alone

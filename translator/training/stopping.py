@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from translator.config.schema import Config, TrainConfig
+from translator.config.schema import Config
+from translator.config.training import TrainConfig
 from translator.training.state import TrainingState, Validation
 
 Figure = Literal["bleu", "loss"]

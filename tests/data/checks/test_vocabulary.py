@@ -1,7 +1,7 @@
 """Characters that the vocabulary lacks, or will lack."""
 
 from tests.data.checks.planted import Pairs, checked, config_of, found, grammar_pairs, kinds, lines, write
-from translator.config.schema import TokenizerConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.checks.corpora import check_corpora
 from translator.data.learning import train_tokenizer
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.corpora import data_of, error_of, write_sides
 from translator.config.corpora import CORPUS_FORMATS, CorpusConfig
-from translator.config.schema import DataConfig
+from translator.config.data import DataConfig
 from translator.data.corpora.formats import FORMATS, open_corpus, read_all
 
 

@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from translator.config.corpora import CorpusConfig
-from translator.config.schema import Config, DataConfig
+from translator.config.data import DataConfig
+from translator.config.schema import Config
 from translator.data.checks.batches import batch_shapes
 from translator.data.checks.blocks import Block, Section, blocks_of
 from translator.data.checks.duplicates import Duplicates

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from translator.config.schema import TokenizerConfig
+from translator.config.tokenizer import TokenizerConfig
 from translator.data.checks import characters
 from translator.data.checks.blocks import Block
 from translator.data.checks.findings import Example, Finding, Severity, Tally, counted, graded, shortened

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from translator.config.corpora import CorpusConfig
-from translator.config.schema import DataConfig
+from translator.config.data import DataConfig
 from translator.data.corpora.base import CorpusError, InputFile, SentencePair
 from translator.data.corpora.lines import read_lines, require_file
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from translator.config.corpora import CorpusConfig
-from translator.config.schema import DataConfig
+from translator.config.data import DataConfig
 from translator.data.corpora.base import Corpus, CorpusError, FirstPairs, InputFile, SentencePair, WithAlignment
 from translator.data.corpora.files import FilesCorpus
 from translator.data.corpora.grammar import GrammarCorpus

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from translator import grammar
 from translator.config.corpora import CorpusConfig
-from translator.config.schema import DataConfig
+from translator.config.data import DataConfig
 from translator.data.corpora.base import CorpusError, InputFile, SentencePair
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from translator.config.corpora import CorpusConfig
-from translator.config.schema import DataConfig
+from translator.config.data import DataConfig
 from translator.data.corpora.base import CorpusError, InputFile, SentencePair
 from translator.data.corpora.lines import numbered_lines, one_line
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from translator.config.corpora import CorpusConfig
-from translator.config.schema import DataConfig
+from translator.config.data import DataConfig
 from translator.data.corpora.base import CorpusError, InputFile, SentencePair
 from translator.data.corpora.files import FilesCorpus
 from translator.data.corpora.lines import decoded, require_lasting

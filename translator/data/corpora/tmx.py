@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from translator.config.corpora import CorpusConfig
-from translator.config.schema import DataConfig
+from translator.config.data import DataConfig
 from translator.data.corpora.base import CorpusError, InputFile, SentencePair
 from translator.data.corpora.compression import UNREADABLE, opened
 from translator.data.corpora.lines import MOST_LINE_BYTES, one_line, require_file, unreadable
