@@ -20,6 +20,7 @@ from pathlib import Path
 
 from translator.config.load import load_config, save_config
 from translator.config.schema import Config
+from translator.errors import TranslatorError
 from translator.evaluation.bootstrap import bleu_difference
 from translator.evaluation.report import Report
 from translator.evaluation.test_set import evaluate_run
@@ -45,7 +46,11 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path("runs/many"))
     given = parser.parse_args()
     start_tensorflow()
-    config = load_config(given.config, [*([] if given.full else SMALL), *given.overrides])
+    try:
+        config = load_config(given.config, [*([] if given.full else SMALL), *given.overrides])
+    except TranslatorError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     pairs = config.data.pairs
     for pair in pairs:
         train(given.folder / str(pair), config.of_pair(pair), given.epochs)
