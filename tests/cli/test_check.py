@@ -56,7 +56,8 @@ def test_steps_without_an_encoded_corpus_are_refused_before_anything_is_read(tmp
     arguments = write_config(tmp_path, grammar_pairs("train", 300)), "--run", str(tmp_path / "run"), "--steps", "2"
     code, out, error = command(monkeypatch, capsys, "check", *arguments)
     assert (code, out) == (2, "")
-    assert f"--steps: {tmp_path / 'run'} has no encoded corpus yet; translator prepare makes it" in error
+    command_line = f"translator prepare {tmp_path / 'c.yaml'} --run {tmp_path / 'run'}"
+    assert f"--steps: {tmp_path / 'run'} has no encoded corpus yet; first:  {command_line}" in error
 
 
 def test_steps_are_measured_once_the_corpus_is_encoded(tmp_path, monkeypatch, capsys):

@@ -11,7 +11,7 @@ from translator.cli.arguments import ConfigFile, Overrides, RunOption, Settings
 from translator.cli.check_report import print_check
 from translator.cli.console import console
 from translator.config.load import load_config
-from translator.errors import TranslatorError
+from translator.errors import TranslatorError, shell_quoted
 from translator.progress import progress
 from translator.run_folder import RunFolder
 
@@ -39,7 +39,8 @@ def check(
     folder = RunFolder(run or Path("runs") / config.stem)
     tokenizers, store = run_tokenizers(resolved, folder), open_store(folder.data, None)
     if steps and not store:
-        raise TranslatorError(f"--steps: {folder.path} has no encoded corpus yet; translator prepare makes it")
+        command = f"translator prepare {shell_quoted(config)}" + (f" --run {shell_quoted(run)}" if run else "")
+        raise TranslatorError(f"--steps: {folder.path} has no encoded corpus yet; first:  {command}")
     with progress(console, "checking the corpora") as show:
         report = check_corpora(resolved, first=first, tokenizers=tokenizers, store=store, show=show)
     with console.status("taking steps of training …"):

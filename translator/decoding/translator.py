@@ -3,14 +3,11 @@
 import dataclasses
 import functools
 import hashlib
-import itertools
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from translator.config.schema import Config
-from translator.data.batches import length_sorted
 from translator.data.tags import into
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.engines.ensemble import EnsembleEngine
@@ -19,18 +16,16 @@ from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.language_choice import not_chosen, require_language
 from translator.decoding.mbr import MbrEngine
 from translator.decoding.members import open_member, require_alike
-from translator.decoding.options import Engine, Hypothesis, Identified, OptionsError, PrefixEngine, SearchOptions
+from translator.decoding.options import Engine, Identified, OptionsError, SearchOptions
 from translator.decoding.pieces import Cutter
 from translator.decoding.scored import PairCutter, Scored, Scorer
-from translator.decoding.translation import Piece, ScoredText, Translation, log_prob_of, score_of
+from translator.decoding.searched import Searcher
+from translator.decoding.translation import Translation
 from translator.export.kept import ENGINES, Source
 from translator.languages import writes_no_spaces
 from translator.model.transformer import Transformer
 from translator.run_folder import RunError
 from translator.training.choosing import Checkpoint
-from translator.vocabulary import EOS_ID
-
-log = logging.getLogger(__name__)
 
 EngineName = Literal["transformer", "ctranslate2", "auto"]  # as `translator.export.kept` has them
 
@@ -258,11 +253,10 @@ class Translator:
         options = options or self.options
         if attention:
             options = dataclasses.replace(options, with_attention=True)
-        searched = self._search(sentences, first_line, on_progress, options, target_prefixes)
-        return [
-            self._translation(pieces, text, options)
-            for pieces, text in zip(searched, self._texts(searched), strict=True)
-        ]
+        _require_sentences(sentences)
+        searcher = self._searcher
+        searched = searcher.search(sentences, first_line, on_progress, options, target_prefixes)
+        return searcher.translations(searched, options)
 
     def translate_text(
         self,
@@ -276,7 +270,9 @@ class Translator:
         """The text alone of what `translate` gives, at less cost: no other hypothesis is written out."""
         if to is not None:
             return self.into(to).translate_text(sentences, first_line, on_progress, target_prefixes)
-        return self._texts(self._search(sentences, first_line, on_progress, self.options, target_prefixes))
+        _require_sentences(sentences)
+        searcher = self._searcher
+        return searcher.texts(searcher.search(sentences, first_line, on_progress, self.options, target_prefixes))
 
     def phrases(self, texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
         """Texts as `SearchOptions.suppressed` has them: the tokens of each by itself, from the start of a word on."""
@@ -321,6 +317,11 @@ class Translator:
         _require_sentences(targets)
         return self._scorer.score(sources, targets, first_line, on_progress)
 
+    @property
+    def _searcher(self) -> Searcher:
+        sizes = self.max_source_tokens, self.batch_sentences
+        return Searcher(self.engine, (self.source, self.target), self.cutter, *sizes, self.joiner)
+
     @functools.cached_property
     def _scorer(self) -> Scorer:
         return Scorer(self.engine, (self.source, self.target), self.pair_cutter)
@@ -343,84 +344,6 @@ class Translator:
         engine = self.engine.fingerprint() if isinstance(self.engine, Identified) else {}
         made_of = {"options": {**dataclasses.asdict(self.options), **sizes}, "vocabularies": vocabularies, **engine}
         return made_of | ({"prefix": list(self.source.prefix)} if self.source.prefix else {})
-
-    def _search(
-        self,
-        sentences: Sequence[str],
-        first_line: int | None,
-        on_progress: Callable[[int, int], None] | None,
-        options: SearchOptions,
-        target_prefixes: Sequence[str] | None,
-    ) -> list[list[Piece]]:
-        """The pieces of each sentence, searched: the longest first, `batch_sentences` at a time."""
-        _require_sentences(sentences)
-        pieces: list[list[int]] = []
-        counts = []
-        for number, ids in enumerate(self.source.encode(sentences), first_line or 1):
-            parts = self.cutter.cut(ids, self.max_source_tokens)
-            if len(parts) > 1 and first_line is not None:
-                log.warning(
-                    "line %d has %s tokens, more than the %d that the model was trained on: translated in %d pieces",
-                    number, f"{len(ids):,}", self.max_source_tokens, len(parts),
-                )  # fmt: skip
-            pieces += parts
-            counts.append(len(parts))
-        search = self._engine_search(counts, target_prefixes)
-        searched: dict[int, Piece] = {}
-        for batch in length_sorted(pieces, self.batch_sentences):
-            hypotheses = search([pieces[i] for i in batch], batch, options)
-            for i, found in zip(batch, hypotheses, strict=True):
-                searched[i] = Piece(tuple(pieces[i]), tuple(found))
-            if on_progress:
-                on_progress(len(searched), len(pieces))
-        in_order = (searched[i] for i in range(len(pieces)))
-        return [list(itertools.islice(in_order, count)) for count in counts]
-
-    def _engine_search(
-        self, counts: Sequence[int], target_prefixes: Sequence[str] | None
-    ) -> Callable[[Sequence[Sequence[int]], Sequence[int], SearchOptions], list[list[Hypothesis]]]:
-        """How to search sources, given their numbers among all pieces; `counts` has the pieces of each sentence."""
-        if target_prefixes is None:
-            return lambda sources, _, options: self.engine.search(sources, options)
-        engine = self.engine
-        if not isinstance(engine, PrefixEngine):
-            raise OptionsError("this engine takes no target prefixes; leave them out, or translate with the run's own")
-        if len(target_prefixes) != len(counts):
-            raise OptionsError(f"{len(target_prefixes)} target prefixes for {len(counts)} sentences; give one for each")
-        firsts = list(itertools.accumulate(counts, initial=0))[:-1]
-        of_first = {
-            first: ids
-            for first, count, ids in zip(firsts, counts, self.target.encode(target_prefixes), strict=True)
-            if count
-        }
-        return lambda sources, numbers, options: engine.search_after(
-            sources, [of_first.get(number, []) for number in numbers], options
-        )
-
-    def _texts(self, searched: Sequence[Sequence[Piece]]) -> list[str]:
-        """The translation of each sentence. A piece that translates to nothing leaves no joiner behind."""
-        texts = iter(self.target.decode([list(piece.best.ids) for pieces in searched for piece in pieces]))
-        return [self.joiner.join(filter(None, itertools.islice(texts, len(pieces)))) for pieces in searched]
-
-    def _translation(self, pieces: Sequence[Piece], text: str, options: SearchOptions) -> Translation:
-        score, log_prob = score_of(pieces, options), log_prob_of(pieces)
-        hypotheses = [ScoredText(text, score, log_prob, *self._tokens([piece.best for piece in pieces]))]
-        if len(pieces) == 1:
-            others = pieces[0].hypotheses[1:]
-            texts = self.target.decode([list(other.ids) for other in others])
-            hypotheses += [
-                ScoredText(text, other.score, other.log_prob, *self._tokens([other]))
-                for text, other in zip(texts, others, strict=True)
-            ]
-        return Translation(text, score, log_prob, tuple(hypotheses), tuple(pieces))
-
-    def _tokens(self, hypotheses: Sequence[Hypothesis]) -> tuple[tuple[str, ...], tuple[float, ...]]:
-        """The subwords of hypotheses in a row, with the log-probability of each; none where those are not known."""
-        if any(each.token_log_probs is None for each in hypotheses):
-            return (), ()
-        ids = [token for each in hypotheses for token in (*each.ids, *[EOS_ID] * each.ended)]
-        log_probs = [log_prob for each in hypotheses for log_prob in each.token_log_probs or ()]
-        return tuple(self.target.pieces(ids)), tuple(log_probs)
 
 
 def _require_sentences(sentences: Sequence[str]) -> None:

@@ -1,0 +1,117 @@
+"""Sentences searched with an engine, long ones in pieces, and what is found written out."""
+
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+
+from translator.data.batches import length_sorted
+from translator.data.tokenizer import Tokenizer
+from translator.decoding.options import Engine, Hypothesis, OptionsError, PrefixEngine, SearchOptions
+from translator.decoding.pieces import Cutter
+from translator.decoding.translation import Piece, ScoredText, Translation, log_prob_of, score_of
+from translator.vocabulary import EOS_ID
+
+log = logging.getLogger(__name__)
+
+
+class Searcher:
+    """Searches sentences with an engine."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        tokenizers: tuple[Tokenizer, Tokenizer],
+        cutter: Cutter,
+        max_source_tokens: int,
+        batch_sentences: int,
+        joiner: str,
+    ) -> None:
+        """Joins a vocabulary for each side with an engine; the arguments are those of a `Translator`."""
+        self._engine, self._cutter, self._joiner = engine, cutter, joiner
+        self._source, self._target = tokenizers
+        self._most, self._together = max_source_tokens, batch_sentences
+
+    def search(
+        self,
+        sentences: Sequence[str],
+        first_line: int | None,
+        on_progress: Callable[[int, int], None] | None,
+        options: SearchOptions,
+        target_prefixes: Sequence[str] | None,
+    ) -> list[list[Piece]]:
+        """The pieces of each sentence, searched: the longest first, `batch_sentences` at a time.
+
+        Arguments and errors are those of `Translator.translate`.
+        """
+        pieces: list[list[int]] = []
+        counts = []
+        for number, ids in enumerate(self._source.encode(sentences), first_line or 1):
+            parts = self._cutter.cut(ids, self._most)
+            if len(parts) > 1 and first_line is not None:
+                log.warning(
+                    "line %d has %s tokens, more than the %d that the model was trained on: translated in %d pieces",
+                    number, f"{len(ids):,}", self._most, len(parts),
+                )  # fmt: skip
+            pieces += parts
+            counts.append(len(parts))
+        search = self._search_of(counts, target_prefixes)
+        searched: dict[int, Piece] = {}
+        for batch in length_sorted(pieces, self._together):
+            hypotheses = search([pieces[i] for i in batch], batch, options)
+            for i, found in zip(batch, hypotheses, strict=True):
+                searched[i] = Piece(tuple(pieces[i]), tuple(found))
+            if on_progress:
+                on_progress(len(searched), len(pieces))
+        in_order = (searched[i] for i in range(len(pieces)))
+        return [list(itertools.islice(in_order, count)) for count in counts]
+
+    def _search_of(
+        self, counts: Sequence[int], target_prefixes: Sequence[str] | None
+    ) -> Callable[[Sequence[Sequence[int]], Sequence[int], SearchOptions], list[list[Hypothesis]]]:
+        """How to search sources, given their numbers among all pieces; `counts` has the pieces of each sentence."""
+        if target_prefixes is None:
+            return lambda sources, _, options: self._engine.search(sources, options)
+        engine = self._engine
+        if not isinstance(engine, PrefixEngine):
+            raise OptionsError("this engine takes no target prefixes; leave them out, or translate with the run's own")
+        if len(target_prefixes) != len(counts):
+            raise OptionsError(f"{len(target_prefixes)} target prefixes for {len(counts)} sentences; give one for each")
+        firsts = list(itertools.accumulate(counts, initial=0))[:-1]
+        of_first = {
+            first: ids
+            for first, count, ids in zip(firsts, counts, self._target.encode(target_prefixes), strict=True)
+            if count
+        }
+        return lambda sources, numbers, options: engine.search_after(
+            sources, [of_first.get(number, []) for number in numbers], options
+        )
+
+    def texts(self, searched: Sequence[Sequence[Piece]]) -> list[str]:
+        """The translation of each sentence. A piece that translates to nothing leaves no joiner behind."""
+        texts = iter(self._target.decode([list(piece.best.ids) for pieces in searched for piece in pieces]))
+        return [self._joiner.join(filter(None, itertools.islice(texts, len(pieces)))) for pieces in searched]
+
+    def translations(self, searched: Sequence[Sequence[Piece]], options: SearchOptions) -> list[Translation]:
+        """The translation of each sentence with all that is known of it."""
+        texts = self.texts(searched)
+        return [self._translation(pieces, text, options) for pieces, text in zip(searched, texts, strict=True)]
+
+    def _translation(self, pieces: Sequence[Piece], text: str, options: SearchOptions) -> Translation:
+        score, log_prob = score_of(pieces, options), log_prob_of(pieces)
+        hypotheses = [ScoredText(text, score, log_prob, *self._tokens([piece.best for piece in pieces]))]
+        if len(pieces) == 1:
+            others = pieces[0].hypotheses[1:]
+            texts = self._target.decode([list(other.ids) for other in others])
+            hypotheses += [
+                ScoredText(text, other.score, other.log_prob, *self._tokens([other]))
+                for text, other in zip(texts, others, strict=True)
+            ]
+        return Translation(text, score, log_prob, tuple(hypotheses), tuple(pieces))
+
+    def _tokens(self, hypotheses: Sequence[Hypothesis]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+        """The subwords of hypotheses in a row, with the log-probability of each; none where those are not known."""
+        if any(each.token_log_probs is None for each in hypotheses):
+            return (), ()
+        ids = [token for each in hypotheses for token in (*each.ids, *[EOS_ID] * each.ended)]
+        log_probs = [log_prob for each in hypotheses for log_prob in each.token_log_probs or ()]
+        return tuple(self._target.pieces(ids)), tuple(log_probs)
