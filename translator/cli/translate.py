@@ -244,7 +244,7 @@ def translate(
         },
     )  # fmt: skip
     asked.require_possible()
-    pair = None if engine is Engine.SAVED_MODEL else chosen_pair(RunFolder(model).load_config().data, to, from_)
+    pair = chosen_pair(RunFolder(model).load_config().data, to, from_) if document or from_ else None
     ending = exiting_when_terminated() if output else contextlib.nullcontext()
     with ending, progress(console, "translating", visible=bool(output)) as show:
         if document and pair:
