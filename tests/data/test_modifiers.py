@@ -87,6 +87,18 @@ def test_case_changes_the_source_or_if_asked_both_sides():
     assert modified("title", case_sides="both") == ("A Dog Runs In Rome.", "Ein Hund Läuft In Rome.")
 
 
+def test_capitals_and_typos_leave_symbols_as_they_are():
+    pair = SentencePair("<bt> a dog <b>runs</b> in rome.", "Ein Hund <b>läuft</b> in Rom.")
+    symbols = ["<b>", "<bt>", "</b>"]
+    for name, expected in [("upper", "<bt> A DOG <b>RUNS</b> IN ROME."), ("title", "<bt> A Dog <b>Runs</b> In Rome.")]:
+        material = Material(settings_of(**{name: 1}), symbols=symbols)
+        assert MODIFIERS[name].modified(pair, Random(1), material).source == expected
+    material = Material(settings_of(typos=1, typo_words=1), symbols=symbols)
+    source = MODIFIERS["typos"].modified(pair, Random(1), material).source
+    assert source != pair.source
+    assert re.findall("<[^>]*>", source) == ["<bt>", "<b>", "</b>"]
+
+
 def test_end_punctuation_goes_on_both_sides():
     assert modified("no_end_punctuation") == ("A dog runs in Rome", "Ein Hund läuft in Rome")
 

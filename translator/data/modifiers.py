@@ -7,7 +7,7 @@ an epoch knows which rows will be modified and how, and leaves room for it.
 
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
@@ -17,7 +17,7 @@ import numpy as np
 from translator.config.modifiers import ModifiersConfig
 from translator.data.corpora.base import SentencePair
 from translator.data.random_numbers import uniform
-from translator.data.rewriting import noise, title, with_typos, without_end_punctuation
+from translator.data.rewriting import changed_between, noise, title, with_typos, without_end_punctuation
 from translator.data.store import Sequences, TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.vocabulary import UNK_ID
@@ -36,6 +36,7 @@ class Material(NamedTuple):
     settings: ModifiersConfig
     characters: str = ""  # of noise
     other: Callable[[Random], SentencePair | None] = lambda _: None  # another pair of the corpus, drawn at random
+    symbols: Sequence[str] = ()  # user-defined ones, of which no letter changes
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,15 @@ class Modifier:
 
 def _cased(pair: SentencePair, material: Material, change: Callable[[str], str]) -> SentencePair:
     both = material.settings.case_sides == "both"
-    return SentencePair(change(pair.source), change(pair.target) if both else pair.target)
+    source, target = (changed_between(material.symbols, side, change) for side in pair)
+    return SentencePair(source, target if both else pair.target)
 
 
 def _with_typos(pair: SentencePair, random: Random, material: Material) -> SentencePair:
-    return SentencePair(with_typos(pair.source, material.settings.typo_words, random), pair.target)
+    def change(text: str) -> str:
+        return with_typos(text, material.settings.typo_words, random)
+
+    return SentencePair(changed_between(material.symbols, pair.source, change), pair.target)
 
 
 def _without_end_punctuation(pair: SentencePair, random: Random, material: Material) -> SentencePair:
@@ -110,7 +115,7 @@ def joined(pairs: Iterable[SentencePair]) -> SentencePair:
 
 
 def modified_for_vocabulary(
-    pairs: Iterable[SentencePair], settings: ModifiersConfig, seed: int
+    pairs: Iterable[SentencePair], settings: ModifiersConfig, seed: int, symbols: Sequence[str] = ()
 ) -> Iterator[SentencePair]:
     """The pairs that a vocabulary is learned from, the share of them modified that training will modify.
 
@@ -121,7 +126,7 @@ def modified_for_vocabulary(
     if not shares:
         yield from pairs
         return
-    random, material = Random(seed), Material(settings)
+    random, material = Random(seed), Material(settings, symbols=symbols)
     for pair in pairs:
         drawn = random.random()
         name = next((name for name, end in zip(names, ends, strict=True) if drawn < end), None)
@@ -220,6 +225,7 @@ class Modifying:
             self.settings,
             shared_characters(self.tokenizers),
             lambda random: self._pair(random.randrange(len(self.store))),
+            [symbol for tokenizer in self.tokenizers for symbol in tokenizer.symbols],
         )
 
 

@@ -187,7 +187,7 @@ def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]
     tags = [tag_of(language) for language in config.data.tagged]
 
     def seen() -> Iterator[SentencePair]:
-        return modified_for_vocabulary(pairs(), config.data.modifiers, settings.seed)
+        return modified_for_vocabulary(pairs(), config.data.modifiers, settings.seed, settings.user_defined_symbols)
 
     if settings.joint:
         texts = (text for pair in seen() for text in ((pair.source, one), (pair.target, other)))

@@ -5,11 +5,21 @@ These are the words of one language at a time; pairs are made of them in `data.m
 """
 
 import re
+from collections.abc import Callable, Sequence
 from random import Random
 
 END_PUNCTUATION = ".!?…。！？؟।։"
 KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 NOISE_WORD = (1, 8)  # fewest and most characters
+
+
+def changed_between(symbols: Sequence[str], text: str, change: Callable[[str], str]) -> str:
+    """The text with what stands between symbols changed, and the symbols as they are; the longest counts."""
+    if not symbols:
+        return change(text)
+    longest_first = sorted(symbols, key=len, reverse=True)
+    parts = re.split(f"({'|'.join(map(re.escape, longest_first))})", text)
+    return "".join(part if i % 2 else change(part) for i, part in enumerate(parts))
 
 
 def title(text: str) -> str:
