@@ -318,7 +318,7 @@ def test_pieces_of_a_language_without_spaces_are_joined_without_in_the_export_to
 
 
 def test_the_command_says_where_it_wrote_and_nothing_else(exported):
-    assert exported.stderr.startswith(f"Wrote {exported.folder}. Equal translations: 100.0% of 13. Translate with:  ")
+    assert exported.stderr.startswith(f"Wrote {exported.folder}. Equal translations: 100.0% of 14. Translate with:  ")
     assert exported.stderr.endswith(f" translate --engine saved_model {exported.folder}\n")
     assert exported.stderr.count("\n") == 1
 
@@ -346,7 +346,7 @@ def test_an_export_that_translates_otherwise_is_not_written(exported, tmp_path, 
     monkeypatch.setattr(Translator, "translate", one_differs)
     with pytest.raises(
         ExportError,
-        match=r"translates 1 of 13 sentences differently, more than 1%; .*' as '.*' but the run as 'another text'",
+        match=r"translates 1 of 14 sentences differently, more than 1%; .*' as '.*' but the run as 'another text'",
     ) as caught:
         export_run(exported.run, output)
     assert "The old dog" in str(caught.value)

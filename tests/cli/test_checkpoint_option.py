@@ -33,7 +33,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
     def load(*arguments: Any) -> SimpleNamespace:
         calls.append(arguments)
-        return SimpleNamespace(translate_text=lambda lines, *_: lines)
+        return SimpleNamespace(translate_text=lambda lines, *_: lines, languages=("de",))
 
     monkeypatch.setattr(Translator, "load", load)
     return calls
@@ -54,7 +54,7 @@ def test_translate_loads_the_checkpoint_that_is_asked_for(
         called(monkeypatch, "translate", "run", f"--input={tmp_path / 'in.txt'}", f"--output={tmp_path / 'o'}", *given)
         == 0
     )
-    assert loaded == [(Path("run"), None, checkpoint, "transformer", None)]
+    assert loaded == [(Path("run"), None, checkpoint, "transformer", None, None)]
 
 
 def test_another_word_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

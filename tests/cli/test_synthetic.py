@@ -46,7 +46,7 @@ def test_back_translation_samples(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     code, out, _ = command(monkeypatch, capsys, "back-translate", "run", "mono", "--output=bt.tsv", "--top-k=10")
     assert (code, out) == (0, "")
     assert Path("bt.tsv").read_text() == "<BT> cba {'sample': True, 'top_k': 10}\tabc\n"
-    assert opened == [(Path("run"), 1, None, "transformer", None)]
+    assert opened == [(Path("run"), 1, None, "transformer", None, None)]
 
 
 def test_back_translation_by_beam_search(
@@ -55,16 +55,16 @@ def test_back_translation_by_beam_search(
     arguments = "back-translate", "run", "mono", "--output=bt.tsv", "--beam=5", "--tag=", "--checkpoint=best"
     assert command(monkeypatch, capsys, *arguments)[0] == 0
     assert Path("bt.tsv").read_text() == "cba {}\tabc\n"
-    assert opened == [(Path("run"), 5, "best", "transformer", None)]
+    assert opened == [(Path("run"), 5, "best", "transformer", None, None)]
 
 
 def test_distillation_by_an_ensemble(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], opened: Opened
 ):
-    monkeypatch.setattr(synthetic, "write_training_sources", lambda run, path: path.write_text(f"{run}\n"))
+    monkeypatch.setattr(synthetic, "write_training_sources", lambda run, path, *_: path.write_text(f"{run}\n"))
     assert command(monkeypatch, capsys, "distill", "a", "--ensemble=b", "--output=out.tsv")[0] == 0
     assert Path("out.tsv").read_text() == "a\ta {}\n"
-    assert opened == [((Path("a"), Path("b")), None, None)]
+    assert opened == [((Path("a"), Path("b")), None, None, None)]
     assert command(monkeypatch, capsys, "distill", "a", "--input=mono", "--output=out.tsv")[0] == 0
     assert Path("out.tsv").read_text() == "abc\tcba {}\n"
 

@@ -9,6 +9,7 @@ import pytest
 from tests.command_line import command
 from tests.documents.scripted import ENGLISH, Identity, Scripted
 from tests.hostile import standard_input
+from translator.config.data import DataConfig
 from translator.decoding.translator import Translator
 from translator.documents.files import translate_document
 from translator.documents.formats import Format
@@ -23,7 +24,9 @@ from translator.run_folder import RunFolder
 def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Scripted:
     """A run from English to German that reverses words."""
     engine = Scripted()
-    config = SimpleNamespace(data=SimpleNamespace(source="en", target="de"))
+    corpus = {"grammar": "train", "pairs": 1}
+    data = DataConfig.model_validate({"source": "en", "target": "de", "train": corpus, "validation": corpus})
+    config = SimpleNamespace(data=data)
     monkeypatch.setattr(Translator, "load", lambda *_: engine)
     monkeypatch.setattr(Aligner, "load", lambda *_, **__: engine)
     monkeypatch.setattr(RunFolder, "load_config", lambda _: config)

@@ -189,7 +189,7 @@ def test_what_cannot_be_explained_is_said_and_nothing_is_translated(attributor, 
 
 @pytest.fixture
 def call(attributor, monkeypatch, capsys):
-    monkeypatch.setattr(Attributor, "load", lambda run, checkpoint: attributor)
+    monkeypatch.setattr(Attributor, "load", lambda run, checkpoint, *_: attributor)
 
     def called(*arguments: object) -> tuple[int, list[str], str]:
         code, out, err = command(monkeypatch, capsys, "attribute", "run", *map(str, arguments))

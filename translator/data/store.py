@@ -154,7 +154,7 @@ def _is_whole(store: TokenStore) -> bool:
         (kept, ends[-1:]) == (len(store.numbers), [kept])
         and [0, *ends] == sorted([0, *ends])
         and all(
-            len(side) == kept
+            len(side.offsets) == kept + 1
             and (side.offsets[0], side.offsets[-1]) == (0, len(side.ids))
             and side.lengths.min(initial=1) > 0
             for side in (store.source, store.target)
