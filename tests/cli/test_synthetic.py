@@ -69,9 +69,24 @@ def test_distillation_by_an_ensemble(
     assert Path("out.tsv").read_text() == "abc\tcba {}\n"
 
 
+def test_sampling_takes_the_engine_that_samples(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], opened: Opened
+):
+    assert command(monkeypatch, capsys, "back-translate", "run", "mono", "--output=o", "--engine=auto")[0] == 0
+    assert (
+        command(monkeypatch, capsys, "back-translate", "run", "mono", "--output=o", "--engine=auto", "--beam=2")[0] == 0
+    )
+    assert [engine for _, _, _, engine, _, _ in opened] == ["transformer", "auto"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (
+            ["back-translate", "r", "mono", "--engine=ctranslate2"],
+            "the engine ctranslate2 does not sample; give --beam",
+        ),
+        (["back-translate", "r", "mono", "--tag=a\tb"], "the tag 'a\\tb' has a tab, a line end or another control"),
         (["back-translate", "r", "mono", "--sample", "--beam=2"], "--sample has no beam; leave one of them out\n"),
         (["back-translate", "r", "none"], "there is no file none\n"),
         (["distill", "r", "--ensemble=b", "--engine=auto"], "--ensemble searches with the engine transformer; leave"),

@@ -97,6 +97,14 @@ def test_samples_are_counted_and_spell_the_text(run: RunFolder):
     assert [each.samples for each in explainer.explain(texts, samples=30)] == [each.samples for each in explained]
 
 
+def test_what_is_drawn_depends_on_the_number_of_a_text_and_not_on_what_comes_with_it(run: RunFolder):
+    explainer = Explainer.load(run.path)
+    texts = ["the cat sees <tag>", "the dog sees the cat", "the dog"]
+    together = explainer.explain(texts, samples=8)
+    alone = [explainer.explain([text], samples=8, first_row=row) for row, text in enumerate(texts)]
+    assert [each.samples for each in together] == [each.samples for (each,) in alone]
+
+
 def test_without_an_encoded_corpus_counts_are_not_known(run: RunFolder):
     explainer = Explainer(Explainer.load(run.path).tokenizer, spaceless=False)
     assert {subword.in_training for each in explainer.explain(["the dog"]) for subword in each.subwords} == {None}

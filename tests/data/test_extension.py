@@ -1,6 +1,7 @@
 """A vocabulary that other text extends: what it has stays, and what comes is what that text needs."""
 
 import random
+from typing import Literal
 
 import pytest
 
@@ -121,3 +122,12 @@ def test_a_word_model_is_refused(old: Tokenizer):
 
     with pytest.raises(TokenizerError, match=r"^tokenizer\.extend_by needs a unigram or BPE model; .* is a word model"):
         extended([Words()], [], TokenizerConfig(extend_by=5))
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_symbols_are_no_characters_that_are_missing(kind: Literal["unigram", "bpe"]):
+    base = tokenizer_of(OLD, TokenizerConfig(kind=kind, vocabulary_size=SIZE), "keep").with_symbols(["€"])
+    settings = TokenizerConfig(extend_by=3, user_defined_symbols=("€", "<TAG>"))
+    texts = [(f"<TAG> {text} €", 0) for text in NEW]
+    (new,) = extended([base], texts, settings)
+    assert added(base, new) == ["κ", "λ", "μ"]

@@ -103,6 +103,10 @@ def contents(run: RunFolder) -> dict[str, bytes]:
     return {str(path.relative_to(run.path)): path.read_bytes() for path in files}
 
 
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def by_one(config: Config, folder: Path) -> dict[str, bytes]:
     run = RunFolder(folder)
     with run.locked():
@@ -178,6 +182,18 @@ def test_a_store_that_is_whole_is_opened_by_any_shard(root: Path, monkeypatch: p
     store = prepare_shard(config, run, Shard(4, 9)).store
     assert store is not None
     assert store.counts == prepare(config, run)[1].counts
+
+
+def test_shards_that_a_merge_left_behind_are_deleted_by_the_same_command(root: Path, monkeypatch: pytest.MonkeyPatch):
+    config, run = config_of(root), RunFolder(root / "shards")
+    prepare_shard(config, run, Shard(1, 2))
+    with monkeypatch.context() as killed:
+        killed.setattr(shards, "write_inputs", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            prepare_shard(config, run, Shard(2, 2))
+    assert len(list(run.shards.iterdir())) == 2
+    assert prepare_shard(config, run, Shard(2, 2)).store is not None
+    assert not run.shards.exists()
 
 
 def test_the_same_shard_twice_at_a_time_is_refused(root: Path):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.command_line import command
+from translator.config.modifiers import ModifiersConfig
 from translator.config.schema import Config
 from translator.data import vocabulary_sizes
 from translator.data.corpora.formats import read_all
@@ -50,6 +51,20 @@ def test_figures_are_those_of_counting_the_pieces_of_each_sentence(joint: bool):
     # Without the four special subwords.
     assert found.frequent == min(sum(count >= 100 for count in counter.values()) / 296 for counter in counters)
     assert found.unused == sum(296 - len(counter) for counter in counters)
+
+
+def test_modified_pairs_are_measured_as_the_vocabulary_learns_from_them():
+    plain = config_of()
+    config = plain.model_copy(update={"data": plain.data.model_copy(update={"modifiers": ModifiersConfig(upper=0.5)})})
+    found, without = (measure_sizes(each, [300]).sizes[0] for each in (config, plain))
+    assert found.source.subwords > without.source.subwords
+
+
+def test_the_vocabulary_of_another_run_leaves_no_choice():
+    config = config_of()
+    config = config.model_copy(update={"train": config.train.model_copy(update={"init_from": Path("runs/base")})})
+    with pytest.raises(TokenizerError, match=r"train.init_from names \(runs/base\) brings its vocabulary"):
+        measure_sizes(config, [300])
 
 
 def test_counts_of_a_sample_are_scaled_to_the_corpus(monkeypatch: pytest.MonkeyPatch):

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -69,10 +69,16 @@ def tokenize(
 
     explainer = Explainer.load(run, side)
     sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    first_row = 0
     for lines in arriving_lines(input, LINES_TOGETHER):
-        for line in _written(explainer, lines, form, sampled, seed, detokenize):
+        if detokenize:
+            written: Iterable[str] = explainer.tokenizer.decode([explainer.ids_of(line) for line in lines])
+        else:
+            written = _written(explainer, lines, form, (sampled, seed, first_row))
+        for line in written:
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
+        first_row += len(lines)
 
 
 def _advise(path: Path, given: str | None, form: Format) -> None:
@@ -132,16 +138,12 @@ def _verdict(advice: "Advice", configured: int) -> str:
     )
 
 
-def _written(
-    explainer: "Explainer", lines: list[str], form: Format, sampled: int, seed: int, detokenize: bool
-) -> Iterator[str]:
-    if detokenize:
-        yield from explainer.tokenizer.decode([explainer.ids_of(line) for line in lines])
-    elif form in ("pieces", "ids"):
+def _written(explainer: "Explainer", lines: list[str], form: Format, sampling: tuple[int, int, int]) -> Iterator[str]:
+    if form in ("pieces", "ids"):
         for ids in explainer.tokenizer.encode(lines):
             yield " ".join(explainer.tokenizer.pieces(ids) if form == "pieces" else map(str, ids))
     else:
-        for explained in explainer.explain(lines, sampled, seed):
+        for explained in explainer.explain(lines, *sampling):
             if form == "json":
                 yield json.dumps(explained.document, ensure_ascii=False)
             else:

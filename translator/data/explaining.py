@@ -128,20 +128,21 @@ class Explainer:
         alpha = config.tokenizer.sampling_alpha or SAMPLING_ALPHA
         return cls(tokenizer, spaceless=writes_no_spaces(language), alpha=alpha, counts=counts)
 
-    def explain(self, texts: Sequence[str], samples: int = 0, seed: int = 1) -> list[Explained]:
+    def explain(self, texts: Sequence[str], samples: int = 0, seed: int = 1, first_row: int = 0) -> list[Explained]:
         """Explains texts.
 
         Args:
             texts: any; blank ones have no subwords.
             samples: how many segmentations are drawn of each.
             seed: of the draws.
+            first_row: the number of the first text among all, on which what is drawn depends.
 
         Raises:
             TokenizerError: the vocabulary is of a kind that has one segmentation of each text.
         """
         found = self.tokenizer.encode_in_place(texts)
         read_as = self.tokenizer.decode([ids for ids, _ in found])
-        drawn = self._drawn([ids for ids, _ in found], samples, seed)
+        drawn = self._drawn([ids for ids, _ in found], samples, seed, first_row)
         return [
             Explained(text, read, self._subwords(text, *each), None if self._spaceless else len(text.split()), others)
             for text, read, each, others in zip(texts, read_as, found, drawn, strict=True)
@@ -172,14 +173,16 @@ class Explainer:
             return "symbol"
         return "byte" if self.tokenizer.is_byte(id_) else "subword"
 
-    def _drawn(self, plain: list[list[int]], samples: int, seed: int) -> list[tuple[tuple[int, tuple[str, ...]], ...]]:
+    def _drawn(
+        self, plain: list[list[int]], samples: int, seed: int, first_row: int
+    ) -> list[tuple[tuple[int, tuple[str, ...]], ...]]:
         counters: list[Counter[tuple[str, ...]]] = [Counter() for _ in plain]
         rows = np.array([row for row, ids in enumerate(plain) if ids], np.int64)
         if samples and len(rows):
             sampling = Sampling((self.tokenizer, self.tokenizer), self._alpha)
             sides = Sequences.of([plain[row] for row in rows])
             for epoch in range(samples):
-                found = sampling.draw((sides, sides), (seed, epoch), rows, (ENDLESS, ENDLESS)).source
+                found = sampling.draw((sides, sides), (seed, epoch), first_row + rows, (ENDLESS, ENDLESS)).source
                 for row, ids in zip(rows, found, strict=True):
                     counters[row][tuple(self.tokenizer.pieces(ids.tolist()))] += 1
         return [tuple((count, pieces) for pieces, count in counter.most_common()) for counter in counters]

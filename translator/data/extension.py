@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from translator.config.tokenizer import TokenizerConfig
 from translator.data.learning import reservoir
+from translator.data.rewriting import without
 from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.vocabulary import WORD_START
 
@@ -56,7 +57,9 @@ def extended(
     kind, number = tokenizers[0].kind, config.extend_by
     if kind not in ("unigram", "bpe"):
         raise TokenizerError(f"tokenizer.extend_by needs a unigram or BPE model; this vocabulary is a {kind} model")
-    sample = reservoir(texts, config.training_sentences, random.Random(config.seed))
+    symbols = [*tokenizers[0].symbols, *config.user_defined_symbols]
+    apart = ((without(symbols, text), side) for text, side in texts)  # a symbol's letters need no subwords
+    sample = reservoir(apart, config.training_sentences, random.Random(config.seed))
     characters = missing_characters(tokenizers, sample)[:number]
     total = sum(len(text) for text, _ in sample)
     least, most = _range_of_scores(tokenizers[0])

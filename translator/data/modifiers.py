@@ -135,9 +135,10 @@ def modified_for_vocabulary(
 
 @dataclass(frozen=True)
 class Modifying:
-    """Modifies rows of a store: a pure function of the seed, the epoch and the row, whatever else is in the batch.
+    """Modifies rows of a store: what is drawn is a function of the seed, the epoch and the row.
 
-    A row whose ids lack characters, or whose modified text has some that the vocabulary lacks, stays as it is.
+    A row stays as it is if its modified text does not fit into the batch or has characters that the vocabulary lacks,
+    or if its ids lack some already.
     """
 
     store: TokenStore

@@ -173,22 +173,22 @@ def filters_of_corpora(data: DataConfig) -> list[list[Filter]]:
 def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]) -> tuple[Tokenizer, Tokenizer]:
     """Trains tokenizers for source and target, or takes those that the configuration names, or those of a run."""
     settings = config.tokenizer
+
+    def seen() -> Iterator[SentencePair]:
+        return modified_for_vocabulary(pairs(), config.data.modifiers, settings.seed, settings.user_defined_symbols)
+
     if settings.model or config.train.init_from:
         if settings.model:
             source, target = adopt_tokenizers(config)
             _warn_of_unused(settings, source, f"tokenizer.model {settings.model}")
         else:
-            source, target = inherited_tokenizers(config, pairs)
+            source, target = inherited_tokenizers(config, seen)
             _warn_of_unused(settings, load_tokenizers(base_run(config))[0], f"train.init_from {config.train.init_from}")
         if settings.sampling_alpha:
             check_kinds((source, target))
         return with_tags(source, config.data.tagged), with_tags(target, config.data.tagged if settings.joint else ())
     one, other = settings.source_normalization or "nmt_nfkc", settings.target_normalization or "keep"
     tags = [tag_of(language) for language in config.data.tagged]
-
-    def seen() -> Iterator[SentencePair]:
-        return modified_for_vocabulary(pairs(), config.data.modifiers, settings.seed, settings.user_defined_symbols)
-
     if settings.joint:
         texts = (text for pair in seen() for text in ((pair.source, one), (pair.target, other)))
         source = target = train_tokenizer(texts, settings, tags)

@@ -15,11 +15,21 @@ NOISE_WORD = (1, 8)  # fewest and most characters
 
 def changed_between(symbols: Sequence[str], text: str, change: Callable[[str], str]) -> str:
     """The text with what stands between symbols changed, and the symbols as they are; the longest counts."""
-    if not symbols:
-        return change(text)
-    longest_first = sorted(symbols, key=len, reverse=True)
-    parts = re.split(f"({'|'.join(map(re.escape, longest_first))})", text)
+    parts = _between(symbols, text)
     return "".join(part if i % 2 else change(part) for i, part in enumerate(parts))
+
+
+def without(symbols: Sequence[str], text: str) -> str:
+    """The text with a space in the place of each symbol."""
+    return " ".join(_between(symbols, text)[::2])
+
+
+def _between(symbols: Sequence[str], text: str) -> list[str]:
+    """What stands between symbols, and the symbols, in turns."""
+    if not symbols:
+        return [text]
+    longest_first = sorted(symbols, key=len, reverse=True)
+    return re.split(f"({'|'.join(map(re.escape, longest_first))})", text)
 
 
 def title(text: str) -> str:

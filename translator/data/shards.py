@@ -77,7 +77,7 @@ def prepare_shard(config: Config, run: RunFolder, shard: Shard, show: Show = sho
             warn_of_trouble(config, run)
         tokenizers = prepare_tokenizers(config, run, show)
         if (store := open_whole(config, run, tokenizers, inputs)) is not None:
-            return Prepared(store)
+            return _finished(store, config, run, tokenizers, shard.count, show)
     work = _Sharded(config, run, corpora, tokenizers, inputs_as_read(corpora, inputs))
     work.encode(shard, show)
     with run.locked(wait=True):
@@ -130,7 +130,8 @@ class _Sharded:
     def merge(self, count: int, show: Show) -> Prepared:
         """Makes one store of all shards, if all are there."""
         if (store := open_whole(self._config, self._run, self._tokenizers, self._inputs)) is not None:
-            return Prepared(store)  # of a process that has merged before this one
+            # Of a process that has merged before this one.
+            return _finished(store, self._config, self._run, self._tokenizers, count, show)
         folders = [self._folder(number, count) for number in range(1, count + 1)]
         found = [self._ready(folder) for folder in folders]
         stores = [store for store in found if store is not None]
@@ -141,15 +142,9 @@ class _Sharded:
         self._merge_listings(folders)
         self._merge_stores(stores, show)
         write_inputs(self._run, self._inputs)
-        for folder in folders:
-            shutil.rmtree(folder)
-        with contextlib.suppress(OSError):  # there are shards of another number
-            self._run.shards.rmdir()
         store = open_store(self._run.data, self._fingerprint)
         assert store is not None
-        return Prepared(
-            with_links(store, self._config, self._run, of_corpora(self._config.data, self._tokenizers), show)
-        )
+        return _finished(store, self._config, self._run, self._tokenizers, count, show)
 
     def _ready(self, folder: Path) -> TokenStore | None:
         """The store of a shard, if it is whole and has been encoded from these files with these settings."""
@@ -157,7 +152,7 @@ class _Sharded:
         return open_store(folder / "store", self._fingerprint) if all(path.exists() for path in listings) else None
 
     def _folder(self, number: int, count: int) -> Path:
-        return self._run.shards / f"{number}-of-{count}"
+        return _folder(self._run, number, count)
 
     def _merge_stores(self, stores: Sequence[TokenStore], show: Show) -> None:
         with writing_store(self._run.data, self._fingerprint, self._tokenizers) as writer:
@@ -185,6 +180,21 @@ class _Sharded:
                     parts = [stack.enter_context(_listing(each, corpus).open(encoding="utf-8")) for each in folders]
                     for line in heapq.merge(*parts, key=lambda line: int(line.partition("\t")[0])):
                         merged.write(line.partition("\t")[2])
+
+
+def _finished(
+    store: TokenStore, config: Config, run: RunFolder, tokenizers: tuple[Tokenizer, Tokenizer], count: int, show: Show
+) -> Prepared:
+    """What comes after a merge, or is left of it: shards that are not needed any more go, links are made."""
+    for number in range(1, count + 1):
+        shutil.rmtree(_folder(run, number, count), ignore_errors=True)
+    with contextlib.suppress(OSError):  # there are none, or some of another number
+        run.shards.rmdir()
+    return Prepared(with_links(store, config, run, of_corpora(config.data, tokenizers), show))
+
+
+def _folder(run: RunFolder, number: int, count: int) -> Path:
+    return run.shards / f"{number}-of-{count}"
 
 
 def _listing(folder: Path, corpus: int) -> Path:

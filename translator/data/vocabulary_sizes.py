@@ -18,6 +18,7 @@ from translator.data.corpora.formats import open_corpora
 from translator.data.explaining import counts_of
 from translator.data.filters import LeftOut, filtered
 from translator.data.learning import train_tokenizer
+from translator.data.modifiers import modified_for_vocabulary
 from translator.data.prepare import filters_of_corpora
 from translator.data.store import Sequences
 from translator.data.tags import tag_of
@@ -94,21 +95,25 @@ def measure_sizes(config: Config, sizes: Sequence[int] = SIZES, show: Show = sho
 
     Raises:
         CorpusError: the corpora cannot be read, or have no pair.
-        TokenizerError: the configuration takes an existing model, whose size is what it is.
+        TokenizerError: the configuration takes an existing model, or that of a run, whose size is what it is.
     """
     if config.tokenizer.model:
         raise TokenizerError(
             f"tokenizer.model {config.tokenizer.model} decides the vocabulary's size; there is no choice"
         )
-    pairs, total = _sample(config, show)
-    if not pairs:
+    if config.train.init_from:
+        raise TokenizerError(f"the run that train.init_from names ({config.train.init_from}) brings its vocabulary")
+    drawn, total = _sample(config, show)
+    if not drawn:
         raise CorpusError("the training corpus has no pair to learn a vocabulary from")
+    settings = config.tokenizer
+    pairs = list(modified_for_vocabulary(drawn, config.data.modifiers, settings.seed, settings.user_defined_symbols))
     found, impossible = [], {}
     for number, size in enumerate(sorted(set(sizes))):
         show(number, len(set(sizes)), "learning and measuring vocabularies")
         try:
-            settings = TokenizerConfig.model_validate({**config.tokenizer.model_dump(), "vocabulary_size": size})
-            found.append(_measured(config, settings, pairs, total / len(pairs)))
+            of_size = TokenizerConfig.model_validate({**settings.model_dump(), "vocabulary_size": size})
+            found.append(_measured(config, of_size, pairs, total / len(pairs)))
         except (TokenizerError, ValueError) as error:
             impossible[size] = str(error) if isinstance(error, TokenizerError) else "has no room for text"
     return Advice(total, len(pairs), tuple(found), impossible)

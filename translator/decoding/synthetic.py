@@ -15,6 +15,7 @@ from translator.data.corpora.formats import open_corpora
 from translator.data.filters import LeftOut, filtered
 from translator.data.prepare import filters_of_corpora
 from translator.decoding.language_choice import chosen_pair
+from translator.decoding.options import OptionsError
 from translator.files import replacing
 from translator.run_folder import RunFolder
 from translator.runtime import start_tensorflow
@@ -53,7 +54,12 @@ class Parallel:
             writes: which side the translations are.
             tag: what sources begin with, a word of its own; none if it is empty.
             noise: a seed, if noise is added to the translations (`noised`); None for none.
+
+        Raises:
+            OptionsError: the tag does not fit into a line.
         """
+        if any(not character.isprintable() for character in tag):
+            raise OptionsError(f"the tag {tag!r:.80} has a tab, a line end or another control character; take another")
         self.translator, self.writes, self.tag, self.noise = translator, writes, tag, noise
 
     def translate_text(
@@ -129,10 +135,14 @@ class Synthesis:
     def _opened(self) -> "Translator":
         from translator.decoding.translator import Translator
 
-        beam = 1 if self.search.get("sample") else self.beam
+        samples = bool(self.search.get("sample"))
+        if samples and self.engine == "ctranslate2":
+            raise OptionsError("the engine ctranslate2 does not sample; give --beam, or leave --engine out")
+        beam = 1 if samples else self.beam
+        engine = "transformer" if samples else self.engine  # auto has no other that samples
         if len(self.runs) > 1:
             return Translator.load_ensemble(self.runs, beam, self.checkpoint, self.to)
-        return Translator.load(self.runs[0], beam, self.checkpoint, self.engine, self.quantization, self.to)
+        return Translator.load(self.runs[0], beam, self.checkpoint, engine, self.quantization, self.to)
 
 
 def write_training_sources(run: Path, path: Path, to: str | None = None) -> None:
