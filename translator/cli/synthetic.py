@@ -60,7 +60,7 @@ def back_translate(
         search = {"sample": True, **search}
     _require_no_beam(beam, search)
     how = Synthesis((run,), "source", tag, noise, beam, checkpoint, engine, quantization, search, to)
-    _write(how, input, output, shard, processes, resume=resume)
+    _write(how, input, output, _parsed(shard), processes, resume=resume)
 
 
 @takes_search_options
@@ -90,11 +90,12 @@ def distill(
     _require_no_beam(beam, search)
     runs = run, *(ensemble or ())
     how = Synthesis(runs, "target", "", None, beam, checkpoint, engine, quantization, search, to)
-    with tempfile.TemporaryDirectory() as folder:
+    part = _parsed(shard)  # before all sources are written
+    with exiting_when_terminated(), tempfile.TemporaryDirectory() as folder:
         if input is None:
             input = Path(folder) / "sources"
             write_training_sources(run, input, to)
-        _write(how, input, output, shard, processes, resume=resume)
+        _write(how, input, output, part, processes, resume=resume)
 
 
 def _require_no_beam(beam: int | None, search: dict[str, Any]) -> None:
@@ -103,12 +104,15 @@ def _require_no_beam(beam: int | None, search: dict[str, Any]) -> None:
         raise RunError("--sample has no beam; leave one of them out")
 
 
+def _parsed(shard: str | None) -> Shard | None:
+    return Shard.parse(shard) if shard else None
+
+
 def _write(
-    how: "Synthesis", input: Path, output: Path, shard: str | None, processes: int | None, *, resume: bool
+    how: "Synthesis", input: Path, output: Path, shard: Shard | None, processes: int | None, *, resume: bool
 ) -> None:
     from translator.decoding.blocks import Lines
     from translator.decoding.files import translate_file
 
     with exiting_when_terminated(), progress(console, "translating") as show:
-        lines = Lines(input, shard=Shard.parse(shard) if shard else None)
-        translate_file(how, lines, output, processes=processes, resume=resume, show=show)
+        translate_file(how, Lines(input, shard=shard), output, processes=processes, resume=resume, show=show)

@@ -11,6 +11,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
+import pydantic
+
 from translator.data.rewriting import noise, title, with_typos, without_end_punctuation
 from translator.decoding.placeholders import Translates
 from translator.evaluation.metrics import bleu
@@ -60,7 +62,8 @@ class Robustness:
         """What `write` wrote; None where there is none."""
         try:
             figures = json.loads(read_file(folder / "robustness.json"))
-            return cls([Row(condition=name, **row) for name, row in figures.items()])
+            rows = pydantic.TypeAdapter(list[Row])
+            return cls(rows.validate_python([{**row, "condition": name} for name, row in figures.items()]))
         except (OSError, ValueError, AttributeError, TypeError):
             return None
 
