@@ -50,9 +50,7 @@ def evaluate_run(
     """
     folder = RunFolder(Path(run))
     config = folder.load_config()
-    is_own = translator is None and test_set is None and scoring.tokenize is None and not settings and to is None
-    if is_own and config.data.test:
-        folder.require_own_files()
+    is_own = _is_own(folder, config.data, translator, test_set, scoring.tokenize, settings, to)
     translator = translator or Translator.load(folder.path)
     if test_set:
         target = to or config.data.target
@@ -87,9 +85,7 @@ def robustness_of_run(
     """
     folder = RunFolder(Path(run))
     config = folder.load_config()
-    is_own = translator is None and test_set is None and scoring.tokenize is None and not settings and to is None
-    if is_own and config.data.test:
-        folder.require_own_files()
+    is_own = _is_own(folder, config.data, translator, test_set, scoring.tokenize, settings, to)
     pair = chosen_pair(config.data, to)
     if test_set is None:
         pair, test_set = only_pair(own_test_set(folder, settings, to), folder)
@@ -99,6 +95,14 @@ def robustness_of_run(
     if is_own:
         found.write(folder.report)
     return found
+
+
+def _is_own(folder: RunFolder, data: DataConfig, *given: object) -> bool:
+    """Whether nothing but the run is given: then its folder keeps the figures, and no link in it may lead out of it."""
+    is_own = not any(given)
+    if is_own and data.test:
+        folder.require_own_files()
+    return is_own
 
 
 def _evaluate_pairs(
