@@ -25,7 +25,7 @@ from translator.data.tokenizer import Tokenizer
 from translator.files import NoRoomError
 from translator.model.weights import write_weights
 from translator.run_folder import RunFolder
-from translator.training import averaging, loop, room
+from translator.training import averaging, loop, room, validating
 from translator.training.display import TrainingProgress
 from translator.training.errors import Interrupted, TrainingError
 from translator.training.log import MetricsFile
@@ -75,7 +75,8 @@ class Script:
         self.now = 0.0
         run.mkdir()
         self.said = ""
-        monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: self.now))
+        for module in (loop, validating):
+            monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
         monkeypatch.setattr(Training, "compile", lambda training, *_: self._update(training))
 
     def training(self, *overrides: str) -> Training:
@@ -84,7 +85,7 @@ class Script:
             self.prepared.config(*overrides), self.run, self.prepared.tokenizers, self.prepared.store,
             Workers(tf.distribute.OneDeviceStrategy("CPU:0")), TrainingProgress(Console(file=stream, width=1000)),
         )  # fmt: skip
-        training.validator = SimpleNamespace(validate=self._validate, warn_of_pieces=list)  # type: ignore[assignment]
+        training.validating.validator = SimpleNamespace(validate=self._validate, warn_of_pieces=list)  # type: ignore[assignment]
         training.said = stream.getvalue  # type: ignore[attr-defined]
         return training
 

@@ -5,25 +5,20 @@ Batches come from a plan, updates from `step`, scores from `validation`; what is
 if it had never stopped.
 """
 
-import itertools
 import math
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from translator.config.schema import Config
-from translator.data.corpora.formats import by_pair, open_corpora
-from translator.data.provenance import places
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.model.build import build_model, require_model_of
 from translator.report.written import LivePage
 from translator.run_folder import RunFolder
-from translator.training.averaging import averaged_steps, mean_weights, write_model
 from translator.training.beginning import inherit_weights, trained
 from translator.training.checkpoints import Checkpoints
 from translator.training.display import TrainingProgress
@@ -33,26 +28,17 @@ from translator.training.log import Logs, NoLogs, Speed, training_row, validatio
 from translator.training.memory import too_large, try_largest
 from translator.training.optimizer import Adam
 from translator.training.recovery import MOST_TOGETHER, Pending, Taken, gone_back, require_finite_loss, skipped_lines
-from translator.training.restore import restore, take_up_corpus
-from translator.training.room import Room
+from translator.training.saving import Saving
 from translator.training.schedule import learning_rate
-from translator.training.setup import make_batches, make_validator, make_watch
+from translator.training.setup import make_batches
 from translator.training.signals import collected_signals
 from translator.training.splitting import SplittingUpdate
-from translator.training.state import TrainingState, Validation
+from translator.training.state import TrainingState
 from translator.training.step import Update, make_update
-from translator.training.stopping import Ending, best, figure_that_matters, limits_of
+from translator.training.stopping import Due, Ending, best, due_after, figure_that_matters, limits_of
 from translator.training.trackers import Log, Row, trackers_of
-from translator.training.watching import Seen
+from translator.training.validating import Validating
 from translator.training.workers import Workers
-
-
-class Due(NamedTuple):
-    """What comes after a step, before the next one."""
-
-    row: bool
-    validation: bool
-    checkpoint: bool
 
 
 class Training:
@@ -73,7 +59,6 @@ class Training:
         self.batches = make_batches(config, store, tokenizers, self.strategy.num_replicas_in_sync)
         self.steps_per_epoch = len(self.batches.plan(0))
         self.checkpoints = Checkpoints(run.checkpoints, config.train.keep_checkpoints)
-        self.room = Room(self.checkpoints, progress.say)
         if newest := self.checkpoints.newest():
             require_model_of(config, *tokenizers, newest[1])
         with self.strategy.scope():
@@ -82,17 +67,19 @@ class Training:
             self.weights = self.model.named_weights()
             self.trained = trained(self.weights, config.train)
             self.optimizer = Adam(self.trained, config.train.optimizer_betas, config.train.optimizer_epsilon)
-        restored = self._restore()
+        self.saving = Saving(
+            config, run, self.checkpoints, self.weights, self.optimizer.variables, workers, progress.say
+        )
+        restored = self.saving.restore(store.fingerprint)
         if restored is None and config.train.init_from:
             path = inherit_weights(config, tokenizers, self.weights)
             progress.say(f"beginning with the weights of {path}")
         self.resumed = restored is not None and restored.step > 0
         self.state = restored or TrainingState(corpus=store.fingerprint)
         self.limits = limits_of(config, self.state, self.steps_per_epoch)
-        self.validator = make_validator(config, self.model, tokenizers)
-        self.watch = make_watch(config, self.validator) if workers.chief else None
+        self.validating = Validating(config, self.model, tokenizers, workers)
         trackers: list[Callable[[], Log]] = [*trackers_of(config, run), partial(LivePage, run)]
-        self.logs = Logs(run.metrics, self.room, trackers) if workers.chief else NoLogs()
+        self.logs = Logs(run.metrics, self.saving.room, trackers) if workers.chief else NoLogs()
         self.pending, self.speed = Pending(), Speed()
         self.until_step: int | None = None
 
@@ -129,14 +116,9 @@ class Training:
         """
         self.until_step = until_step
         with self.progress, collected_signals() as signals:
-            self.room.signals = signals
+            self.saving.room.signals = signals
             self.logs.open(self.state.step)
-            if self.workers.chief:
-                data = self.config.data
-                by_languages = itertools.chain(*by_pair(data.validation, data).values())
-                self.validator.warn_of_pieces(places(open_corpora(by_languages, data)))
-            if self.watch:
-                self.watch.say_what_is_missing()
+            self.validating.warn()
             if self.endings and not self.state.is_validated:
                 self._end_where_it_stopped()
             if not self.endings:
@@ -144,8 +126,7 @@ class Training:
             self.logs.close()
             self.progress.say(f"training ended after step {self.state.step:,}: {self.reasons}")
             require_finite_loss(self.state)
-            if self.workers.chief:
-                self._write_model()
+            self.saving.write_model(self.state)
 
     def update(self, feed: Feed) -> SplittingUpdate:
         """The update of the feed's batches; nothing is compiled before it is called."""
@@ -181,7 +162,7 @@ class Training:
             self._step(update, next(feed))
             self.state.training_seconds, stopping = self._agreed(time.monotonic() - started, signals)
             stopping = stopping or self.state.step == self.until_step
-            due = self._due(stopping=stopping)
+            due = due_after(self.state.step, self.config.train, ending=bool(self.endings), stopping=stopping)
             if not any(due) and len(self.pending) < MOST_TOGETHER:
                 continue
             failed = self._fetch()
@@ -222,12 +203,6 @@ class Training:
                 return step.number
         self.speed.fetched(time.monotonic(), self.state.target_tokens - before)
         return 0
-
-    def _due(self, *, stopping: bool) -> Due:
-        train, step, ending = self.config.train, self.state.step, bool(self.endings)
-        validation = step % train.validate_every_steps == 0 or ending
-        saving = train.save_every_steps is not None and step % train.save_every_steps == 0
-        return Due(step % train.log_every_steps == 0 or ending, validation, validation or saving or stopping)
 
     def _after_step(self, due: Due, *, stopping: bool) -> None:
         """Row, validation and checkpoint, as far as they are due after this step."""
@@ -272,49 +247,26 @@ class Training:
         seconds, stopping = self.workers.sum([seconds if self.workers.chief else 0.0, len(signals)])
         return seconds, stopping > 0
 
-    def _restore(self) -> TrainingState | None:
-        restored = restore(self.checkpoints, self.weights, self.optimizer.variables, self.workers)
-        if restored is not None:
-            fingerprint = self.batches.store.fingerprint
-            if news := take_up_corpus(restored, fingerprint, self.config, self.checkpoints):
-                self.progress.say(news)
-        return restored
-
     def _go_back(self, failed: int) -> None:
         """Returns to the newest checkpoint, to go on from there at half the learning rate."""
-        restored = gone_back(self.state, failed, self._restore(), self.config.train.learning_rate)
+        newest = self.saving.restore(self.batches.store.fingerprint)
+        restored = gone_back(self.state, failed, newest, self.config.train.learning_rate)
         self.progress.say(
             f"step {failed}: {self.state.skipped_in_a_row} updates in a row were NaN or infinite; going back to step "
             f"{restored.step} and on with half the learning rate"
         )
         self.state = restored
-        if self.workers.chief:  # so that a run that is killed now goes on at the lower rate too
-            self.room.wait_for(lambda: self.checkpoints.replace_state(restored))
+        self.saving.replace_state(restored)  # so that a run that is killed now goes on at the lower rate too
 
     def _save(self) -> None:
-        """Has the chief write a checkpoint."""
         self._repeat_last_positions()
-        if self.workers.chief:
-            self.room.wait_for(self._write_checkpoint)
-        self.workers.wait()
+        self.saving.save(self.state)
 
     def _repeat_last_positions(self) -> None:
         """Fills learned positions that training does not reach: not another run's, nor frozen ones."""
         tables = {"source_positions.table", "target_positions.table"}
         if self.config.train.init_from is None and tables <= self.trained.keys():
             self.model.repeat_last_positions(*self.batches.positions)
-
-    def _write_checkpoint(self) -> None:
-        self.checkpoints.save(self.state, self.weights, self.optimizer.variables)
-        self.checkpoints.prune(averaged_steps(self.checkpoints, self.state, self.config.train))
-
-    def _write_model(self) -> None:
-        """Averages the chosen checkpoints into the run's model."""
-        steps = averaged_steps(self.checkpoints, self.state, self.config.train)
-        weights = mean_weights(self.checkpoints, steps)
-        for path in (self.run.report / "scores.json", self.run.attention):  # of another model
-            path.unlink(missing_ok=True)
-        self.room.wait_for(lambda: write_model(weights, self.run.model))
 
     def _training_row(self) -> Row:
         """The row of the steps since the last one, which is shown too."""
@@ -327,17 +279,9 @@ class Training:
         return row
 
     def _validate(self) -> None:
-        """Validates on the chief, sends the figures to all workers, and writes the row."""
-        began = time.monotonic()
+        """Validates, shows the figures and writes their row."""
         self._repeat_last_positions()
-        figures, seen = [0.0] * 4, Seen({}, {})
-        bleus: dict[str, float] = {}
-        if self.workers.chief:
-            validation = self.validator.validate(self.state.step)
-            bleus, seen = validation.bleus, self.watch.look() if self.watch else seen
-            figures = [validation.loss, validation.nll, validation.bleu, time.monotonic() - began]
-        loss, nll, bleu, seconds = self.workers.of_chief(figures)
-        validation = Validation(self.state.step, loss, nll, bleu, bleus)
+        validation, seen, seconds = self.validating.validate(self.state.step)
         validations = self.state.validations
         validations.append(validation)
         best_bleu = max(v.bleu for v in validations)

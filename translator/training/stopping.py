@@ -1,4 +1,4 @@
-"""When training ends, and why."""
+"""What is due after a step, and when training ends and why."""
 
 import math
 from collections.abc import Sequence
@@ -10,6 +10,21 @@ from translator.config.training import TrainConfig
 from translator.training.state import TrainingState, Validation
 
 Figure = Literal["bleu", "loss"]
+
+
+class Due(NamedTuple):
+    """What comes after a step, before the next one."""
+
+    row: bool
+    validation: bool
+    checkpoint: bool
+
+
+def due_after(step: int, config: TrainConfig, *, ending: bool, stopping: bool) -> Due:
+    """What is due after a step, with which training ends or is asked to stop."""
+    validation = step % config.validate_every_steps == 0 or ending
+    saving = config.save_every_steps is not None and step % config.save_every_steps == 0
+    return Due(step % config.log_every_steps == 0 or ending, validation, validation or saving or stopping)
 
 
 class Ending(NamedTuple):
