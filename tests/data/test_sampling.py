@@ -14,9 +14,9 @@ from sentencepiece import sentencepiece_model_pb2
 
 from tests.tokenizers import tokenizer_of
 from translator.config.tokenizer import TokenizerConfig
-from translator.data import sampling as sampling_module
 from translator.data import segmentations
-from translator.data.sampling import NBEST, Drawn, Sampling
+from translator.data.likeliest import NBEST, Likeliest
+from translator.data.sampling import Drawn, Sampling
 from translator.data.store import Sequences
 from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.data.units import Splitter, split
@@ -135,7 +135,7 @@ def assert_n_best_lists(unigram: Tokenizer, sentences: list[str]) -> None:
     processor = sentencepiece.SentencePieceProcessor(model_proto=unigram.model)
     sampling = Sampling((unigram, unigram), 0.2)
     units = split(sampling._splitters, plain(unigram, sentences))
-    likeliest = sampling_module._Likeliest(sampling.tokenizers, sampling._remembered, units, 0.01)
+    likeliest = Likeliest(sampling.tokenizers, sampling._remembered, units, 0.01)
     for weights_to, sentence in zip(likeliest._cumulative, sentences, strict=False):
         scores = [
             sum(processor.get_score(id_) for id_ in ids) for ids in processor.nbest_encode(sentence, nbest_size=NBEST)

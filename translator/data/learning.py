@@ -9,7 +9,8 @@ from typing import TypeVar
 import sentencepiece
 
 from translator.config.tokenizer import Normalization, TokenizerConfig
-from translator.data.tokenizer import Tokenizer, TokenizerError, normalizer, writable
+from translator.data.normalization import normalizer, writable
+from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
 # Training uses only the start of a line: this bounds memory, and SentencePiece silently skips long lines.

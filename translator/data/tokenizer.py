@@ -6,8 +6,6 @@ two models with the same subwords.
 """
 
 import functools
-import itertools
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,20 +15,15 @@ from google.protobuf.message import DecodeError
 from sentencepiece import sentencepiece_model_pb2
 
 from translator.config.tokenizer import Normalization
+from translator.data.merges import Merges
+from translator.data.normalization import normalizer, writable
 from translator.errors import TranslatorError
 from translator.files import read_file, write_file
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
-# All that `keep` changes: characters that some programs take for line ends become spaces, control characters go.
-KEPT_BUT = {chr(code): " " for code in (*range(0x09, 0x0E), 0x85, 0x2028, 0x2029)} | {
-    chr(code): "" for code in (*range(0x01, 0x09), *range(0x0E, 0x20), *range(0x7F, 0x85), *range(0x86, 0xA0))
-}
-
 # Several spaces, and what ends lines or is not printed: a space in what is decoded. RE2, which the exported graph has,
 # reads it alike.
 NOT_IN_TEXT = "[ \\x00-\\x1f\\x7f-\\x9f\u2028\u2029]+"
-
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class TokenizerError(TranslatorError):
@@ -224,33 +217,15 @@ class Tokenizer:
     def with_dropout(self, word: list[int], skips: Sequence[int]) -> list[int]:
         """A segmentation of a part of a sentence by BPE-dropout (Provilkov et al., 2020, algorithm 1).
 
-        It is made of characters by the merges of byte-pair encoding, at each of which those that dropout leaves out are
-        passed over. It stays plain where it has characters, or would have subwords, that the vocabulary lacks.
+        It stays plain where it has characters, or would have subwords, that the vocabulary lacks.
 
         Args:
             word: plain segmentation, which `encode` gives, or a part of one.
-            skips: for each merge, how many of the best are passed over; as many numbers as there are characters. Where
-                that is all, the word is done.
+            skips: for each merge, how many of the best are passed over, as `Merges` has it.
         """
         text = self.spelled(word)
-        if text is None:
-            return word
-        ranks = self._merge_ranks
-        symbols = list(text)
-        # An array: its minimum is quicker than a heap for what is ever one word.
-        found = [ranks.get(a + b, math.inf) for a, b in itertools.pairwise(symbols)]
-        for skip in skips:
-            i = _place_of_smallest(found, skip)
-            if i is None:
-                break
-            symbols[i : i + 2] = [symbols[i] + symbols[i + 1]]
-            del found[i]
-            if i < len(found):
-                found[i] = ranks.get(symbols[i] + symbols[i + 1], math.inf)
-            if i:
-                found[i - 1] = ranks.get(symbols[i - 1] + symbols[i], math.inf)
-        ids = [self._ids.get(symbol, UNK_ID) for symbol in symbols]
-        return word if UNK_ID in ids else ids
+        segmentation = None if text is None else self._merges.with_dropout(text, skips)
+        return word if segmentation is None else segmentation
 
     def spelled(self, ids: Sequence[int]) -> str | None:
         """What subwords spell, with "▁" for a space; None where some are special, bytes or user-defined symbols."""
@@ -288,13 +263,9 @@ class Tokenizer:
         ]
 
     @functools.cached_property
-    def _ids(self) -> dict[str, int]:
-        return {text: id_ for id_, text in enumerate(self._texts) if text is not None}
-
-    @functools.cached_property
-    def _merge_ranks(self) -> dict[str, float]:
-        """How early BPE made each subword."""
-        return {text: -self._scores[id_] for text, id_ in self._ids.items()}
+    def _merges(self) -> Merges:
+        ids = {text: id_ for id_, text in enumerate(self._texts) if text is not None}
+        return Merges(ids, {text: -self._scores[id_] for text, id_ in ids.items()})
 
     @functools.cached_property
     def _as_it_is(self) -> sentencepiece.SentencePieceProcessor:
@@ -314,24 +285,3 @@ def _parsed(model: bytes) -> sentencepiece_model_pb2.ModelProto:
         return sentencepiece_model_pb2.ModelProto.FromString(model)
     except DecodeError as error:
         raise ValueError(str(error)) from error
-
-
-@functools.cache
-def normalizer(normalization: Normalization) -> sentencepiece.SentencePieceNormalizer:
-    """What makes text as a tokenizer with this normalization sees it, but for the space before a sentence."""
-    sentencepiece.set_min_log_level(2)  # for this process
-    rules = {"norm_map": list(KEPT_BUT.items())} if normalization == "keep" else {"rule_name": normalization}
-    return sentencepiece.SentencePieceNormalizer(**rules, add_dummy_prefix=False, escape_whitespaces=False)
-
-
-def _place_of_smallest(values: Sequence[float], skip: int) -> int | None:
-    """Where the smallest value is, after so many that are passed over; None where it is infinite, or there is none."""
-    if skip >= len(values):
-        return None
-    i = sorted(range(len(values)), key=values.__getitem__)[skip] if skip else values.index(min(values))
-    return None if values[i] == math.inf else i
-
-
-def writable(sentence: str) -> str:
-    """The sentence with lone surrogates, which UTF-8 cannot encode, replaced."""
-    return _SURROGATES.sub("\ufffd", sentence)
