@@ -81,7 +81,7 @@ def write(folder: Path) -> Path:
         "model": {"d_model": 32, "d_ff": 64, "num_heads": 2, "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.0},
         "train": {
             "max_steps": 220, "batch_tokens": 500, "learning_rate": 0.01, "warmup_steps": 30,
-            "validate_every_steps": 220, "log_every_steps": 50, "precision": "float32",
+            "validate_every_steps": 220, "log_every_steps": 50, "precision": "float32", "trackers": [],
         },
         "search": {"beam_size": 2},
     }  # fmt: skip
@@ -357,7 +357,7 @@ def test_a_run_of_one_pair_that_began_with_tags_has_them_in_modified_sentences_t
     settings = [
         *(f"data.{name}={json.dumps(corpora(split, PAIRS[1:2]))}" for name, split in SPLITS.items()),
         "data.target=fr",
-        "data.modifiers.merged=0.9",
+        "data.modifiers.noise=0.9",
         f"train.init_from={run}",
     ]
     config = load_config(run.parent / "numbers.yaml", settings)
