@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.report.recorded import make_run
 from translator.cli import main
 from translator.config.load import save_config
 from translator.config.schema import Config
@@ -49,6 +50,8 @@ def test_translate_loads_the_checkpoint_that_is_asked_for(
     given: list[str],
     checkpoint: str | None,
 ):
+    monkeypatch.chdir(tmp_path)
+    make_run(Path("run"))
     (tmp_path / "in.txt").write_text("one\n")
     assert (
         called(monkeypatch, "translate", "run", f"--input={tmp_path / 'in.txt'}", f"--output={tmp_path / 'o'}", *given)

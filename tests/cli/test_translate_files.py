@@ -7,6 +7,7 @@ import pytest
 
 from tests.decoding.scripted import upside
 from tests.hostile import standard_input
+from tests.report.recorded import make_run
 from translator import cli
 from translator.decoding.translator import Translator
 
@@ -16,6 +17,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Translator, "load", lambda *_: upside())
     monkeypatch.chdir(tmp_path)
     Path("in").write_text("one\ntwo\nsix\n")
+    make_run(Path("run"))
 
 
 def called(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from tests.decoding.test_translator import OPTIONS, SENTENCES, CopyingEngine, copying, tokenizer
+from tests.report.recorded import make_config
 from translator.cli import main
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.options import Hypothesis, OptionsError, SearchOptions
 from translator.decoding.output import lines_of
 from translator.decoding.translation import ScoredText, Translation
 from translator.decoding.translator import Translator
+from translator.run_folder import RunFolder
 
 __all__ = ["tokenizer"]
 
@@ -74,6 +76,7 @@ def test_prefixes_go_with_their_sentences(tokenizer: Tokenizer):
 
 
 def called(monkeypatch: pytest.MonkeyPatch, translator: Translator, folder: Path, *arguments: str) -> int:
+    monkeypatch.setattr(RunFolder, "load_config", lambda _: make_config())
     monkeypatch.setattr(Translator, "load", lambda path, beam=None, *_: with_beam(translator, beam))
     files = f"--input={folder / 'in.txt'}", f"--output={folder / 'out.txt'}"
     monkeypatch.setattr(sys, "argv", ["translator", "translate", "run", *files, *arguments])
@@ -145,6 +148,7 @@ def engines_for(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, 
         opened.append(given[3])
         raise OptionsError("enough")
 
+    monkeypatch.setattr(RunFolder, "load_config", lambda _: make_config())
     monkeypatch.setattr(Translator, "load", load)
     monkeypatch.setattr(sys, "argv", ["translator", "translate", "run", "--input=in.txt", *arguments])
     with pytest.raises(SystemExit) as ended:

@@ -66,7 +66,8 @@ def test_it_has_passed_the_gate(exported):
 
 
 def test_ctranslate2_translates_with_what_is_in_the_archive_as_the_run_does(run, exported):
-    sentences = [pair.source for pair in validation_pairs(RunFolder(run).load_config().data, 40)]
+    data = RunFolder(run).load_config().data
+    sentences = [pair.source for pair in validation_pairs(data, data.pairs[0], 40)]
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(exported[1] / "sentencepiece.model"))
     model = import_ctranslate2().Translator(str(exported[1] / "model"))
     found = model.translate_batch(tokenizer.encode(sentences, out_type=str), beam_size=1, disable_unk=True)

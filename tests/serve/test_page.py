@@ -241,6 +241,27 @@ def test_the_text_survives_a_reload(opened: Open):
     expect(page.locator("#output")).to_have_text("THE DOG")
 
 
+def test_the_languages_that_were_chosen_survive_a_reload(opened: Open):
+    pairs = EN_DE, DE_EN, ("en", "fr")
+    with served(scripted_app(translators={pair: word_by_word() for pair in pairs})) as address:
+        page = opened(address)
+        expect(page.locator("#pair option")).to_have_text(["English → German", "German → English", "English → French"])
+        page.select_option("#pair", label="English → French")
+        page.reload()
+        expect(page.locator("#pair")).to_have_value("2")
+        expect(page.locator("#targetName")).to_have_text("French")
+        expect(page.locator("#swap")).to_be_hidden()
+
+
+def test_a_menu_of_long_names_fits_into_a_narrow_window(opened: Open):
+    pairs = ("pt-BR", "zh-Hant"), ("zh-Hant", "pt-BR")
+    with served(scripted_app(translators={pair: word_by_word() for pair in pairs})) as address:
+        page = opened(address, viewport={"width": 360, "height": 640})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        edge = page.locator("#swap").bounding_box()
+        assert edge["x"] + edge["width"] <= 360
+
+
 def test_too_long_a_text_is_not_sent(opened: Open):
     with served(scripted_app(with_limits(characters=10), {EN_DE: word_by_word()})) as address:
         page = opened(address)

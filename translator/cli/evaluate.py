@@ -98,7 +98,7 @@ def evaluate(
         _require_for_file(run, source, reference, language)
         if reference:
             test_set = read_test_files(source, reference)
-            language = language or to or _language_of(RunFolder(run or Path()))
+            language = language or _language_of(RunFolder(run or Path()), to)
         else:
             folder = RunFolder(run or Path())
             pair, test_set = only_pair(own_test_set(folder, given, to), folder)
@@ -126,12 +126,16 @@ def _require_for_file(
         raise RunError("which language is it? It decides how words are found: give --language, as in --language de")
 
 
-def _language_of(run: RunFolder) -> str:
-    """The target language of a run that has one."""
+def _language_of(run: RunFolder, to: str | None) -> str:
+    """The target language of a run, that which is chosen of several."""
+    from translator.decoding.language_choice import require_language
+
     targets = run.load_config().data.targets
-    if len(targets) > 1:
+    if to is not None:
+        require_language(to, targets)
+    elif len(targets) > 1:
         raise RunError(f"{run.path} translates into {', '.join(targets)}; say with --to which one --hypothesis is in")
-    return targets[0]
+    return to or targets[0]
 
 
 def _open(

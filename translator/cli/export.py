@@ -33,11 +33,11 @@ def export(
 ) -> None:
     """Write the model in another format, compared with the run before it exists."""
     start_tensorflow()
-    from translator.export.formats import FORMATS, export_run
+    from translator.export.formats import export_run, usage_of
 
     with console.status(Text(f"exporting {run} …")):
         figures = export_run(run, output, format_name, quantization, beam, search, (from_, to))
     say(
         f"Wrote {output}. Equal translations: {figures['equal_translations']:.1%} of {figures['sentences']:,}. "
-        + FORMATS[format_name].usage.format(command=own_command(), folder=shell_quoted(output))
+        + usage_of(format_name, figures, own_command(), shell_quoted(output))
     )

@@ -19,6 +19,7 @@ def print_report(report: "Report") -> None:
     output.print(_some_translations(report))
     if report.of_pairs:
         output.print(_of_pairs(report))
+    if len(report.of_pairs) > 1:
         output.print("All pairs together, as one test set:", soft_wrap=True)
     for name, value, interval, signature in report.scores.named:
         _print_score(name, "–" if value is None else f"{value:.2f}", _shown(interval, 2), signature, output)
@@ -53,13 +54,14 @@ def _shown(interval: Bounds | None, places: int) -> str:
 
 
 def _of_pairs(report: "Report") -> Table:
-    """The scores of each pair of languages, and their mean."""
+    """The scores of each pair of languages, and the mean of several."""
     table = Table("pair", "sentences", "BLEU", "95%", "chrF", "")
     for each in report.of_pairs:
         interval = _shown(each.scores.intervals.get("bleu"), 2)
         row = f"{each.sentences:,}", f"{each.scores.bleu:.2f}", Text(interval), f"{each.scores.chrf:.2f}"
-        table.add_row(Text(str(each)), *row, "zero-shot" if each.zero_shot else "")
-    table.add_row("mean", "", f"{report.mean_bleu:.2f}")
+        table.add_row(Text(str(each.languages)), *row, "zero-shot" if each.zero_shot else "")
+    if len(report.of_pairs) > 1:
+        table.add_row("mean", "", f"{report.mean_bleu:.2f}")
     return table
 
 

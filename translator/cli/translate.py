@@ -100,6 +100,7 @@ class Asked:
     has_target_prefixes: bool
     search: dict[str, Any]
     to: str | None = None
+    source: str | None = None  # the language of the text, where words depend on it
 
     def require_possible(self) -> None:
         """Raises a RunError for what does not go together, whatever the model is."""
@@ -158,9 +159,20 @@ class Asked:
     def _aligned(self, translator: "Translator") -> "Aligned":
         """The translator, and the run's own model beside it, which aligns whatever the engine is."""
         from translator.inspect.aligned import Aligned
+
+        return Aligned(translator, self.load_aligner(), self.n_best)
+
+    def languages(self) -> LanguagePair:
+        """Those that the run translates from and into; see `chosen_pair`."""
+        from translator.decoding.language_choice import chosen_pair
+
+        return chosen_pair(RunFolder(self.model).load_config().data, self.to, self.source)
+
+    def load_aligner(self) -> "Aligner":
+        """Opens the run's own model for aligning."""
         from translator.inspect.alignment import Aligner
 
-        return Aligned(translator, Aligner.load(self.model, checkpoint=self.checkpoint, to=self.to), self.n_best)
+        return Aligner.load(self.model, checkpoint=self.checkpoint, to=self.to, source=self.source)
 
     def _opened(self) -> "Translator":
         from translator.decoding.translator import Translator
@@ -170,6 +182,7 @@ class Asked:
             beam = self.n_best
         if self.engine is Engine.SAVED_MODEL:
             return Translator.load_exported(self.model)
+        self.languages()  # before anything is read, or converted
         if self.ensemble:
             return Translator.load_ensemble([self.model, *self.ensemble], beam, self.checkpoint, self.to)
         engine = self.engine
@@ -183,8 +196,8 @@ class Asked:
         what = f"{self.model} is an exported model"
         if self.alignment:
             raise RunError(f"{what}, which is not looked into; leave --alignment out, or name a run")
-        if self.to is not None:
-            raise RunError(f"{what}, which translates into one language; leave --to out")
+        if self.to is not None or self.source is not None:
+            raise RunError(f"{what}, which translates into one language; leave --to and --from out")
         if self.beam is not None:
             raise RunError(f"{what}, whose beam size is fixed; leave --beam out")
         if self.checkpoint is not None:
@@ -228,11 +241,10 @@ def translate(
     """Translate lines: exactly one comes out for each that goes in, but for n-best lists. Or a document."""
     from translator.decoding.blocks import Lines
     from translator.decoding.files import translate_file
-    from translator.decoding.language_choice import chosen_pair
 
     asked = Asked(
         model, beam, checkpoint, ensemble, mbr, keep, engine, quantization, n_best, form, alignment,
-        target_prefixes is not None, search | ({"with_token_log_probs": True} if token_scores else {}), to,
+        target_prefixes is not None, search | ({"with_token_log_probs": True} if token_scores else {}), to, from_,
     )  # fmt: skip
     require_fitting(
         document,
@@ -244,7 +256,7 @@ def translate(
         },
     )  # fmt: skip
     asked.require_possible()
-    pair = chosen_pair(RunFolder(model).load_config().data, to, from_) if document or from_ else None
+    pair = asked.languages() if document else None
     ending = exiting_when_terminated() if output else contextlib.nullcontext()
     with ending, progress(console, "translating", visible=bool(output)) as show:
         if document and pair:
@@ -267,10 +279,5 @@ def _translate_document(
     from translator.documents.formats import Format
     from translator.documents.sentences import Languages
 
-    def load_aligner() -> "Aligner":
-        from translator.inspect.alignment import Aligner
-
-        return Aligner.load(asked.model, checkpoint=asked.checkpoint, to=asked.to)
-
     reading = Format.of(document, form, columns.split(",") if columns else ())
-    translate_document(document, output, reading, Languages(*pair), lambda: (asked(), load_aligner), show)
+    translate_document(document, output, reading, Languages(*pair), lambda: (asked(), asked.load_aligner), show)

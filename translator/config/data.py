@@ -50,6 +50,11 @@ class DataConfig(Section):
         return tuple(dict.fromkeys(map(self.pair_of, self.train)))
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """The languages that training translates from, in the order of `pairs`."""
+        return tuple(dict.fromkeys(source for source, _ in self.pairs))
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The languages that training translates into, in the order of `pairs`."""
         return tuple(dict.fromkeys(target for _, target in self.pairs))
@@ -77,11 +82,12 @@ class DataConfig(Section):
             pair = self.pair_of(corpus)
             if pair.source == pair.target:
                 raise ValueError(f"a corpus has {pair.source!r} on both sides; a parallel corpus needs two languages")
-            if pair.target not in self.targets:
-                raise ValueError(
-                    f"nothing is trained to translate into {pair.target}, as from {pair.source} to {pair.target}; "
-                    f"training has {', '.join(map(str, self.pairs))}"
-                )
+            for language, known, side in ((pair.source, self.sources, "from"), (pair.target, self.targets, "into")):
+                if language not in known:
+                    raise ValueError(
+                        f"nothing is trained to translate {side} {language}, as from {pair.source} to {pair.target}; "
+                        f"training has {', '.join(map(str, self.pairs))}"
+                    )
             corpus.columns_of(*pair)
         if self.tagged and self.modifiers.shares:
             raise ValueError(

@@ -42,4 +42,4 @@ def with_tags(tokenizer: Tokenizer, languages: Sequence[str]) -> Tokenizer:
 def into(tokenizer: Tokenizer, language: str) -> Tokenizer:
     """The source vocabulary of translations into one language: sentences begin with its tag, if it has one."""
     tags = tags_of(tokenizer)
-    return Tokenizer(tokenizer.model, (tags[language],)) if language in tags else tokenizer
+    return tokenizer.with_prefix((tags[language],)) if language in tags else tokenizer

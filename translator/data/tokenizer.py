@@ -121,6 +121,12 @@ class Tokenizer:
         except TokenizerError as error:
             raise TokenizerError(f"tokenizer.model: {path}: {error}") from error
 
+    def with_prefix(self, prefix: tuple[int, ...]) -> "Tokenizer":
+        """The same vocabulary, which is not read again, with another prefix."""
+        other = object.__new__(Tokenizer)
+        other.__dict__ |= self.__dict__ | {"prefix": prefix}
+        return other
+
     def with_normalization(self, normalization: Normalization) -> "Tokenizer":
         """The same subwords with another normalization."""
         model = _parsed(self.model)

@@ -42,10 +42,9 @@ def chosen_pair(data: DataConfig, to: str | None = None, source: str | None = No
     elif len(data.targets) > 1:
         raise not_chosen(data.targets)
     target = to or data.targets[0]
-    sources = list(dict.fromkeys(pair.source for pair in data.pairs))
-    if source is not None and source not in sources:
+    if source is not None and source not in data.sources:
         raise OptionsError(
-            f"this model does not translate from {source!r:.60}; it translates from {', '.join(sources)}"
+            f"this model does not translate from {source!r:.60}; it translates from {', '.join(data.sources)}"
         )
     if source == target:
         raise OptionsError(f"{source} to {target} is no translation; this model has {', '.join(map(str, data.pairs))}")

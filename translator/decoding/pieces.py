@@ -11,6 +11,7 @@ Everything the rule needs to know of a subword is in tables with one row for eac
 graph can apply the same rule (`translator.export.graph_pieces`).
 """
 
+import copy
 import enum
 import math
 import re
@@ -97,6 +98,12 @@ class Cutter:
         self.end = np.array([_end(subword) for subword in vocabulary], np.int32)
         self.counts = np.array([_counts(subword) for subword in vocabulary], np.int32)
         self.places = np.array([[_place(End(e), s) for s in Start] for e in range(2 * max(End))], np.int32)
+
+    def beginning_with(self, prefix: Sequence[int]) -> "Cutter":
+        """The same for sentences with another prefix; the tables are shared."""
+        other = copy.copy(self)
+        other.prefix = list(prefix)
+        return other
 
     def cut(self, ids: list[int], most: int) -> list[list[int]]:
         """Splits a sentence into pieces of at most `most` tokens: one piece if it is short enough, none if it is empty.

@@ -69,7 +69,6 @@ class Translator:
         self.languages = tuple(languages)
         self.engine, self.options = engine, options
         self.max_source_tokens, self.batch_sentences, self.joiner = max_source_tokens, batch_sentences, joiner
-        self.cutter = Cutter(self._source.pieces(range(self._source.vocabulary_size)), self._source.prefix)
 
     def __repr__(self) -> str:
         """Engine, vocabularies and beam size; `options` has the rest of the search."""
@@ -184,9 +183,7 @@ class Translator:
         """
         require_language(language, self.languages)
         joiner = "" if writes_no_spaces(language) else " "
-        tokenizers = into(self._source, language), self.target
-        sizes = self.max_source_tokens, self.batch_sentences
-        return Translator(tokenizers, self.engine, self.options, *sizes, joiner, self.languages)
+        return self._like_this(into(self._source, language), self.engine, joiner)
 
     @classmethod
     def load_exported(cls, path: str | Path) -> "Translator":
@@ -216,8 +213,14 @@ class Translator:
             samples: see `MbrEngine`.
         """
         engine = MbrEngine(self.engine, self.target, samples=samples)
+        return self._like_this(self._source, engine, self.joiner)
+
+    def _like_this(self, source: Tokenizer, engine: Engine, joiner: str) -> "Translator":
+        """One with the same vocabularies, sizes and options."""
         sizes = self.max_source_tokens, self.batch_sentences
-        return Translator((self._source, self.target), engine, self.options, *sizes, self.joiner, self.languages)
+        other = Translator((source, self.target), engine, self.options, *sizes, joiner, self.languages)
+        other.cutter = self.cutter.beginning_with(source.prefix)  # whose tables take time to make
+        return other
 
     def translate(
         self,
@@ -321,6 +324,11 @@ class Translator:
     def _searcher(self) -> Searcher:
         sizes = self.max_source_tokens, self.batch_sentences
         return Searcher(self.engine, (self.source, self.target), self.cutter, *sizes, self.joiner)
+
+    @functools.cached_property
+    def cutter(self) -> Cutter:
+        """Cuts sentences that are too long."""
+        return Cutter(self._source.pieces(range(self._source.vocabulary_size)), self._source.prefix)
 
     @functools.cached_property
     def _scorer(self) -> Scorer:

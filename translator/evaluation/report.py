@@ -17,6 +17,7 @@ from translator.config.schema import Config
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import read_by_pair
 from translator.data.corpora.lines import read_lines
+from translator.decoding.language_choice import require_language
 from translator.evaluation.bootstrap import SAMPLES
 from translator.evaluation.external import ExternalMetric, ExternalScore
 from translator.evaluation.scores import Scores, score
@@ -72,8 +73,10 @@ class PairScores:
     scores: Scores
     zero_shot: bool  # whether nothing was trained from the one into the other
 
-    def __str__(self) -> str:
-        return f"{self.source}-{self.target}"
+    @property
+    def languages(self) -> LanguagePair:
+        """The pair."""
+        return LanguagePair(self.source, self.target)
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,12 @@ class Report:
     nll_seconds: float = 0.0  # that it took to find that out
     external: Sequence[ExternalScore] = ()
     reference_tokens: int = 0  # subwords of the references, with the end of each, that `nll` is of
-    of_pairs: Sequence[PairScores] = ()  # of several pairs of languages, whose sentences follow one another
+    # Of a model of several pairs of languages, those of the test set, whose sentences follow one another.
+    of_pairs: Sequence[PairScores] = ()
 
     @classmethod
     def joined(cls, reports: Mapping[LanguagePair, "Report"], data: DataConfig, scoring: Scoring) -> "Report":
-        """The reports of several pairs of languages as one: scores of all sentences together, and of each pair.
+        """The reports of some pairs of languages as one: scores of all sentences together, and of each pair.
 
         Args:
             reports: of the pairs, in order.
@@ -107,7 +111,7 @@ class Report:
         return cls(
             pairs,
             hypotheses,
-            scoring.scores(hypotheses, (pairs, []), data.target),
+            each[0].scores if len(each) == 1 else scoring.scores(hypotheses, (pairs, []), data.target),
             sum(report.seconds or 0.0 for report in each),
             sum(report.hypothesis_tokens or 0 for report in each),
             sum(nlls) / sum(report.reference_tokens for report in each) if len(nlls) == len(each) else None,
@@ -123,10 +127,15 @@ class Report:
         start = 0
         for each in self.of_pairs:
             end = start + each.sentences
-            if (each.source, each.target) == pair:
-                return Report(self.pairs[start:end], self.hypotheses[start:end], each.scores)
+            if each.languages == pair:
+                return Report(self.pairs[start:end], self.hypotheses[start:end], each.scores, of_pairs=(each,))
             start = end
         return None if self.of_pairs else self
+
+    def languages(self, otherwise: LanguagePair) -> list[LanguagePair]:
+        """Those of each sentence; `otherwise` where it is not said."""
+        found = [each.languages for each in self.of_pairs for _ in range(each.sentences)]
+        return found or [otherwise] * len(self.pairs)
 
     @property
     def mean_bleu(self) -> float:
@@ -177,6 +186,8 @@ class Report:
             of_pairs = [
                 _from(PairScores, each | {"scores": _from(Scores, each["scores"])}) for each in figures.get("pairs", ())
             ]
+            if of_pairs and sum(each.sentences for each in of_pairs) != len(pairs):
+                return None
             return cls(pairs, hypotheses, _from(Scores, figures), *numbers, external=external, of_pairs=of_pairs)
         except (OSError, ValueError, LookupError, TypeError):
             return None
@@ -253,11 +264,14 @@ def own_test_set(folder: RunFolder, settings: Sequence[str] = (), to: str | None
     Raises:
         RunError: the folder is no run; its configuration names no test set, or none into `to`, or `settings` more than
             that.
+        OptionsError: the run does not translate into `to`.
         CorpusError: the test set cannot be read.
     """
     config = folder.load_config()
     if settings:
         config = _with_other_test_set(folder, config, settings)
+    if to is not None:
+        require_language(to, config.data.targets)
     if not config.data.test:
         raise RunError(f"{folder.config} names no data.test; give --source and --reference")
     wanted = [corpus for corpus in config.data.test if to in (None, config.data.pair_of(corpus).target)]

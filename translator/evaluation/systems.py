@@ -15,7 +15,7 @@ from translator.errors import shell_quoted
 from translator.evaluation.comparison import System, SystemComparison, compare, compared_metrics
 from translator.evaluation.metrics import CHRF2, bleu
 from translator.evaluation.report import Report, TestSet, lines_of, read_test_files
-from translator.languages import writes_no_spaces
+from translator.languages import LanguagePair, writes_no_spaces
 from translator.run_folder import RunError, RunFolder
 
 MOST_COUNTED = 1_000_000  # training pairs whose words are counted
@@ -50,10 +50,11 @@ def compare_given(given: Given, tokenize: str | None = None) -> SystemComparison
     """
     if len(given.paths) < 2:
         raise RunError("name two systems or more: runs, or files of translations")
-    runs = {path: _report_of(path) for path in given.paths if path.is_dir()}
+    runs = _of_one_test_set({path: _report_of(path) for path in given.paths if path.is_dir()})
     test_set = _test_set(given, runs)
     configs = [RunFolder(path).load_config().data for path in runs]
-    language = given.language or (configs[0].target if configs else None)
+    source_language, language = _languages(next(iter(runs.values())), configs[0]) if configs else ("", None)
+    language = given.language or language
     if language is None:
         raise RunError("which language is it? It decides how words are found: give --language, as in --language de")
     systems = [
@@ -61,7 +62,6 @@ def compare_given(given: Given, tokenize: str | None = None) -> SystemComparison
         for name, path in zip(_names(given.paths), given.paths, strict=True)
     ]
     frequencies, notes = _frequencies(given, configs[0] if configs else None, language)
-    source_language = configs[0].source if configs else ""
     return compare(systems, test_set, (source_language, language), tokenize, frequencies, notes)
 
 
@@ -71,6 +71,22 @@ def _report_of(path: Path) -> Report:
     if report is None:
         raise RunError(f"{path} has no report; score it first:  translator eval {shell_quoted(path)}")
     return report
+
+
+def _of_one_test_set(runs: dict[Path, Report]) -> dict[Path, Report]:
+    """The reports; of one of several pairs of languages, where others are of one test set, the part that is of that."""
+    test_sets = {report.test_set for report in runs.values() if len(report.of_pairs) < 2}
+
+    def part(report: Report) -> Report:
+        parts = (report.part(each.languages) for each in report.of_pairs)
+        return next((each for each in parts if each and {each.test_set} == test_sets), report)
+
+    return {path: part(report) for path, report in runs.items()}
+
+
+def _languages(report: Report, data: DataConfig) -> LanguagePair:
+    """Those of the first sentences of a report."""
+    return report.languages(LanguagePair(data.source, data.target))[0]
 
 
 def _test_set(given: Given, runs: dict[Path, Report]) -> TestSet:
@@ -131,7 +147,8 @@ def _frequencies(given: Given, data: DataConfig | None, language: str) -> tuple[
     words: Counter[str] = Counter()
     pairs = 0
     try:
-        for corpus in open_corpora(data.train, data):
+        into = [corpus for corpus in data.train if data.pair_of(corpus).target == language]
+        for corpus in open_corpora(into or data.train, data):
             with contextlib.closing(corpus.pairs()) as corpus_pairs:
                 for pair in corpus_pairs:
                     if pairs == MOST_COUNTED:

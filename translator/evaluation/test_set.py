@@ -86,9 +86,10 @@ def robustness_of_run(
     folder = RunFolder(Path(run))
     config = folder.load_config()
     is_own = _is_own(folder, config.data, translator, test_set, scoring.tokenize, settings, to)
-    pair = chosen_pair(config.data, to)
     if test_set is None:
         pair, test_set = only_pair(own_test_set(folder, settings, to), folder)
+    else:
+        pair = chosen_pair(config.data, to)
     translator = (translator or Translator.load(folder.path)).into(pair.target)
     case = config.data.modifiers.case_sides
     found = measure_robustness(translator, test_set, pair.target, case, scoring, on_progress)
@@ -112,13 +113,13 @@ def _evaluate_pairs(
     scoring: Scoring,
     on_progress: Callable[[int, int], None] | None,
 ) -> Report:
-    """The report of several pairs of languages, or of the only one."""
+    """The report of a test set: of a model of several pairs of languages with scores of each."""
     several = len(translator.languages) > 1
     reports = {
         pair: evaluate(translator.into(pair.target) if several else translator, each, pair.target, scoring, on_progress)
         for pair, each in test_sets.items()
     }
-    return next(iter(reports.values())) if len(reports) == 1 else Report.joined(reports, data, scoring)
+    return Report.joined(reports, data, scoring) if len(data.pairs) > 1 else next(iter(reports.values()))
 
 
 def evaluate(

@@ -7,18 +7,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from translator.config.data import DataConfig
 from translator.config.schema import Config
-from translator.data.tags import tag_of
 from translator.decoding.engines.ctranslate2 import import_ctranslate2
 from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import SearchOptions
 from translator.decoding.translator import Translator
 from translator.export import argos, ctranslate2, huggingface, saved_model
 from translator.export.comparisons import ExportError
-from translator.export.gate import check, new_folder, quiet
+from translator.export.gate import CHECKED_SENTENCES, check, new_folder, quiet, validation_pairs
 from translator.files import write_file
-from translator.languages import LanguagePair
 from translator.report.facts import Facts
 from translator.report.model_card import NAME, model_card
 from translator.run_folder import RunFolder
@@ -157,26 +154,39 @@ def export_run(
             f"--format {name} holds no search, so no options of it either: {', '.join(f'`{each}`' for each in search)}"
         )
     format.require()
+    checked_on = validation_pairs(data, pair, CHECKED_SENTENCES)
     with quiet(), new_folder(Path(output)) as partial:
         translator = Translator.load(run, beam_size, to=pair.target)
         translator.options = translator.options_with(search)
         format.write(translator, partial, quantization, config)
-        figures = check(partial, name, quantization, translator, config, format.checked_search(translator.options))
-        usage = format.usage.format(command="translator", folder="FOLDER") + tags_told(format, data, pair)
-        card = model_card(Facts.of(RunFolder(Path(run))), name, figures, usage)
+        searched = format.checked_search(translator.options)
+        figures = check(partial, name, quantization, translator, pair, checked_on, searched)
+        usage = usage_of(name, figures, "translator", "FOLDER")
+        pairs = [pair] if format.adds_tag else data.pairs
+        card = model_card(Facts.of(RunFolder(Path(run))), name, figures, usage, pairs)
         write_file(partial / NAME, card.encode())
         return figures
 
 
-def tags_told(format: Format, data: DataConfig, pair: LanguagePair) -> str:
-    """What the user of an export is told of the tags of a run of many languages; nothing of others."""
-    if not data.tagged:
-        return ""
+def usage_of(name: str, figures: Mapping[str, Any], command: str, folder: str) -> str:
+    """What the user of an export is told: how to translate with it, and of the tags that the model has.
+
+    Args:
+        name: of the format.
+        figures: that `export_run` gives.
+        command: this program.
+        folder: of the export.
+    """
+    format = FORMATS[name]
+    usage = format.usage.format(command=command, folder=folder)
+    if not (tags := figures.get("tags")):
+        return usage
+    target = figures["languages"][1]
     if format.adds_tag:
-        return f". It translates into {pair.target}: each sentence gets the tag {tag_of(pair.target)} in it."
+        return f"{usage}. It translates into {target}: each sentence gets the tag {tags[target]} in it."
     return (
-        ". The first token of each source is the tag of the target language: "
-        f"{', '.join(map(tag_of, data.tagged))}; SentencePiece does not add it."
+        f"{usage}. The first token of each source is the tag of the target language: {', '.join(tags.values())}; "
+        "SentencePiece does not add it."
     )
 
 

@@ -29,7 +29,6 @@ import tensorflow as tf
 
 import translator
 from translator.config.data import DataConfig
-from translator.config.schema import Config
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.tags import tag_of, tags_of
@@ -46,6 +45,7 @@ from translator.export.comparisons import (
     compare_texts,
 )
 from translator.files import write_file
+from translator.languages import LanguagePair
 
 if TYPE_CHECKING:
     from translator.decoding.translator import Translator
@@ -91,7 +91,13 @@ def new_folder(output: Path) -> Iterator[Path]:
 
 
 def check(
-    folder: Path, format: str, quantization: str, translator: "Translator", config: Config, options: SearchOptions
+    folder: Path,
+    format: str,
+    quantization: str,
+    translator: "Translator",
+    languages: LanguagePair,
+    pairs: Sequence[SentencePair],
+    options: SearchOptions,
 ) -> dict[str, Any]:
     """Compares an export with its run, and writes the figures to its `parity.json`.
 
@@ -100,7 +106,8 @@ def check(
         format: by which `translator.export.probe` knows how to load it.
         quantization: what it is asked for by; in `TOLERANCES` unless it is of integers.
         translator: the run, with the engine `transformer`.
-        config: of the run.
+        languages: that it is exported for.
+        pairs: that it is compared on, as `validation_pairs` gives them.
         options: how both sides search.
 
     Returns:
@@ -109,7 +116,6 @@ def check(
     Raises:
         ExportError: it differs; says in what.
     """
-    pairs = validation_pairs(config.data, CHECKED_SENTENCES)
     sentences = [*ODD_SENTENCES, *(pair.source for pair in pairs)]
     sentences.append(_with_symbols(translator.source))
     sentences.append(_long_sentence(sentences, translator.max_source_tokens))
@@ -123,7 +129,7 @@ def check(
         "format": format,
         "quantization": quantization,
         "compute_type": answer.compute_type,
-        **_languages(translator, config.data),
+        **_languages(translator, languages),
         "search": request.options,
         "sentences": len(sentences),
         **compare_log_probs(comparable(answer, translator, options), translator, TOLERANCES.get(quantization)),
@@ -132,16 +138,16 @@ def check(
     if quantization not in TOLERANCES:
         first = len(ODD_SENTENCES)
         checked = slice(first, first + len(pairs))
-        figures |= compare_bleu(ours[checked], answer.texts[checked], pairs, config.data.target, quantization)
+        figures |= compare_bleu(ours[checked], answer.texts[checked], pairs, languages.target, quantization)
     figures |= environment()
     write_file(folder / PARITY, f"{json.dumps(figures, indent=1)}\n".encode())
     return figures
 
 
-def _languages(translator: "Translator", data: DataConfig) -> dict[str, Any]:
+def _languages(translator: "Translator", pair: LanguagePair) -> dict[str, Any]:
     """Of a model with tags: the tags by language, and the pair of languages that is compared."""
-    tags = {language: tag_of(language) for language in tags_of(translator.source)}
-    return {"tags": tags, "languages": [data.source, data.target]} if translator.source.prefix else {}
+    tags = {language: tag_of(language) for language in tags_of(translator.source) if language in translator.languages}
+    return {"tags": tags, "languages": list(pair)} if translator.source.prefix else {}
 
 
 def environment() -> dict[str, Any]:
@@ -157,11 +163,18 @@ def environment() -> dict[str, Any]:
     }
 
 
-def validation_pairs(data: DataConfig, most: int) -> list[SentencePair]:
-    """The first pairs of the run's validation set; none if it is no longer there."""
+def validation_pairs(data: DataConfig, languages: LanguagePair, most: int) -> list[SentencePair]:
+    """The first pairs of a run's validation sets of two languages; none if they are no longer there.
+
+    Where there are no such sets, as of languages that were not trained together, those of others into the same target.
+    """
+    own = [corpus for corpus in data.validation if data.pair_of(corpus) == languages]
+    corpora = own or [corpus for corpus in data.validation if data.pair_of(corpus).target == languages.target]
     try:
+        if not corpora:
+            raise CorpusError(f"there is no validation set into {languages.target}")
         with contextlib.ExitStack() as stack:
-            each = [stack.enter_context(contextlib.closing(c.pairs())) for c in open_corpora(data.validation, data)]
+            each = [stack.enter_context(contextlib.closing(corpus.pairs())) for corpus in open_corpora(corpora, data)]
             return list(itertools.islice(itertools.chain.from_iterable(each), most))
     except CorpusError as error:
         log.warning("the export is checked on made-up sentences alone: %s", error)

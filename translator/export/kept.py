@@ -13,7 +13,7 @@ import math
 import platform
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from translator.config.schema import Config
+from translator.data.corpora.base import SentencePair
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.engines.ctranslate2 import (
     CTranslate2Engine,
@@ -31,7 +32,7 @@ from translator.decoding.engines.ctranslate2 import (
 from translator.decoding.options import Engine, OptionsError, SearchOptions
 from translator.export import ctranslate2
 from translator.export.comparisons import ExportError
-from translator.export.gate import check, environment, new_folder, quiet, validation_pairs
+from translator.export.gate import CHECKED_SENTENCES, check, environment, new_folder, quiet, validation_pairs
 from translator.files import read_file, sha256, write_file
 from translator.lock import LockedError, locked
 from translator.run_folder import RunFolder
@@ -169,17 +170,18 @@ def _convert(source: Source) -> None:
     source.run.require_own_files()
     shutil.rmtree(source.folder, ignore_errors=True)
     with quiet(), new_folder(source.folder) as partial:
-        pair = source.config.data.pairs[0]
-        translator, config = source.load().into(pair.target), source.config.of_pair(pair)
+        data = source.config.data
+        pair = data.pair_of(data.validation[0])
+        translator, checked_on = source.load().into(pair.target), validation_pairs(data, pair, CHECKED_SENTENCES)
         ctranslate2.write(translator, partial, source.quantization)
         greedy = dataclasses.replace(translator.options, beam_size=1, xla=False)
-        check(partial, "ctranslate2", source.quantization, translator, config, greedy)
+        check(partial, "ctranslate2", source.quantization, translator, pair, checked_on, greedy)
         engine = CTranslate2Engine.of(partial, *source.tokenizers)
         record = {
             "made_of": source.made_of,
             "machine": _machine(source.folder),
             "files": _checksums(partial),
-            "seconds": _seconds(translator, engine, source),
+            "seconds": _seconds(translator, engine, source, checked_on[:TIMED_SENTENCES]),
         }
         write_file(partial / RECORD, f"{json.dumps(record, indent=1)}\n".encode())
     for other in source.run.engines.glob(f"ctranslate2-{source.quantization}-*"):
@@ -187,12 +189,13 @@ def _convert(source: Source) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def _seconds(translator: "Translator", engine: CTranslate2Engine, source: Source) -> dict[str, float]:
-    """How long both take for some validation sentences: in turns, the shortest of a few times after a first one.
+def _seconds(
+    translator: "Translator", engine: CTranslate2Engine, source: Source, pairs: Sequence[SentencePair]
+) -> dict[str, float]:
+    """How long both take for the sources of some pairs: in turns, the shortest of a few times after a first one.
 
     Other work on the machine makes times longer, never shorter, and in turns it meets both.
     """
-    pairs = validation_pairs(source.config.data, TIMED_SENTENCES)
     texts = [pair.source for pair in pairs] or ["one two three"]
     ids = [each[: translator.max_source_tokens] for each in translator.source.encode(texts) if each]
     try:

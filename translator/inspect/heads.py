@@ -25,7 +25,7 @@ from translator.inspect.attention import KINDS, Kind
 from translator.model.attention.layer import MultiHeadAttention
 from translator.model.transformer import Transformer
 from translator.progress import show_nothing
-from translator.run_folder import RunFolder
+from translator.run_folder import RunError, RunFolder
 from translator.training.choosing import Checkpoint
 
 COLUMNS = ("kind", "layer", "head", "bleu", "difference", "low", "high")
@@ -106,9 +106,14 @@ def report_of_run(
         on_progress: told how many sentences have been translated, and how many there are for all heads together.
         to: of a run of many languages, the target language of the sentences.
         source: the source language of them.
+
+    Raises:
+        RunError: see `Translator.load`; or there is no validation set of these languages.
     """
     data = RunFolder(Path(run)).load_config().data
     data = data.of_pair(chosen_pair(data, to, source))
+    if not data.validation:
+        raise RunError(f"{run} has no validation set from {data.source} to {data.target}, on which heads are measured")
     translator = Translator.load(run, beam_size, checkpoint, to=data.target)
     return report(translator, read_all(data.validation, data)[:sentences], data.target, on_progress)
 

@@ -1,6 +1,9 @@
 """The facts of a run that its page and its model card tell: what it has recorded, its data, and its scores."""
 
+import dataclasses
+import itertools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,10 +13,10 @@ from translator.data.inputs import Input, read_inputs
 from translator.data.store import Counts, Sequences, TokenStore, open_store
 from translator.data.words import words_of
 from translator.evaluation.breakdown import Breakdown, by_casing, by_length
-from translator.evaluation.metrics import CHRF2, bleu
+from translator.evaluation.metrics import CHRF2, Counted, bleu
 from translator.evaluation.report import Report
 from translator.evaluation.robustness import Robustness
-from translator.languages import english_name, writes_no_spaces
+from translator.languages import LanguagePair, english_name, writes_no_spaces
 from translator.report.record import Record
 from translator.run_folder import RunFolder
 
@@ -78,9 +81,7 @@ class Facts:
     @property
     def languages(self) -> tuple[str, str]:
         """The names of source and target in English; of several, one after the other."""
-        sides = map(dict.fromkeys, zip(*self.record.config.data.pairs, strict=True))
-        source, target = (", ".join(map(english_name, languages)) for languages in sides)
-        return source, target
+        return named(self.record.config.data.pairs)
 
     @property
     def architecture(self) -> str:
@@ -123,21 +124,37 @@ class Facts:
     @cached_property
     def breakdowns(self) -> list[Breakdown]:
         """BLEU by length, and the F-score of words by casing; nothing without translations."""
-        report, data = self.report, self.record.config.data
+        report = self.report
         if report is None:
             return []
 
-        def words(lines: list[str], language: str) -> list[list[str]]:
-            return [[word.text for word in words_of(line, writes_no_spaces(language))] for line in lines]
+        def words(lines: Iterable[str], languages: Iterable[str]) -> list[list[str]]:
+            of_lines = zip(lines, map(writes_no_spaces, languages), strict=True)
+            return [[word.text for word in words_of(line, spaceless)] for line, spaceless in of_lines]
 
-        references = [pair.target for pair in report.pairs]
-        sources = words([pair.source for pair in report.pairs], data.source)
-        counted = [bleu(data.target).count(report.hypotheses, [references])]
-        targets = words(references, data.target)
+        source_languages, target_languages = zip(*self.languages_of_sentences, strict=True)
+        sources = words((pair.source for pair in report.pairs), source_languages)
+        targets = words((pair.target for pair in report.pairs), target_languages)
+        counted = [self._counted_bleu(report)]
         tables = [by_length(list(map(len, sources)), counted, "source")] if any(sources) else []
         tables.append(by_length(list(map(len, targets)), counted, "reference"))
-        tables.append(by_casing(targets, [words(list(report.hypotheses), data.target)], ["the translations"]))
+        tables.append(by_casing(targets, [words(report.hypotheses, target_languages)], ["the translations"]))
         return tables
+
+    def _counted_bleu(self, report: Report) -> Counted:
+        """What BLEU counts in each sentence, by the tokenizer of its language."""
+        counted = []
+        sentences = zip(self.languages_of_sentences, report.pairs, report.hypotheses, strict=True)
+        for language, group in itertools.groupby(sentences, lambda each: each[0].target):
+            _, pairs, hypotheses = zip(*group, strict=True)
+            counted.append(bleu(language).count(hypotheses, [[pair.target for pair in pairs]]))
+        return dataclasses.replace(counted[0], statistics=np.concatenate([each.statistics for each in counted]))
+
+    @cached_property
+    def languages_of_sentences(self) -> list[LanguagePair]:
+        """Source and target language of each sentence of the test set; nothing without translations."""
+        data = self.record.config.data
+        return self.report.languages(LanguagePair(data.source, data.target)) if self.report else []
 
     @cached_property
     def sentence_scores(self) -> list[float]:
@@ -163,3 +180,9 @@ class Facts:
             details += [f"weight {corpus.weight:g}"] if corpus.weight != 1 else []
             described.append(", ".join([what, *details]))
         return described
+
+
+def named(pairs: Iterable[LanguagePair]) -> tuple[str, str]:
+    """What the source languages of pairs are called in English, one after the other, and what the target languages."""
+    source, target = (", ".join(map(english_name, dict.fromkeys(side))) for side in zip(*pairs, strict=True))
+    return source, target

@@ -1,20 +1,22 @@
 """The model card of an export: what it is, what it was trained on, what it scores, and what is not known of it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from translator.config.changes import chosen
-from translator.languages import primary
+from translator.languages import LanguagePair, english_name, primary
 from translator.progress import duration
-from translator.report.facts import Facts
+from translator.report.facts import Facts, named
 from translator.report.record import number
 
 NAME = "MODEL_CARD.md"
 MOST_FILES = 200  # whose checksums are listed
 
 
-def model_card(facts: Facts, format: str, figures: Mapping[str, Any], usage: str) -> str:
+def model_card(
+    facts: Facts, format: str, figures: Mapping[str, Any], usage: str, pairs: Sequence[LanguagePair] = ()
+) -> str:
     """A model card in Markdown, with the metadata that Hugging Face reads.
 
     Args:
@@ -22,36 +24,38 @@ def model_card(facts: Facts, format: str, figures: Mapping[str, Any], usage: str
         format: that it is exported to.
         figures: of the comparison with the run, as `translator.export.gate.check` gives them.
         usage: how the export is used.
+        pairs: of languages that it translates; those of the run by default.
     """
-    source, target = facts.languages
+    pairs = pairs or facts.record.config.data.pairs
+    source, target = named(pairs)
     sections = {
-        f"{source} to {target}: {_cell(facts.record.name)}": _model(facts, format, figures),
+        f"{source} to {target}: {_cell(facts.record.name)}": _model(facts, format, figures, pairs),
         "How to use it": [usage, ""],
         "Training data": _data(facts),
         "Training": _training(facts),
-        "Scores": _scores(facts, figures),
+        "Scores": _scores(facts, figures, pairs),
         "Limits": _limits(facts),
     }
-    lines = [*_metadata(facts), ""]
+    lines = [*_metadata(pairs), ""]
     for i, (heading, body) in enumerate(sections.items()):
         lines += [f"{'#' if i == 0 else '##'} {heading}", "", *body, *([""] if body[-1] else [])]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _metadata(facts: Facts) -> list[str]:
-    data = facts.record.config.data
-    codes = [primary(each) for each in (data.source, data.target)]
+def _metadata(pairs: Sequence[LanguagePair]) -> list[str]:
+    codes = dict.fromkeys(primary(each) for side in zip(*pairs, strict=True) for each in side)
     languages = [f"- {code}" for code in codes if re.fullmatch("[a-z]{2,3}", code)]
     found = ["---", *(["language:", *languages] if languages else []), "pipeline_tag: translation"]
     return [*found, "tags:", "- translation", "- transformer", "---"]
 
 
-def _model(facts: Facts, format: str, figures: Mapping[str, Any]) -> list[str]:
+def _model(facts: Facts, format: str, figures: Mapping[str, Any], pairs: Sequence[LanguagePair]) -> list[str]:
+    source, target = named(pairs)
     tokenizer, version = facts.record.config.tokenizer, figures["versions"]["translator"]
     vocabulary = "the vocabulary it was given" if tokenizer.model else f"{tokenizer.vocabulary_size:,} subwords"
     shared = "shared by both languages" if tokenizer.joint else "on each side"
     return [
-        f"It translates sentences from {facts.languages[0]} to {facts.languages[1]}.",
+        f"It translates sentences from {source} to {target}.",
         "",
         f"- {facts.architecture}",
         f"- Vocabulary: {vocabulary} ({tokenizer.kind}), {shared}",
@@ -102,21 +106,30 @@ def _training(facts: Facts) -> list[str]:
     return [*found, ""]
 
 
-def _scores(facts: Facts, figures: Mapping[str, Any]) -> list[str]:
+def _scores(facts: Facts, figures: Mapping[str, Any], pairs: Sequence[LanguagePair]) -> list[str]:
     report, found = facts.report, []
-    if report is None:
+    reports = [part for pair in pairs if report and (part := report.part(pair))]
+    if report is None or not reports:
         found += ["The run has not been scored on a test set.", ""]
-    else:
+    elif len(reports) == 1:
         found += ["| metric | score | 95% interval | signature |", "|---|---|---|---|"]
-        for name, value, interval, signature in report.scores.named:
+        for name, value, interval, signature in reports[0].scores.named:
             if value is not None:
                 between = f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else ""
                 code = f"`{signature}`".replace("|", "\\|") if signature else ""
                 found.append(f"| {name} | {value:.2f} | {between} | {code} |")
-        for each in report.external:
-            code = f"`{_cell(each.signature)}`" if each.signature else ""
-            found.append(f"| {_cell(each.name)} | {each.score:.4g} | | {code} |")
-        found += ["", f"Of the run in float32, on {len(report.pairs):,} sentences of its test set, by {facts.search}."]
+    else:
+        found += ["| pair | BLEU | 95% interval | chrF |", "|---|---|---|---|"]
+        for each in (each for part in reports for each in part.of_pairs):
+            low, high = each.scores.intervals.get("bleu", (each.scores.bleu, each.scores.bleu))
+            of_pair = f"{english_name(each.source)} to {english_name(each.target)}"
+            found.append(f"| {of_pair} | {each.scores.bleu:.2f} | {low:.2f} to {high:.2f} | {each.scores.chrf:.2f} |")
+    if report and reports:
+        for external in report.external if len(report.of_pairs) < 2 else ():  # which are of all pairs together
+            code = f"`{_cell(external.signature)}`" if external.signature else ""
+            found.append(f"| {_cell(external.name)} | {external.score:.4g} | | {code} |")
+        sentences = sum(len(part.pairs) for part in reports)
+        found += ["", f"Of the run in float32, on {sentences:,} sentences of its test set, by {facts.search}."]
         found += ["Intervals are of bootstrap samples of the test set.", ""] if report.scores.intervals else [""]
     found.append(
         f"This export was loaded again and compared with the run: {figures['equal_translations']:.1%} of "

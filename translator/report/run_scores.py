@@ -41,7 +41,8 @@ def scores(facts: Facts) -> list[Markup]:
     listed = tag("ul", *(tag("li", each) for each in signatures if not each.endswith(": ")), class_="note signatures")
     if not any(row[2] for row in rows):
         rows = [row[:2] for row in rows]
-    of_pairs = [tag("h3", "By pair of languages"), _of_pairs(report), tag("h3", "Together")] if report.of_pairs else []
+    of_pairs = [tag("h3", "By pair of languages"), _of_pairs(report)] if report.of_pairs else []
+    of_pairs += [tag("h3", "Together")] if len(report.of_pairs) > 1 else []
     found = [
         *of_pairs,
         table(["", "score", "95%"][: len(rows[0])], rows),
@@ -61,7 +62,8 @@ def _of_pairs(report: Report) -> Markup:
         name = f"{each.source} → {each.target}{' (zero-shot)' if each.zero_shot else ''}"
         figures = f"{each.scores.bleu:.2f}", f"[{low:.2f}, {high:.2f}]", f"{each.scores.chrf:.2f}"
         rows.append([name, f"{each.sentences:,}", *figures])
-    rows.append(["mean", "", f"{report.mean_bleu:.2f}", "", ""])
+    if len(report.of_pairs) > 1:
+        rows.append(["mean", "", f"{report.mean_bleu:.2f}", "", ""])
     return table(["", "sentences", "BLEU", "95%", "chrF"], rows)
 
 
@@ -137,13 +139,13 @@ def sentences(facts: Facts) -> list[Markup]:
 
 
 def _sentence(facts: Facts, report: Report, index: int) -> Markup:
-    data = facts.record.config.data
-    spaceless = writes_no_spaces(data.target)
+    languages = facts.languages_of_sentences[index]
+    spaceless = writes_no_spaces(languages.target)
     texts = (*report.pairs[index], report.hypotheses[index])
     source, target, hypothesis = (clipped(text, MOST_CHARACTERS) for text in texts)
-    lines = [("source", joined([source]), data.source)] if source else []
-    lines.append(("reference", marked_text(marked(target, hypothesis, target, spaceless)), data.target))
-    lines.append(("translation", marked_text(marked(hypothesis, target, target, spaceless)), data.target))
+    lines = [("source", joined([source]), languages.source)] if source else []
+    lines.append(("reference", marked_text(marked(target, hypothesis, target, spaceless)), languages.target))
+    lines.append(("translation", marked_text(marked(hypothesis, target, target, spaceless)), languages.target))
     described = [joined([tag("dt", name), tag("dd", text, lang=lang, dir="auto")]) for name, text, lang in lines]
     header = tag(
         "header",

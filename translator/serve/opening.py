@@ -1,8 +1,9 @@
 """Run folders as the models of a server."""
 
 import functools
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from translator.config.schema import Config
@@ -62,6 +63,7 @@ class _Served:
     translator: Translator
     beam_size: int | None
     checkpoint: Checkpoint | None
+    _opening: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def models(self, limits: Limits) -> list[Model]:
         """A model for each of its pairs."""
@@ -75,7 +77,8 @@ class _Served:
         return models
 
     def _open_own(self, pair: LanguagePair) -> OwnModel:
-        return OwnModel(self._own.into(pair.target), self.config.of_pair(pair))
+        with self._opening:  # for the threads of other pairs
+            return OwnModel(self._own.into(pair.target), self.config.of_pair(pair))
 
     @functools.cached_property
     def _own(self) -> Translator:

@@ -20,6 +20,7 @@ from translator.errors import one_line, shell_quoted
 from translator.evaluation.report import Report
 from translator.evaluation.systems import compared_with_last
 from translator.evaluation.test_set import evaluate_run
+from translator.languages import LanguagePair
 from translator.progress import progress
 from translator.report.written import page_left_behind
 from translator.run_folder import RunFolder
@@ -189,7 +190,8 @@ def _score(config: Config, folder: RunFolder, shown: Console) -> Report | None:
         report = evaluate_run(folder.path, on_progress=show)
     scores = report.scores
     _say(f"test set: BLEU {scores.bleu:.2f}, chrF {scores.chrf:.2f}, TER {_figure(scores.ter)}", shown)
-    _compare(folder, report, config.data.target, shown)
+    languages, *_ = report.languages(LanguagePair(config.data.source, config.data.target))
+    _compare(folder, report, languages.target, shown)
     return report
 
 

@@ -5,6 +5,7 @@ from translator.data.batches import TrainingBatches
 from translator.data.corpora.formats import read_by_pair
 from translator.data.modifiers import Modifying
 from translator.data.plan import tempered
+from translator.data.prepare import of_corpora
 from translator.data.sampling import Sampling
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
@@ -28,7 +29,8 @@ def make_batches(
         train.seed,
         replicas=replicas,
         micro_batches=train.micro_batches,
-        modifying=Modifying(store, tokenizers, modifiers) if modifiers.shares else None,
+        # Of the one target language that modifiers are for, whose tag sources have if a run before had several.
+        modifying=Modifying(store, of_corpora(config.data, tokenizers)[0], modifiers) if modifiers.shares else None,
         sampling=Sampling(tokenizers, alpha) if alpha else None,
         few_shapes=train.xla,
     )

@@ -1,7 +1,8 @@
 """The corpora of a configuration past all checks."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from translator.config.corpora import CorpusConfig
 from translator.config.data import DataConfig
@@ -10,7 +11,7 @@ from translator.data.checks.batches import batch_shapes
 from translator.data.checks.blocks import Block, Section, blocks_of
 from translator.data.checks.duplicates import Duplicates
 from translator.data.checks.findings import Check, Finding, named
-from translator.data.checks.languages import Languages
+from translator.data.checks.languages import Languages, Side
 from translator.data.checks.leftovers import Leftovers
 from translator.data.checks.lengths import LengthRatios
 from translator.data.checks.overlap import Overlap
@@ -24,6 +25,7 @@ from translator.data.inherited import base_run
 from translator.data.prepare import adopt_tokenizers, load_tokenizers
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
+from translator.languages import LanguagePair
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunFolder
 
@@ -52,30 +54,47 @@ def check_corpora(
     of_all: list[Check] = [MissingCharacters(Vocabulary(config.tokenizer, tokenizers))] * bool(
         tokenizers or first is None
     )
-    found = []
+    found, sides = [], defaultdict[str, Side](Side)
     for pair in by_pair((*data.train, *data.validation, *(data.test or ())), data):
-        found += _checked(data.of_pair(pair), first, reading, of_all)
+        found += _checked(data, pair, first, reading, of_all, sides)
     found += [finding for check in of_all for finding in check.findings()]
     return CheckReport.of(reading.corpora, reading.findings + found, batch_shapes(config, store) if store else None)
 
 
-def _checked(data: DataConfig, first: int | None, reading: "_Reading", of_all: list[Check]) -> list[Finding]:
-    """What is found in the corpora of one pair of languages; the checks of all pairs look at them too."""
+def _checked(
+    data: DataConfig,
+    pair: LanguagePair,
+    first: int | None,
+    reading: "_Reading",
+    of_all: Sequence[Check],
+    sides: Mapping[str, Side],
+) -> list[Finding]:
+    """What is found in the corpora of one pair of languages.
+
+    The checks of all pairs look at them too, and what the sides of a pair tell of their languages is known to the next.
+    """
+
+    def opened(corpora: Iterable[CorpusConfig]) -> Sequence[Corpus]:
+        return open_corpora((corpus for corpus in corpora if data.pair_of(corpus) == pair), data)
+
     evaluation = [
-        *reading.blocks("validation", _opened(data, data.validation)),
-        *reading.blocks("test", _opened(data, data.test or ())),
+        *reading.blocks("validation", opened(data.validation)),
+        *reading.blocks("test", opened(data.test or ())),
     ]
+    training = opened(data.train)
+    if first is not None:
+        training = [FirstPairs(corpus, first) for corpus in training]
     own: list[Check] = [
         BlankSides(),
         EqualSides(),
         Shifts(),
-        Languages(data.source, data.target),
+        Languages(*pair, (sides[pair.source], sides[pair.target])),
         LengthRatios(),
         Leftovers(),
         Duplicates(),
         Overlap(evaluation),
     ]
-    for block in itertools.chain(reading.blocks("train", _opened(data, data.train, first)), evaluation):
+    for block in itertools.chain(reading.blocks("train", training), evaluation):
         for check in [*own, *of_all]:
             check.look(block)
     return [finding for check in own for finding in check.findings()]
@@ -88,11 +107,6 @@ def run_tokenizers(config: Config, folder: RunFolder) -> tuple[Tokenizer, Tokeni
     if config.train.init_from and not config.tokenizer.extend_by:
         return load_tokenizers(base_run(config))
     return adopt_tokenizers(config) if config.tokenizer.model else None
-
-
-def _opened(data: DataConfig, corpora: Sequence[CorpusConfig], first: int | None = None) -> Sequence[Corpus]:
-    opened = open_corpora(corpora, data)
-    return opened if first is None else [FirstPairs(corpus, first) for corpus in opened]
 
 
 class _Reading:

@@ -80,10 +80,10 @@ class Side:
 class Languages:
     """Lines in another script or language, and pairs with swapped sides."""
 
-    def __init__(self, source: str, target: str) -> None:
-        """Takes the codes of the two languages, whose scripts may be known."""
+    def __init__(self, source: str, target: str, sides: tuple[Side, Side] | None = None) -> None:
+        """Takes the codes of the two languages, whose scripts may be known, and what other pairs have told of them."""
         self._codes = source, target
-        self._sides = Side(), Side()
+        self._sides = sides or (Side(), Side())
         self._pairs = 0
         self._swapped = Tally("swapped")
         self._wrong = Tally("wrong-source-language"), Tally("wrong-target-language")
@@ -136,7 +136,7 @@ class Languages:
         """Whether a side of training is written as its language is."""
         expected = _SCRIPTS.get(languages.primary(code))
         total = int(side.letters[1:].sum())
-        if not expected or not total or "latn" in code.lower():
+        if not (expected and total and self._pairs) or "latn" in code.lower():
             return []
         numbers = [i for i, script in enumerate(characters.SCRIPTS) if script in expected]
         share = side.letters[numbers].sum() / total

@@ -17,7 +17,7 @@ const state = {kind: "cross", head: null, active: 0, models: []};
 const output = new Output(session, () => state.head);
 const active = () => session.sentences[Math.max(0, Math.min(state.active, session.sentences.length - 1))];
 
-// What was typed and the API key survive a reload of the page, until its tab is closed; nothing else is kept.
+// What was typed, the languages and the API key survive a reload of the page, until its tab is closed; nothing else is kept.
 const kept = {
   get: name => { try { return sessionStorage.getItem(name) ?? ""; } catch { return ""; } },
   set: (name, value) => { try { sessionStorage.setItem(name, value); } catch { /* it is forgotten, then */ } },
@@ -125,6 +125,7 @@ function typed(pause) {
 
 function useModel(number) {
   const model = state.models[number];
+  kept.set("pair", nameOf(model));
   at("pair").value = number;
   at("sourceName").textContent = model.source.name;
   at("targetName").textContent = model.target.name;
@@ -133,6 +134,8 @@ function useModel(number) {
   at("swap").hidden = opposite(model) < 0;
   session.setModel(model);
 }
+
+const nameOf = ({source, target}) => `${source.code}-${target.code}`;
 
 const opposite = model => state.models.findIndex(({source, target}) =>
   source.code === model.target.code && target.code === model.source.code);
@@ -234,7 +237,7 @@ async function start() {
   at("text").value ||= kept.get("text");
   session.text = at("text").value;
   listen();
-  useModel(0);
+  useModel(Math.max(0, state.models.findIndex(model => nameOf(model) === kept.get("pair"))));
   at("text").focus();
 }
 
