@@ -72,3 +72,17 @@ def test_a_resolved_configuration_keeps_columns_and_filters(tmp_path: Any):
     (tmp_path / "config.yaml").write_text(dump_config(config))
     assert load_config(tmp_path / "config.yaml") == config
     assert yaml.safe_load(dump_config(config))["data"]["train"][0]["columns"] == {"en": 1, "de": 3}
+
+
+def test_a_symbol_that_is_the_tag_of_a_target_language_is_refused():
+    french = {"files": "t.{lang}", "source": "en", "target": "fr"}
+    data = {"train": ["t.{lang}", french], "validation": "v.{lang}"}
+    symbols = {"user_defined_symbols": ["<x>", "<2fr>"]}
+    message = (
+        "tokenizer.user_defined_symbols: <2fr> is the tag of a target language, which the vocabulary has without it"
+    )
+    with pytest.raises(pydantic.ValidationError, match=message):
+        Config.model_validate({"data": data, "tokenizer": symbols, "train": {"max_steps": 1}})
+    assert Config.model_validate(
+        {"data": data | {"train": "t.{lang}"}, "tokenizer": symbols, "train": {"max_steps": 1}}
+    )

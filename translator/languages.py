@@ -60,6 +60,11 @@ def primary(code: str) -> str:
     return _TO_ISO_639_1.get(language, language)
 
 
+def tag_of(language: str) -> str:
+    """The subword that asks a model of several target languages for one of them."""
+    return f"<2{language}>"
+
+
 def english_name(code: str) -> str:
     """What a language is called in English, with script or region as the code has them; the code if that is unknown."""
     name = _ENGLISH_NAMES.get(primary(code))

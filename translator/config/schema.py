@@ -15,7 +15,7 @@ from translator.config.section import Always, Probability, Section, UntilCheckpo
 from translator.config.tokenizer import TokenizerConfig
 from translator.config.training import TrainConfig
 from translator.errors import TranslatorError
-from translator.languages import LanguagePair
+from translator.languages import LanguagePair, tag_of
 
 
 class ConfigError(TranslatorError):
@@ -162,6 +162,13 @@ class Config(Section):
             raise ValueError("train.init_from brings a vocabulary of its own; leave tokenizer.model out (null)")
         if self.tokenizer.extend_by and not self.train.init_from:
             raise ValueError("tokenizer.extend_by adds to the vocabulary of train.init_from; name a run there")
+        if tags := {tag_of(language) for language in self.data.tagged}.intersection(
+            self.tokenizer.user_defined_symbols
+        ):
+            raise ValueError(
+                f"tokenizer.user_defined_symbols: {', '.join(sorted(tags))} is the tag of a target language, which the "
+                "vocabulary has without it; leave it out"
+            )
         if self.train.guided_alignment:
             self._alignment_can_be_guided()
         return self

@@ -29,9 +29,10 @@ from translator.data.links import with_links
 from translator.data.modifiers import modified_for_vocabulary
 from translator.data.sampling import check_kinds
 from translator.data.store import TokenStore, open_store
-from translator.data.tags import into, tag_of, with_tags
+from translator.data.tags import into, with_tags
 from translator.data.tokenizer import Tokenizer
 from translator.files import replacing
+from translator.languages import tag_of
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunError, RunFolder
 

@@ -10,13 +10,9 @@ from collections.abc import Sequence
 from sentencepiece import sentencepiece_model_pb2
 
 from translator.data.tokenizer import Tokenizer
+from translator.languages import tag_of
 
 _TAG = re.compile("<2(.+)>")
-
-
-def tag_of(language: str) -> str:
-    """How the vocabulary writes the tag of a language."""
-    return f"<2{language}>"
 
 
 def tags_of(tokenizer: Tokenizer) -> dict[str, int]:

@@ -21,9 +21,8 @@ from translator.data.learning import train_tokenizer
 from translator.data.modifiers import modified_for_vocabulary
 from translator.data.prepare import filters_of_corpora
 from translator.data.store import Sequences
-from translator.data.tags import tag_of
 from translator.data.tokenizer import Tokenizer, TokenizerError
-from translator.languages import writes_no_spaces
+from translator.languages import tag_of, writes_no_spaces
 from translator.progress import Show, show_nothing
 
 SIZES = (1000, 2000, 4000, 8000, 16_000, 32_000)

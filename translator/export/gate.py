@@ -31,7 +31,7 @@ import translator
 from translator.config.data import DataConfig
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpora
-from translator.data.tags import tag_of, tags_of
+from translator.data.tags import tags_of
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.options import SearchOptions
 from translator.environment import processor
@@ -45,7 +45,7 @@ from translator.export.comparisons import (
     compare_texts,
 )
 from translator.files import write_file
-from translator.languages import LanguagePair
+from translator.languages import LanguagePair, tag_of
 
 if TYPE_CHECKING:
     from translator.decoding.translator import Translator
