@@ -133,6 +133,13 @@ def modified_for_vocabulary(
         yield MODIFIERS[name].modified(pair, random, material) if name else pair
 
 
+class Effect(NamedTuple):
+    """What a modifier does to the rows by which room is measured."""
+
+    changed: int  # rows whose text it changes
+    lost: int  # of those, the ones that stay as they are, since the vocabulary lacks characters of the new text
+
+
 @dataclass(frozen=True)
 class Modifying:
     """Modifies rows of a store: what is drawn is a function of the seed, the epoch and the row.
@@ -176,8 +183,19 @@ class Modifying:
                     side[place] = ids
         return Sequences.of(sides[0]), Sequences.of(sides[1])
 
+    def effects(self) -> dict[str, Effect]:
+        """What each of the modifiers does."""
+        effects = {}
+        for name, (texts, modified) in self._measured.items():
+            effects[name] = Effect(len(texts), len(texts) - len(modified))
+        return effects
+
     def _modified(self, rows: np.ndarray, which: np.ndarray, keys: np.ndarray) -> dict[int, tuple[np.ndarray, ...]]:
         """The ids of both sides of those rows that come out modified, by their places."""
+        return self._encoded(self._texts(rows, which, keys))
+
+    def _texts(self, rows: np.ndarray, which: np.ndarray, keys: np.ndarray) -> dict[int, SentencePair]:
+        """The texts of those rows that are changed, by their places."""
         names = list(self.settings.shares)
         texts: dict[int, SentencePair] = {}
         for place in np.flatnonzero(which < len(names)).tolist():
@@ -186,6 +204,10 @@ class Modifying:
                 modified = modifier.modified(pair, Random(int(keys[place])), self._material)
                 if modified != pair:
                     texts[place] = modified
+        return texts
+
+    def _encoded(self, texts: dict[int, SentencePair]) -> dict[int, tuple[np.ndarray, ...]]:
+        """The ids of both sides of those texts of which the vocabulary has all characters, by their places."""
         source, target = ([pair[side] for pair in texts.values()] for side in (0, 1))
         encoded = zip(self.tokenizers[0].encode(source, 1), self.tokenizers[1].encode(target, 1), strict=True)
         return {
@@ -195,15 +217,29 @@ class Modifying:
         }
 
     @functools.cached_property
+    def _measured_rows(self) -> np.ndarray:
+        """Rows from all over the store: int64 [at most `MEASURED`]."""
+        return np.unique(np.linspace(0, len(self.store) - 1, MEASURED).astype(np.int64))
+
+    @functools.cached_property
+    def _measured(self) -> dict[str, tuple[dict[int, SentencePair], dict[int, tuple[np.ndarray, ...]]]]:
+        """What each modifier makes of the measured rows: `_texts`, and `_encoded` of them."""
+        rows = self._measured_rows
+        made = {
+            name: self._texts(rows, np.full(len(rows), number), rows)
+            for number, name in enumerate(self.settings.shares)
+        }
+        return {name: (texts, self._encoded(texts)) for name, texts in made.items()}
+
+    @functools.cached_property
     def _growth(self) -> tuple[np.ndarray, np.ndarray]:
         """How many times as many tokens a side may have, by modifier; 1 without one."""
-        rows = np.unique(np.linspace(0, len(self.store) - 1, MEASURED).astype(np.int64))
-        sides = self.store.source, self.store.target
         growth = np.ones([2, 1 + len(self.settings.shares)])
-        for number in range(len(self.settings.shares)):
-            modified = self._modified(rows, np.full(len(rows), number), rows)
-            for side, sequences in enumerate(sides):
-                ratios = [len(ids[side]) / len(sequences[rows[place]]) for place, ids in modified.items()]
+        for number, (_, modified) in enumerate(self._measured.values()):
+            for side, sequences in enumerate((self.store.source, self.store.target)):
+                ratios = [
+                    len(ids[side]) / len(sequences[self._measured_rows[place]]) for place, ids in modified.items()
+                ]
                 growth[side, number] = max(1.0, np.quantile(ratios, FITTING)) if ratios else 1.0
         return growth[0], growth[1]
 

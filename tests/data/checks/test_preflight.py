@@ -2,8 +2,14 @@
 
 import logging
 
+import numpy as np
+import pytest
+
 from tests.data.checks.planted import config_of, grammar_pairs, write
-from translator.data.preflight import FIRST_PAIRS, warn_of_trouble
+from tests.tokenizers import tokenizer_of
+from translator.config.tokenizer import TokenizerConfig
+from translator.data.preflight import FIRST_PAIRS, warn_of_lost_modifiers, warn_of_trouble
+from translator.data.store import Counts, Sequences, TokenStore
 from translator.run_folder import RunFolder
 
 
@@ -37,3 +43,38 @@ def test_only_the_first_pairs_of_training_are_read(tmp_path, caplog):
 def test_a_corpus_that_has_been_encoded_is_not_checked_again(tmp_path, caplog):
     (tmp_path / "run" / "data").mkdir(parents=True)
     assert warnings(tmp_path, grammar_pairs("validation", 20), caplog) == []
+
+
+@pytest.mark.parametrize(
+    ("train", "remedy"),
+    [
+        ({}, "take one that has them, or with tokenizer.byte_fallback"),
+        ({"init_from": "runs/base"}, "set tokenizer.extend_by, which adds them"),
+    ],
+)
+def test_modifiers_whose_characters_the_vocabulary_lacks_are_warned_of(tmp_path, caplog, train, remedy):
+    pairs = [tuple(side.lower() for side in pair) for pair in grammar_pairs("train", 100)]
+    pairs[:25] = [("3 − 1.", "3 − 1.")] * 25  # has no capitals
+    tokenizer = tokenizer_of([side for pair in pairs for side in pair], TokenizerConfig(vocabulary_size=120))
+    source, target = (Sequences.of(tokenizer.encode([pair[side] for pair in pairs])) for side in (0, 1))
+    store = TokenStore(source, target, (range(100),), Counts(100), np.arange(1, 101))
+    modifiers = {"upper": 0.2, "no_end_punctuation": 0.2, "noise": 0.2}
+    config = config_of(tmp_path, data={"modifiers": modifiers}, train={"max_steps": 1, **train})
+    with caplog.at_level(logging.WARNING):
+        warn_of_lost_modifiers(config, (tokenizer, tokenizer), store)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line == (
+        "data.modifiers.upper: 100% of the pairs that it is to change stay as they are, since the vocabulary lacks "
+        f"characters that it brings; {remedy}"
+    )
+
+
+def test_modifiers_that_change_nothing_are_warned_of(tmp_path, caplog):
+    tokenizer = tokenizer_of(["abcdef fedcba", "fed abc"], TokenizerConfig(vocabulary_size=16, kind="bpe"))
+    ids = Sequences.of(tokenizer.encode(["abcdef fedcba", "fed abc"]))
+    store = TokenStore(ids, ids, (range(2),), Counts(2), np.arange(1, 3))
+    config = config_of(tmp_path, data={"modifiers": {"no_end_punctuation": 0.2, "noise": 0.1}})
+    with caplog.at_level(logging.WARNING):
+        warn_of_lost_modifiers(config, (tokenizer, tokenizer), store)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line == "data.modifiers.no_end_punctuation changes no pair of this corpus; leave it out"
