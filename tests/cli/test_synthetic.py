@@ -39,6 +39,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Opened:
         monkeypatch.setattr(Translator, name, load)
     monkeypatch.chdir(tmp_path)
     Path("mono").write_text("abc\n")
+    Path("empty").touch()
     return found
 
 
@@ -89,6 +90,7 @@ def test_sampling_takes_the_engine_that_samples(
         (["back-translate", "r", "mono", "--tag=a\tb"], "the tag 'a\\tb' has a tab, a line end or another control"),
         (["back-translate", "r", "mono", "--sample", "--beam=2"], "--sample has no beam; leave one of them out\n"),
         (["back-translate", "r", "none"], "there is no file none\n"),
+        (["back-translate", "r", "empty"], "empty is empty, so there is no corpus to write\n"),
         (["distill", "r", "--ensemble=b", "--engine=auto"], "--ensemble searches with the engine transformer; leave"),
         (["distill", "r"], "r is not a run: it has no config.yaml."),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from tests.tokenizers import tokenizer_of
 from translator.config.tokenizer import TokenizerConfig
-from translator.data.extension import Merge, extended, learn_merges, missing_characters
+from translator.data.extension import Merge, extended, learn_merges, missing_characters, most_frequent
 from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.vocabulary import UNK_ID
 
@@ -97,6 +97,12 @@ def test_merges_are_the_most_frequent_ones_of_what_those_before_have_left():
     merges = learn_merges(words, 9, {"zab"})
     assert merges == [Merge("a", "b", 7), Merge("ab", "c", 5), Merge("x", "y", 3)]
     assert learn_merges(words, 1, set()) == merges[:1]
+
+
+def test_the_most_frequent_words_are_kept_as_far_as_they_fit():
+    words = {("a",): 1, ("b", "b"): 5, ("c", "c"): 5, ("d", "d", "d"): 2}
+    assert most_frequent(words, 5) == {("b", "b"): 5, ("c", "c"): 5}
+    assert most_frequent(words, 7) == {("b", "b"): 5, ("c", "c"): 5, ("d", "d", "d"): 2}
 
 
 def test_repeated_subwords_are_merged_from_the_left():

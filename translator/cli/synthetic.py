@@ -114,5 +114,8 @@ def _write(
     from translator.decoding.blocks import Lines
     from translator.decoding.files import translate_file
 
+    lines = Lines(input, shard=shard)
+    if lines.total == 0:
+        raise RunError(f"{input} is empty, so there is no corpus to write")
     with exiting_when_terminated(), progress(console, "translating") as show:
-        translate_file(how, Lines(input, shard=shard), output, processes=processes, resume=resume, show=show)
+        translate_file(how, lines, output, processes=processes, resume=resume, show=show)

@@ -28,6 +28,9 @@ from translator.vocabulary import WORD_START
 
 MOST_CHARACTERS = 16  # of a subword, as SentencePiece has it
 LEAST_COUNT = 2  # of a merge: what stands once in a corpus is not learned from it
+# Merges are learned from words of so many subwords: of text without spaces, where sentences are words, some ten
+# thousand sentences. More would change little, and take a time that grows with their number.
+MERGED_SUBWORDS = 1_000_000
 GAIN = 0.1  # nats by which a new subword is more probable than its two parts together, at the least
 
 Words = Mapping[tuple[str, ...], int]  # how often each occurs, by its subwords
@@ -68,7 +71,7 @@ def extended(
         for place, (character, count) in enumerate(characters)
     }
     tokenizers = [tokenizer.with_subwords(new) for tokenizer in tokenizers]
-    words = count_words(tokenizers, sample)
+    words = most_frequent(count_words(tokenizers, sample), MERGED_SUBWORDS)
     merges = learn_merges(words, number - len(new), set(_subwords(tokenizers[0])))
     scores = _scores_of(merges, tokenizers[0], sum(len(word) * count for word, count in words.items()))
     return [tokenizer.with_subwords(scores) for tokenizer in tokenizers]
@@ -96,6 +99,17 @@ def count_words(tokenizers: Sequence[Tokenizer], sample: Sequence[tuple[str, int
             counts[tuple(word)] += 1
     del counts[()]
     return counts
+
+
+def most_frequent(words: Words, most: int) -> Words:
+    """The most frequent words, and the earlier of equal ones, that have so many subwords together at most."""
+    kept: dict[tuple[str, ...], int] = {}
+    for word, count in sorted(words.items(), key=lambda item: -item[1]):
+        most -= len(word)
+        if most < 0:
+            break
+        kept[word] = count
+    return kept
 
 
 def learn_merges(words: Words, number: int, known: set[str]) -> list[Merge]:
