@@ -15,7 +15,7 @@ that are best by validation BLEU is scored; of `few` also the last one (`last`).
 `last` and `short` has the highest mean of test BLEU. The difference to it has a 95% bootstrap interval, paired by
 sentence and seed. The test set decides nothing else.
 
-It can be interrupted, and goes on from there: what is complete is not done again.
+It can be interrupted, and goes on from there: what is complete is not done again. A folder is for one choice of settings.
 """
 
 import argparse
@@ -129,11 +129,9 @@ class Measurement:
             translate("translate", self.run("few", seed), "--checkpoint=last", *of_test)
 
     def train(self, name: str, seed: int) -> None:
-        """Trains a run, or goes on with it."""
-        run = self.run(name, seed)
-        if Report.read(RunFolder(run).report) is None:
-            settings = [f"--set={setting}" for setting in self.settings(name, seed)]
-            translate("train", self.config, f"--run={run}", *settings)
+        """Trains a run, or goes on with it; one of other settings is refused."""
+        settings = [f"--set={setting}" for setting in self.settings(name, seed)]
+        translate("train", self.config, f"--run={self.run(name, seed)}", *settings)
 
     def hypotheses(self, system: str, seed: int) -> list[str]:
         """What a system has made of the test set."""

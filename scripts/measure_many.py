@@ -62,9 +62,10 @@ def main() -> int:
 
 
 def train(run: Path, config: Config, epochs: int) -> None:
-    """Trains a run, or goes on with it, and scores it; it is validated once an epoch or so, whatever its corpora."""
-    if Report.read(RunFolder(run).report):
-        return
+    """Trains a run, or goes on with it, and scores it; it is validated once an epoch or so, whatever its corpora.
+
+    A complete run stays as it is; one of other settings is refused.
+    """
     print(f"training {run}", file=sys.stderr, flush=True)
     path = run.with_suffix(".yaml")
     path.parent.mkdir(parents=True, exist_ok=True)
