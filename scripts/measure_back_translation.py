@@ -15,7 +15,8 @@ that are best by validation BLEU is scored; of `few` also the last one (`last`).
 `last` and `short` has the highest mean of test BLEU. The difference to it has a 95% bootstrap interval, paired by
 sentence and seed. The test set decides nothing else.
 
-It can be interrupted, and goes on from there: what is complete is not done again. A folder is for one choice of settings.
+It can be interrupted, and goes on from there: what is complete is not done again. A folder is for one choice of
+settings.
 """
 
 import argparse
