@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from translator.config.schema import Config
-from translator.data.corpora.base import InputFile, SentencePair
+from translator.data.corpora.base import InputFile, SentencePair, Side
 from translator.data.prepare import prepare_corpora
 from translator.data.provenance import described
 from translator.run_folder import RunError, RunFolder
@@ -33,7 +33,7 @@ class JsonLines:
     def inputs(self) -> list[InputFile]:
         return [InputFile(self.path.name, self.path)]
 
-    def place(self, number: int) -> str:
+    def place(self, number: int, side: Side = "source") -> str:
         return f"{self.path}, object {number}"
 
 

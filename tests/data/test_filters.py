@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.hostile import TEXT, budget
 from translator.config.data import DataConfig
-from translator.data.corpora.base import InputFile, SentencePair
+from translator.data.corpora.base import InputFile, SentencePair, Side
 from translator.data.filters import Duplicates, LeftOut, filtered, make_filters
 
 
@@ -28,7 +28,7 @@ class Scripted:
     def inputs(self) -> list[InputFile]:
         return []
 
-    def place(self, number: int) -> str:
+    def place(self, number: int, side: Side = "source") -> str:
         return f"t:{number}"
 
 

@@ -12,10 +12,10 @@ from tests.decoding.scripted import upside
 from tests.toy_language import written
 from translator.config.load import save_config
 from translator.config.schema import Config
-from translator.data.corpora.base import CorpusError
+from translator.data.corpora.base import CorpusError, Side
 from translator.decoding import files
 from translator.decoding.files import translate_file
-from translator.decoding.synthetic import DROPPED, FARTHEST, Parallel, Side, Synthesis, noised, write_training_sources
+from translator.decoding.synthetic import DROPPED, FARTHEST, Parallel, Synthesis, noised, write_training_sources
 from translator.run_folder import RunFolder
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from translator.data.corpora.base import Side
 from translator.data.prepare import load_tokenizers
 from translator.data.sampling import Sampling
 from translator.data.store import Sequences, open_store
@@ -19,7 +20,6 @@ from translator.languages import writes_no_spaces
 from translator.run_folder import RunFolder
 from translator.vocabulary import UNK_ID
 
-Side = Literal["source", "target"]
 Kind = Literal["subword", "symbol", "byte", "unknown"]
 
 SAMPLING_ALPHA = 0.1  # of a run that is trained without sampling

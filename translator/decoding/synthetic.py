@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from translator.data.corpora.base import Side
 from translator.data.corpora.formats import open_corpora
 from translator.data.filters import LeftOut, filtered
 from translator.data.prepare import filters_of_corpora
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 BACK_TRANSLATED = "<BT>"  # Caswell et al. (2019)
 DROPPED, FARTHEST = 0.1, 3  # of noise: the share of words that are left out, and how many places the others move
 
-Side = Literal["source", "target"]
 Checkpoint = Literal["best", "last"]
 Engine = Literal["transformer", "ctranslate2", "auto"]
 

@@ -17,29 +17,41 @@ def test_in_a_corpus_without_trouble_there_is_nothing_to_warn_of(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "pair"),
+    ("kind", "language", "pair"),
     [
-        ("empty", ("A sentence without a translation.", "")),
-        ("empty", (" \t ", "Ein Satz ohne Vorlage.")),
-        ("identical", ("The programme was not translated.", "The programme was not translated.")),
-        ("swapped", ("Ich glaube, dass der Lehrer das Buch liest.", "I think that the teacher is reading the book.")),
-        ("wrong-target-language", ("The doctor sees the dog.", "The teacher is reading the letter in the garden.")),
-        ("wrong-source-language", ("Der Lehrer liest den Brief in dem Garten.", "Die Ärztin sieht den Hund.")),
-        ("wrong-target-language", ("The doctor sees the dog.", "Врач видит собаку.")),
-        ("ratio", ("The dog sleeps.", "Der Hund schläft, und die Katze sieht das Haus, in dem der Lehrer wohnt.")),
-        ("control", ("The dog\x07 sleeps.", "Der Hund schläft.")),
-        ("control", ("The dog sleeps.", "Der Hund\ufffd schläft.")),
-        ("html", ("The dog &amp; the cat sleep.", "Der Hund und die Katze schlafen.")),
-        ("html", ("The <b>dog</b> sleeps.", "Der Hund schläft.")),
-        ("encoded-twice", ("The dog sleeps.", "Der Hund schlÃ¤ft.")),
+        ("empty", "en", ("A sentence without a translation.", "")),
+        ("empty", "en", (" \t ", "Ein Satz ohne Vorlage.")),
+        ("identical", "en", ("The programme was not translated.", "The programme was not translated.")),
+        (
+            "swapped",
+            "en",
+            ("Ich glaube, dass der Lehrer das Buch liest.", "I think that the teacher reads the book."),
+        ),
+        (
+            "wrong-target-language",
+            "de",
+            ("The doctor sees the dog.", "The teacher reads the letter in the garden."),
+        ),
+        ("wrong-source-language", "en", ("Der Lehrer liest den Brief in dem Garten.", "Die Ärztin sieht den Hund.")),
+        ("wrong-target-language", "de", ("The doctor sees the dog.", "Врач видит собаку.")),
+        (
+            "ratio",
+            "en",
+            ("The dog sleeps.", "Der Hund schläft, und die Katze sieht das Haus, in dem die Ärztin ist."),
+        ),
+        ("control", "en", ("The dog\x07 sleeps.", "Der Hund schläft.")),
+        ("control", "de", ("The dog sleeps.", "Der Hund\ufffd schläft.")),
+        ("html", "en", ("The dog &amp; the cat sleep.", "Der Hund und die Katze schlafen.")),
+        ("html", "en", ("The <b>dog</b> sleeps.", "Der Hund schläft.")),
+        ("encoded-twice", "de", ("The dog sleeps.", "Der Hund schlÃ¤ft.")),
     ],
 )
-def test_a_planted_pair_is_found_where_it_stands(tmp_path, kind, pair):
+def test_a_planted_pair_is_found_where_it_stands(tmp_path, kind, language, pair):
     train = grammar_pairs("train", 3000)
     train[1233] = pair
     finding = found(checked(tmp_path, train), kind)
     assert (finding.count, finding.pairs, lines(finding)) == (1, 3000, [1234])
-    assert finding.examples[0].place == f"{tmp_path / 'train.en'}:1234"
+    assert finding.examples[0].place == f"{tmp_path / f'train.{language}'}:1234"
 
 
 def test_a_less_than_sign_and_an_ampersand_are_not_html(tmp_path):

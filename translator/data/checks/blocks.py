@@ -13,9 +13,10 @@ from typing import Literal
 import numpy as np
 
 from translator.data.checks import characters
-from translator.data.corpora.base import Corpus, CorpusError, SentencePair
+from translator.data.corpora.base import Corpus, CorpusError, SentencePair, Side
 
 Section = Literal["train", "validation", "test"]
+SIDES: tuple[Side, Side] = ("source", "target")
 MOST_PAIRS = 10_000  # of a block
 MOST_CHARACTERS = 2**22  # of a block, beside its last pair
 
@@ -120,9 +121,9 @@ class Block:
     def sides(self) -> tuple[Texts, Texts]:
         return self.source, self.target
 
-    def place(self, row: int) -> str:
-        """Where a pair stands."""
-        return self.corpus.place(self.first + row)
+    def place(self, row: int, side: Side = "source") -> str:
+        """Where a pair, or one side of it, stands."""
+        return self.corpus.place(self.first + row, side)
 
     def both(self, row: int) -> str:
         """A pair as it is shown."""

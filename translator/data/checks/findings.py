@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from translator.data.checks.blocks import Block
-from translator.data.corpora.base import Corpus
+from translator.data.corpora.base import Corpus, Side
 
 Severity = Literal["error", "warning", "note"]  # an error would ruin a run
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -76,13 +76,15 @@ class Tally:
         self.kind = kind
         self._found: dict[int, _Tallied] = {}  # by the identity of the corpus, which `_Tallied` keeps alive
 
-    def add(self, block: Block, rows: Sequence[int] | np.ndarray, text: Callable[[int], str]) -> None:
-        """Counts rows of a block; `text` gives what is shown of a row."""
+    def add(
+        self, block: Block, rows: Sequence[int] | np.ndarray, text: Callable[[int], str], side: Side = "source"
+    ) -> None:
+        """Counts rows of a block; `text` gives what is shown of a row, which stands on that side."""
         found = self._found.setdefault(id(block.corpus), _Tallied(block.corpus, block.section))
-        found.pairs += len(block)
+        found.pairs = block.first - 1 + len(block)
         found.count += len(rows)
         for row in rows[: MOST_EXAMPLES - len(found.examples)]:
-            found.examples.append(Example(block.place(int(row)), shortened(text(int(row)))))
+            found.examples.append(Example(block.place(int(row), side), shortened(text(int(row)))))
 
     def findings(self, describe: Callable[[int, int], tuple[Severity, str]]) -> list[Finding]:
         """A finding for each corpus where there is something; `describe` gets the count and the number of pairs."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from translator import languages
 from translator.data.checks import characters
-from translator.data.checks.blocks import Block, Texts
+from translator.data.checks.blocks import SIDES, Block, Texts
 from translator.data.checks.findings import Finding, Severity, Tally, counted, graded
 
 TRIGRAM_BITS = 18
@@ -109,8 +109,8 @@ class Languages:
             foreign.append(_unusual(own, count, judged) | self._in_other_script(i, text))
         swapped = other[0] & other[1]
         self._swapped.add(block, np.flatnonzero(swapped), block.both)
-        for tally, text, f, o in zip(self._wrong, block.sides, foreign, other, strict=True):
-            tally.add(block, np.flatnonzero((f | o) & ~swapped), text.lines.__getitem__)
+        for name, tally, text, f, o in zip(SIDES, self._wrong, block.sides, foreign, other, strict=True):
+            tally.add(block, np.flatnonzero((f | o) & ~swapped), text.lines.__getitem__, name)
 
     def _in_other_script(self, side: int, text: Texts) -> np.ndarray:
         """Lines most of whose letters are in a script that hardly comes on their side: bool [n]."""

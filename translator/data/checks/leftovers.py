@@ -29,8 +29,9 @@ class Leftovers:
     def look(self, block: Block) -> None:
         """Searches lines that have one of the characters which such text begins with."""
         for tally, find in ((self._control, _control), (self._html, _html), (self._twice, _twice)):
-            found = {row: text for side in block.sides for row, text in find(side).items()}
-            tally.add(block, sorted(found), found.__getitem__)
+            source, target = map(find, block.sides)
+            tally.add(block, sorted(source), source.__getitem__)
+            tally.add(block, sorted(target.keys() - source.keys()), target.__getitem__, "target")
 
     def findings(self) -> list[Finding]:
         """A note each for a few of them, a warning from 0.5% of the pairs on."""

@@ -8,13 +8,12 @@ import numpy as np
 
 from translator.config.tokenizer import TokenizerConfig
 from translator.data.checks import characters
-from translator.data.checks.blocks import Block
+from translator.data.checks.blocks import SIDES, Block
 from translator.data.checks.findings import Example, Finding, Severity, Tally, counted, graded, shortened
 from translator.data.tokenizer import Tokenizer
 from translator.vocabulary import UNK_ID
 
 MOST_NAMED = 10  # characters, in a message
-SIDES = ("source", "target")
 UNREAD = ("read as unknown", "never written")  # what happens to them
 _CODES = 0x110000
 
@@ -93,12 +92,12 @@ class MissingCharacters:
             self._evaluation.append(block)
             return
         self._corpora[block.corpus.description] = None
-        for counts, first, side in zip(self._counts, self._first, block.sides, strict=True):
-            here = np.bincount(side.codes, minlength=_CODES)
-            new = ((here > 0) & (counts == 0))[side.codes]
-            for code, place in zip(*np.unique(side.codes[new], return_index=True), strict=True):
-                row = int(side.rows[new][place])
-                first[int(code)] = Example(block.place(row), shortened(side.lines[row]))
+        for name, counts, first, text in zip(SIDES, self._counts, self._first, block.sides, strict=True):
+            here = np.bincount(text.codes, minlength=_CODES)
+            new = ((here > 0) & (counts == 0))[text.codes]
+            for code, place in zip(*np.unique(text.codes[new], return_index=True), strict=True):
+                row = int(text.rows[new][place])
+                first[int(code)] = Example(block.place(row, name), shortened(text.lines[row]))
             counts += here
 
     def findings(self) -> list[Finding]:
@@ -130,7 +129,7 @@ class MissingCharacters:
             here = np.flatnonzero(np.bincount(text.codes, minlength=1)).tolist()
             missing = self._vocabulary.lacks(side, here, self._counts)
             named.update(dict.fromkeys(missing))
-            tally.add(block, np.unique(text.rows[np.isin(text.codes, missing)]), text.lines.__getitem__)
+            tally.add(block, np.unique(text.rows[np.isin(text.codes, missing)]), text.lines.__getitem__, SIDES[side])
 
         def describe(count: int, pairs: int) -> tuple[Severity, str]:
             have = counted(count, f"{SIDES[side]} has", f"{SIDES[side]}s have")

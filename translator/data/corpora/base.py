@@ -5,9 +5,11 @@ import itertools
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from translator.errors import TranslatorError
+
+Side = Literal["source", "target"]
 
 
 class CorpusError(TranslatorError):
@@ -50,8 +52,8 @@ class Corpus(Protocol):
         """The files whose content the pairs, or their alignments, depend on, as far as they exist."""
         ...
 
-    def place(self, number: int) -> str:
-        """Where a pair stands, such as `data/train.en.gz:17`; pairs are counted from 1."""
+    def place(self, number: int, side: Side = "source") -> str:
+        """Where a pair, or one side of it, stands, such as `data/train.en.gz:17`; pairs are counted from 1."""
         ...
 
 
@@ -73,8 +75,8 @@ class FirstPairs:
     def inputs(self) -> list[InputFile]:
         return self.corpus.inputs()
 
-    def place(self, number: int) -> str:
-        return self.corpus.place(number)
+    def place(self, number: int, side: Side = "source") -> str:
+        return self.corpus.place(number, side)
 
 
 @dataclass(frozen=True)
@@ -94,5 +96,5 @@ class WithAlignment:
     def inputs(self) -> list[InputFile]:
         return self.corpus.inputs() + [self.file] * self.file.path.is_file()
 
-    def place(self, number: int) -> str:
-        return self.corpus.place(number)
+    def place(self, number: int, side: Side = "source") -> str:
+        return self.corpus.place(number, side)

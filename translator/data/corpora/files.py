@@ -8,7 +8,7 @@ from pathlib import Path
 
 from translator.config.corpora import CorpusConfig
 from translator.config.data import DataConfig
-from translator.data.corpora.base import CorpusError, InputFile, SentencePair
+from translator.data.corpora.base import CorpusError, InputFile, SentencePair, Side
 from translator.data.corpora.lines import read_lines, require_file
 
 
@@ -56,5 +56,5 @@ class FilesCorpus:
         files = [InputFile(name, self.root / name) for name in (self.source, self.target)]
         return [file for file in files if file.path.is_file()]
 
-    def place(self, number: int) -> str:
-        return f"{self.root / self.source}:{number}"
+    def place(self, number: int, side: Side = "source") -> str:
+        return f"{self.root / (self.source if side == 'source' else self.target)}:{number}"

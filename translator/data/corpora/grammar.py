@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from translator import grammar
 from translator.config.corpora import CorpusConfig
 from translator.config.data import DataConfig
-from translator.data.corpora.base import CorpusError, InputFile, SentencePair
+from translator.data.corpora.base import CorpusError, InputFile, SentencePair, Side
 
 
 @dataclass(frozen=True)
@@ -45,5 +45,5 @@ class GrammarCorpus:
     def inputs(self) -> list[InputFile]:
         return []
 
-    def place(self, number: int) -> str:
+    def place(self, number: int, side: Side = "source") -> str:
         return f"{self.description}, pair {number}"

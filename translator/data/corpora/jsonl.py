@@ -8,7 +8,7 @@ from typing import Any
 
 from translator.config.corpora import CorpusConfig
 from translator.config.data import DataConfig
-from translator.data.corpora.base import CorpusError, InputFile, SentencePair
+from translator.data.corpora.base import CorpusError, InputFile, SentencePair, Side
 from translator.data.corpora.lines import numbered_lines, one_line
 
 MOST_NAMED = 10  # keys, in a message
@@ -54,7 +54,7 @@ class JsonlCorpus:
         path = self.root / self.name
         return [InputFile(self.name, path)] if path.is_file() else []
 
-    def place(self, number: int) -> str:
+    def place(self, number: int, side: Side = "source") -> str:
         return f"{self.root / self.name}:{number}"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from translator.config.corpora import CorpusConfig
 from translator.config.data import DataConfig
-from translator.data.corpora.base import CorpusError, InputFile, SentencePair
+from translator.data.corpora.base import CorpusError, InputFile, SentencePair, Side
 from translator.data.corpora.files import FilesCorpus
 from translator.data.corpora.lines import decoded, require_lasting
 from translator.files import read_file
@@ -89,9 +89,9 @@ class TfdsCorpus:
             return []
         return [InputFile(str(path.relative_to(folder)), path) for path in sorted(folder.rglob("*")) if path.is_file()]
 
-    def place(self, number: int) -> str:
+    def place(self, number: int, side: Side = "source") -> str:
         files = self._text_files()
-        return files.place(number) if files else f"{self.name}, pair {number}"
+        return files.place(number, side) if files else f"{self.name}, pair {number}"
 
     @property
     def _folder(self) -> Path:

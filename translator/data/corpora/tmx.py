@@ -9,7 +9,7 @@ from xml.parsers import expat
 
 from translator.config.corpora import CorpusConfig
 from translator.config.data import DataConfig
-from translator.data.corpora.base import CorpusError, InputFile, SentencePair
+from translator.data.corpora.base import CorpusError, InputFile, SentencePair, Side
 from translator.data.corpora.compression import UNREADABLE, opened
 from translator.data.corpora.lines import MOST_LINE_BYTES, one_line, require_file, unreadable
 from translator.languages import primary
@@ -59,7 +59,7 @@ class TmxCorpus:
         path = self.root / self.name
         return [InputFile(self.name, path)] if path.is_file() else []
 
-    def place(self, number: int) -> str:
+    def place(self, number: int, side: Side = "source") -> str:
         return f"{self.root / self.name}:{self._lines[number - 1]}"
 
     @functools.cached_property

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from translator.config.corpora import CorpusConfig
 from translator.config.data import DataConfig
-from translator.data.corpora.base import CorpusError, InputFile, SentencePair
+from translator.data.corpora.base import CorpusError, InputFile, SentencePair, Side
 from translator.data.corpora.lines import numbered_lines
 
 
@@ -62,5 +62,5 @@ class TsvCorpus:
         path = self.root / self.name
         return [InputFile(self.name, path)] if path.is_file() else []
 
-    def place(self, number: int) -> str:
+    def place(self, number: int, side: Side = "source") -> str:
         return f"{self.root / self.name}:{number}"
