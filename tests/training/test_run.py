@@ -99,3 +99,9 @@ def test_settings_go_with_a_file_alone(folder: Path):
 def test_what_the_user_can_fix_is_a_translator_error(folder: Path):
     with pytest.raises(TranslatorError, match=r"unknown key train\.max_step; did you mean max_steps"):
         translator.train(folder / "numbers.yaml", folder / "other", ["train.max_step=1"])
+
+
+def test_what_is_refused_leaves_no_folder(folder: Path):
+    with pytest.raises(TranslatorError, match="nowhere"):
+        translator.train(folder / "numbers.yaml", folder / "refused", ["data.validation=nowhere"])
+    assert not (folder / "refused").exists()

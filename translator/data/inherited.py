@@ -26,14 +26,9 @@ def inherited_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePa
         RunError: that is no run, or has another model.
         TokenizerError: it has no tokenizers, or they cannot be extended.
     """
-    base = base_run(config)
-    require_same_model(config, base)
+    require_same_model(config, base_run(config))
+    source, target = base_tokenizers(config)
     settings = config.tokenizer
-    source, target = (Tokenizer.load(base.tokenizer(side)) for side in ("source", "target"))
-    if settings.source_normalization:
-        source = source.with_normalization(settings.source_normalization)
-    if settings.target_normalization:
-        target = target.with_normalization(settings.target_normalization)
     if settings.extend_by and settings.joint:
         texts = (text for pair in pairs() for text in ((pair.source, 0), (pair.target, 1)))
         source, target = extended([source, target], texts, settings)
@@ -42,6 +37,21 @@ def inherited_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePa
         (target,) = extended([target], ((pair.target, 0) for pair in pairs()), settings)
     symbols = settings.user_defined_symbols
     return source.with_symbols(symbols), target.with_symbols(symbols)
+
+
+def base_tokenizers(config: Config) -> tuple[Tokenizer, Tokenizer]:
+    """The tokenizers of that run, with the normalizations that the configuration sets.
+
+    Raises:
+        TokenizerError: it has none.
+    """
+    base, settings = base_run(config), config.tokenizer
+    source, target = (Tokenizer.load(base.tokenizer(side)) for side in ("source", "target"))
+    if settings.source_normalization:
+        source = source.with_normalization(settings.source_normalization)
+    if settings.target_normalization:
+        target = target.with_normalization(settings.target_normalization)
+    return source, target
 
 
 def base_run(config: Config) -> RunFolder:

@@ -74,10 +74,10 @@ def run(config: Config, folder: RunFolder, console: Console, until_step: int | N
     with contextlib.ExitStack() as stack:
         stack.enter_context(workers.together())
         if workers.chief:
-            stack.enter_context(folder.locked())
             require_evaluation_corpora(config.data)
             require_trackers(config)
             require_beginning(config, folder)
+            stack.enter_context(folder.locked())
             config = folder.claim(config)
             stack.enter_context(page_left_behind(folder))
             stack.enter_context(start_recorded(folder, shown, gpu_names()))

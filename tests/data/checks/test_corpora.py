@@ -1,12 +1,17 @@
 """Trouble planted in a corpus of the built-in grammar, each kind found where it is."""
 
 import gzip
+import tracemalloc
+from types import SimpleNamespace
 
 import pytest
 
 from tests.data.checks.planted import checked, config_of, found, grammar_pairs, kinds, lines, write
 from translator.data.checks import duplicates
+from translator.data.checks.blocks import Block
 from translator.data.checks.corpora import check_corpora
+from translator.data.checks.findings import Example
+from translator.data.corpora.base import SentencePair
 
 
 def test_in_a_corpus_without_trouble_there_is_nothing_to_warn_of(tmp_path):
@@ -81,6 +86,21 @@ def test_a_pair_of_another_corpus_is_a_duplicate_too(tmp_path):
     finding = found(report, "duplicate")
     assert finding.examples[0].place == f"{tmp_path / 'more.en'}:2"
     assert finding.examples[0].text == f"as {tmp_path / 'train.en'}:21"
+
+
+def test_a_corpus_that_is_there_twice_needs_few_bytes_a_pair(monkeypatch):
+    monkeypatch.setattr(duplicates, "HASHES_TOGETHER", 2**11)
+    pairs = [SentencePair(f"a{i}", "b") for i in range(50_000)]
+    corpus = SimpleNamespace(description="twice", place=lambda number: f"line {number}")
+    check = duplicates.Duplicates()
+    for start in range(0, 100_000, 10_000):
+        check.look(Block.of("train", corpus, start + 1, pairs[start % 50_000 : start % 50_000 + 10_000]))
+    tracemalloc.start()
+    (finding,) = check.findings()
+    bytes_a_pair = tracemalloc.get_traced_memory()[1] / 100_000
+    tracemalloc.stop()
+    assert bytes_a_pair < 16
+    assert (finding.count, finding.examples[0]) == (50_000, Example("line 50001", "as line 1"))
 
 
 @pytest.mark.parametrize("together", [7, 100, 500])

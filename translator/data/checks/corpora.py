@@ -21,7 +21,7 @@ from translator.data.checks.sides import BlankSides, EqualSides
 from translator.data.checks.vocabulary import MissingCharacters, Vocabulary
 from translator.data.corpora.base import Corpus, CorpusError, FirstPairs
 from translator.data.corpora.formats import by_pair, open_corpora
-from translator.data.inherited import base_run
+from translator.data.inherited import base_tokenizers
 from translator.data.prepare import adopt_tokenizers, load_tokenizers
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
@@ -105,7 +105,7 @@ def run_tokenizers(config: Config, folder: RunFolder) -> tuple[Tokenizer, Tokeni
     if folder.tokenizer("source").is_file() and folder.tokenizer("target").is_file():
         return load_tokenizers(folder)
     if config.train.init_from and not config.tokenizer.extend_by:
-        return load_tokenizers(base_run(config))
+        return base_tokenizers(config)
     return adopt_tokenizers(config) if config.tokenizer.model else None
 
 

@@ -1,6 +1,5 @@
 """Pairs that stand in the training corpora more than once."""
 
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,12 +9,13 @@ from translator.data.checks.findings import MOST_EXAMPLES, Example, Finding, cou
 from translator.data.corpora.base import Corpus
 
 HASHES_TOGETHER = 2**20
-PARTS = 32  # in which hashes are sorted, one after the other
+PART_BITS = 5  # the highest ones of a hash, by which hashes are sorted in parts, one after the other
 
 
 class Duplicates:
-    """Finds equal pairs by hashes of 64 bits: 8 bytes for each pair, and less than one more at the end.
+    """Finds equal pairs by hashes of 64 bits.
 
+    They are 8 bytes for each pair; at the end, less than one more for each, and some 20 for each that is repeated.
     Among ten million pairs, two different ones have the same hash with a probability of 3 · 10⁻⁶.
     """
 
@@ -53,38 +53,50 @@ class Duplicates:
         description = ", ".join(dict.fromkeys(corpus.description for _, corpus in self._corpora))
         examples = tuple(
             Example(self._place(second), shortened(f"as {self._place(first)}"))
-            for first, second in itertools.islice(self._again(repeated), MOST_EXAMPLES)
+            for first, second in self._again(repeated)
         )
         return [Finding("duplicate", severity, f"train: {description}", count, self._count, message, examples)]
 
-    def _hashes(self) -> Iterator[np.ndarray]:
-        """Those of all pairs, piece by piece."""
+    def _hashes(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Those of all pairs, piece by piece, each with the number of its first pair."""
         for start, piece in zip(range(0, self._count, HASHES_TOGETHER), self._pieces, strict=True):
-            yield piece[: self._count - start]
+            yield start, piece[: self._count - start]
 
     def _repeated(self) -> tuple[np.ndarray, int]:
         """The hashes that come more than once, in ascending order, and how many pairs have one that came before."""
         found, count = [], 0
-        for part in range(PARTS):
+        for part in range(-(2 ** (PART_BITS - 1)), 2 ** (PART_BITS - 1)):
             hashes = np.concatenate(
-                [np.empty(0, np.int64), *(piece[piece % PARTS == part] for piece in self._hashes())]
+                [np.empty(0, np.int64), *(piece[piece >> (64 - PART_BITS) == part] for _, piece in self._hashes())]
             )
             hashes.sort()  # equal ones come together
             again = hashes[1:][hashes[1:] == hashes[:-1]]
             count += len(again)
             found.append(np.unique(again))
-        return np.sort(np.concatenate(found)), count
+        return np.concatenate(found), count
 
     def _again(self, repeated: np.ndarray) -> Iterator[tuple[int, int]]:
-        """Pairs that came before, in order: the number, from 0 on, of the first that is equal, and their own."""
-        firsts: dict[int, int] = {}
-        for piece_number, piece in enumerate(self._hashes()):
-            nearest = repeated[np.minimum(np.searchsorted(repeated, piece), len(repeated) - 1)]
-            for row in np.flatnonzero(nearest == piece).tolist():
-                number = piece_number * HASHES_TOGETHER + row
-                first = firsts.setdefault(int(piece[row]), number)
-                if first != number:
-                    yield first, number
+        """The first pairs that came before, in order: the number, from 0 on, of the first that is equal, and their own.
+
+        Args:
+            repeated: int64, the hashes that come more than once, in ascending order.
+        """
+        met, again = np.zeros(len(repeated), bool), list[tuple[int, int]]()  # hash and number
+        for start, piece in self._hashes():
+            places = np.minimum(np.searchsorted(repeated, piece), len(repeated) - 1)
+            rows = np.flatnonzero(repeated[places] == piece)
+            places = places[rows]
+            is_new = np.zeros(len(rows), bool)
+            is_new[np.unique(places, return_index=True)[1]] = True
+            is_new &= ~met[places]
+            met[places] = True
+            more = rows[~is_new][: MOST_EXAMPLES - len(again)]
+            again += zip(piece[more].tolist(), (start + more).tolist(), strict=True)
+            if len(again) == MOST_EXAMPLES:
+                break
+        for wanted, number in again:
+            found = (start + np.flatnonzero(piece == wanted) for start, piece in self._hashes())
+            yield next(int(numbers[0]) for numbers in found if len(numbers)), number
 
     def _place(self, number: int) -> str:
         start, corpus = next(each for each in reversed(self._corpora) if each[0] <= number)
