@@ -25,7 +25,10 @@ class Shard:
     def __post_init__(self) -> None:
         """Raises a ShardError for a part that there is not."""
         if not 1 <= self.number <= self.count:
-            raise ShardError(f"--shard {self}: expected the number of a part and of all, as in 3/8; parts start at 1")
+            raise ShardError(
+                f"--shard {self}: expected the number of a part and of all, as in 3/8; there is no part {self.number} "
+                f"of {self.count}"
+            )
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"

@@ -51,7 +51,10 @@ def test_what_is_done_is_gone_on_with(
     [
         (["--processes=2"], "--processes needs a file as --input, which can be counted; found standard input\n"),
         (["--resume", "--input=in"], "--resume needs a file as --output; found standard output\n"),
-        (["--input=in", "--shard=4/3"], "--shard 4/3: expected the number of a part and of all, as in 3/8; parts"),
+        (
+            ["--input=in", "--shard=4/3"],
+            "--shard 4/3: expected the number of a part and of all, as in 3/8; there is no part 4 of 3\n",
+        ),
         (["--input=in", "--output=in"], "--output in would overwrite in, which is read; name another file\n"),
     ],
 )

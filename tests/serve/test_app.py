@@ -142,6 +142,14 @@ def test_the_descriptions_of_the_server(client: TestClient):
     assert settings["language"]["target"] == {"code": "de", "name": "German"}
 
 
+def test_a_language_that_is_a_target_alone_has_its_name():
+    with TestClient(scripted_app(translators={("en", "de"): Shouting()})) as client:
+        assert answer(client.get("/languages")) == [
+            {"code": "en", "name": "English", "targets": ["de"]},
+            {"code": "de", "name": "German", "targets": []},
+        ]
+
+
 def test_a_region_finds_the_model_of_its_language(client: TestClient):
     body = {"q": "a", "source": "en_US", "target": "deu"}
     assert answer(client.post("/translate", json=body)) == {"translatedText": "A"}

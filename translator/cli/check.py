@@ -31,18 +31,18 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Look for trouble in the corpora of a configuration before training; exit code 1 if something would ruin a run."""
-    from translator.data.checks.corpora import check_corpora, run_tokenizers
+    from translator.data.checks.corpora import check_corpora, vocabulary_of
     from translator.data.store import open_store
     from translator.training.trial import measure_steps
 
     resolved = load_config(config, [*(settings or []), *(overrides or [])])
     folder = RunFolder(run or Path("runs") / config.stem)
-    tokenizers, store = run_tokenizers(resolved, folder), open_store(folder.data, None)
+    vocabulary, store = vocabulary_of(resolved, folder), open_store(folder.data, None)
     if steps and not store:
         command = f"translator prepare {shell_quoted(config)}" + (f" --run {shell_quoted(run)}" if run else "")
         raise TranslatorError(f"--steps: {folder.path} has no encoded corpus yet; first:  {command}")
     with progress(console, "checking the corpora") as show:
-        report = check_corpora(resolved, first=first, tokenizers=tokenizers, store=store, show=show)
+        report = check_corpora(resolved, first=first, vocabulary=vocabulary, store=store, show=show)
     with console.status("taking steps of training …"):
         measured = measure_steps(resolved, folder, steps) if steps else None
     if as_json:

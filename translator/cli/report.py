@@ -38,9 +38,11 @@ def print_report(report: "Report") -> None:
 
 def print_robustness(found: "Robustness") -> None:
     """Prints what the test set scores under each kind of damage."""
-    table = Table("", "lines", "", "", "to clean", "of")
+    from translator.evaluation.bootstrap import signed
+
+    table = Table("", "lines", "measure", "value", "to clean", "how")
     for row in found.rows:
-        difference = "" if row.difference is None else f"{row.difference:+.2f}"
+        difference = "" if row.difference is None else signed(row.difference)
         table.add_row(row.condition, f"{row.lines:,}", row.measure, f"{row.value:.2f}", difference, row.how)
     Console(highlight=False).print(table)
 
@@ -55,11 +57,11 @@ def _shown(interval: Bounds | None, places: int) -> str:
 
 def _of_pairs(report: "Report") -> Table:
     """The scores of each pair of languages, and the mean of several."""
-    table = Table("pair", "sentences", "BLEU", "95%", "chrF", "")
+    table = Table("pair", "sentences", "BLEU", "95%", "chrF")
     for each in report.of_pairs:
         interval = _shown(each.scores.intervals.get("bleu"), 2)
         row = f"{each.sentences:,}", f"{each.scores.bleu:.2f}", Text(interval), f"{each.scores.chrf:.2f}"
-        table.add_row(Text(str(each.languages)), *row, "zero-shot" if each.zero_shot else "")
+        table.add_row(Text(f"{each.languages}{' (zero-shot)' if each.zero_shot else ''}"), *row)
     if len(report.of_pairs) > 1:
         table.add_row("mean", "", f"{report.mean_bleu:.2f}")
     return table

@@ -41,7 +41,10 @@ def back_translate(
     beam: Beam = None,
     noise: Annotated[
         int | None,
-        typer.Option(metavar="SEED", help="Leave a tenth of the written words out, and move the others a little."),
+        typer.Option(
+            metavar="SEED",
+            help="Leave a tenth of the written words out, and move the others a little, as a number draws it.",
+        ),
     ] = None,
     checkpoint: CheckpointOption = None,
     engine: EngineOption = "transformer",

@@ -1,5 +1,6 @@
 """The vocabulary that a run takes over from the one that it begins with (`train.init_from`)."""
 
+import logging
 from collections.abc import Callable, Iterator
 
 from translator.config.changes import changes
@@ -8,6 +9,8 @@ from translator.data.corpora.base import SentencePair
 from translator.data.extension import extended
 from translator.data.tokenizer import Tokenizer
 from translator.run_folder import RunError, RunFolder
+
+log = logging.getLogger(__name__)
 
 # Settings of a model that no weight depends on.
 MAY_DIFFER = ("model.dropout", "model.attention_dropout", "model.activation_dropout")
@@ -35,6 +38,14 @@ def inherited_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePa
     elif settings.extend_by:
         (source,) = extended([source], ((pair.source, 0) for pair in pairs()), settings)
         (target,) = extended([target], ((pair.target, 0) for pair in pairs()), settings)
+    if settings.extend_by:
+        known, found = base_tokenizers(config)[0].vocabulary_size, source.vocabulary_size
+        log.info(
+            "tokenizer.extend_by: %s subwords are added to the %s of %s",
+            f"{found - known:,}",
+            f"{known:,}",
+            base_run(config).path,
+        )
     symbols = settings.user_defined_symbols
     return source.with_symbols(symbols), target.with_symbols(symbols)
 

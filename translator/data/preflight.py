@@ -2,18 +2,24 @@
 
 import logging
 
+import numpy as np
+
 from translator.config.data import DataConfig
 from translator.config.schema import Config
-from translator.data.checks.corpora import check_corpora, run_tokenizers
+from translator.data.checks.blocks import SIDES
+from translator.data.checks.corpora import check_corpora, vocabulary_of
 from translator.data.corpora.formats import read_all
 from translator.data.modifiers import Modifying
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.run_folder import RunFolder
+from translator.vocabulary import UNK_ID
 
 log = logging.getLogger(__name__)
 
 FIRST_PAIRS = 5_000  # of each training corpus
+COUNTED_TOGETHER = 2**24  # ids
+MOST_UNKNOWN = 0.01  # of the tokens of a side
 MOST_LOST = 0.1  # of the pairs that a modifier changes
 
 
@@ -35,11 +41,26 @@ def warn_of_trouble(config: Config, run: RunFolder) -> None:
     """
     if run.data.is_dir():
         return
-    report = check_corpora(config, first=FIRST_PAIRS, tokenizers=run_tokenizers(config, run))
+    report = check_corpora(config, first=FIRST_PAIRS, vocabulary=vocabulary_of(config, run))
     for finding in report.findings:
         if finding.severity != "note" and finding.kind != "unreadable":  # which preparing ends with
             first = f"; the first: {finding.examples[0].place}" if finding.examples else ""
             log.warning("%s: %s%s", finding.corpus, finding.message, first)
+
+
+def warn_of_unknown(config: Config, store: TokenStore) -> None:
+    """Warns of a training corpus many of whose characters the vocabulary lacks, a line for each side."""
+    remedy = "raise tokenizer.extend_by" if config.train.init_from else "take another, or tokenizer.byte_fallback"
+    for name, side in zip(SIDES, (store.source, store.target), strict=True):
+        parts = range(0, len(side.ids), COUNTED_TOGETHER)
+        unknown = sum(np.count_nonzero(side.ids[start : start + COUNTED_TOGETHER] == UNK_ID) for start in parts)
+        share = unknown / max(1, len(side.ids))
+        if share > MOST_UNKNOWN:
+            log.warning(
+                "data.train: %.1f%% of the %s tokens are unknown, as the vocabulary lacks their characters, which "
+                "`translator check` names; %s",
+                100 * share, name, remedy,
+            )  # fmt: skip
 
 
 def warn_of_lost_modifiers(config: Config, tokenizers: tuple[Tokenizer, Tokenizer], store: TokenStore) -> None:

@@ -1,5 +1,6 @@
 """The API of LibreTranslate, which clients of it speak as they are: https://docs.libretranslate.com."""
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
@@ -114,12 +115,11 @@ def router(service: Service) -> APIRouter:
 
     @api.get("/languages", responses={200: {"model": list[Language]}})
     async def languages() -> Response:
-        """The source languages, and what each is translated into."""
+        """The languages, and what each is translated into: nothing those that are targets alone."""
+        known = service.models.languages
+        codes = dict.fromkeys(itertools.chain(known, *known.values()))
         return JSONAnswer(
-            [
-                {"code": code, "name": english_name(code), "targets": targets}
-                for code, targets in service.models.languages.items()
-            ]
+            [{"code": code, "name": english_name(code), "targets": known.get(code, [])} for code in codes]
         )
 
     @api.get("/health", responses={200: {"model": Health}})

@@ -12,7 +12,12 @@ import keras
 from rich.console import Console
 
 from translator.config.schema import Config
-from translator.data.preflight import require_evaluation_corpora, warn_of_lost_modifiers, warn_of_trouble
+from translator.data.preflight import (
+    require_evaluation_corpora,
+    warn_of_lost_modifiers,
+    warn_of_trouble,
+    warn_of_unknown,
+)
 from translator.data.prepare import open_prepared, prepare
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
@@ -146,6 +151,7 @@ def _prepared(
         with progress(shown, "preparing the corpus") as show:
             tokenizers, store = prepare(config, folder, show)
         if not folder.is_trained:
+            warn_of_unknown(config, store)
             warn_of_lost_modifiers(config, tokenizers, store)
     workers.wait()
     if not workers.chief:

@@ -8,9 +8,11 @@ import pytest
 from tests.data.checks.planted import config_of, grammar_pairs, write
 from tests.tokenizers import tokenizer_of
 from translator.config.tokenizer import TokenizerConfig
-from translator.data.preflight import FIRST_PAIRS, warn_of_lost_modifiers, warn_of_trouble
+from translator.data import preflight
+from translator.data.preflight import FIRST_PAIRS, warn_of_lost_modifiers, warn_of_trouble, warn_of_unknown
 from translator.data.store import Counts, Sequences, TokenStore
 from translator.run_folder import RunFolder
+from translator.vocabulary import UNK_ID
 
 
 def warnings(folder, train, caplog, run="run"):
@@ -78,3 +80,15 @@ def test_modifiers_that_change_nothing_are_warned_of(tmp_path, caplog):
         warn_of_lost_modifiers(config, (tokenizer, tokenizer), store)
     (line,) = [record.getMessage() for record in caplog.records]
     assert line == "data.modifiers.no_end_punctuation changes no pair of this corpus; leave it out"
+
+
+def test_a_corpus_whose_characters_the_vocabulary_lacks_is_warned_of(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(preflight, "COUNTED_TOGETHER", 7)
+    source, target = Sequences.of([[5, UNK_ID, UNK_ID], [6] * 97]), Sequences.of([[5, UNK_ID], [6] * 98])
+    store = TokenStore(source, target, (range(2),), Counts(2), np.arange(1, 3))
+    config = config_of(tmp_path, train={"max_steps": 1, "init_from": "runs/base"})
+    with caplog.at_level(logging.WARNING):
+        warn_of_unknown(config, store)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("data.train: 2.0% of the source tokens are unknown")
+    assert line.endswith("raise tokenizer.extend_by")

@@ -3,6 +3,7 @@
 from tests.data.checks.planted import Pairs, checked, config_of, found, grammar_pairs, kinds, lines, write
 from translator.config.tokenizer import TokenizerConfig
 from translator.data.checks.corpora import check_corpora
+from translator.data.checks.vocabulary import Vocabulary
 from translator.data.learning import train_tokenizer
 
 
@@ -48,10 +49,23 @@ def test_an_existing_vocabulary_is_asked(tmp_path):
     tokenizer = train_tokenizer(texts, settings)  # type: ignore[arg-type]
     write(tmp_path, "train", [*grammar_pairs("train", 500), ("A dog in Łódź.", "Ein Hund.")])
     write(tmp_path, "val", grammar_pairs("validation", 10))
-    report = check_corpora(config_of(tmp_path), tokenizers=(tokenizer, tokenizer))
+    report = check_corpora(config_of(tmp_path), vocabulary=Vocabulary(TokenizerConfig(), (tokenizer, tokenizer)))
     finding = found(report, "missing-source-character")
     assert "Ł (U+0141)" in finding.message
     assert finding.examples[0].place == f"{tmp_path / 'train.en'}:501"
+
+
+def test_a_vocabulary_that_will_be_extended_gets_the_most_frequent_characters_that_it_lacks(tmp_path):
+    texts = [(text, "keep") for pair in grammar_pairs("train", 500) for text in pair]
+    tokenizer = train_tokenizer(texts, TokenizerConfig(vocabulary_size=200))  # type: ignore[arg-type]
+    write(tmp_path, "train", [*grammar_pairs("train", 500), ("Łłłł", "ł"), ("ź", "źź")])  # five ł, three ź, one Ł
+    write(tmp_path, "val", [("Łódź", "Łódź"), ("ł", "ź")])
+    for added, lacking in ((1, {"Ł", "ź"}), (2, {"Ł"}), (3, set())):
+        vocabulary = Vocabulary(TokenizerConfig(), (tokenizer, tokenizer), added)
+        report = check_corpora(config_of(tmp_path), vocabulary=vocabulary)
+        messages = [each.message for each in report.findings if each.kind == "missing-source-character"]
+        assert {character for character in "Łłź" if any(character in message for message in messages)} == lacking
+    assert kinds(check_corpora(config_of(tmp_path), first=100, vocabulary=vocabulary)) == set()
 
 
 def test_a_part_of_training_does_not_tell_what_is_missing(tmp_path):

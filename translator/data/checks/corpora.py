@@ -24,7 +24,6 @@ from translator.data.corpora.formats import by_pair, open_corpora
 from translator.data.inherited import base_tokenizers
 from translator.data.prepare import adopt_tokenizers, load_tokenizers
 from translator.data.store import TokenStore
-from translator.data.tokenizer import Tokenizer
 from translator.languages import LanguagePair
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunFolder
@@ -34,7 +33,7 @@ def check_corpora(
     config: Config,
     *,
     first: int | None = None,
-    tokenizers: tuple[Tokenizer, Tokenizer] | None = None,
+    vocabulary: Vocabulary | None = None,
     store: TokenStore | None = None,
     show: Show = show_nothing,
 ) -> CheckReport:
@@ -45,15 +44,14 @@ def check_corpora(
     Args:
         config: The configuration.
         first: How many pairs of each training corpus are read; all by default.
-        tokenizers: Of the source and the target, if the run has them already.
+        vocabulary: That of the run (see `vocabulary_of`); by default one that is still to be learned.
         store: The encoded training corpus, if the run has it already.
         show: Told about progress.
     """
     reading, data = _Reading(show), config.data
+    vocabulary = vocabulary or Vocabulary(config.tokenizer)
     # A part of training does not tell which characters the vocabulary will have.
-    of_all: list[Check] = [MissingCharacters(Vocabulary(config.tokenizer, tokenizers))] * bool(
-        tokenizers or first is None
-    )
+    of_all: list[Check] = [MissingCharacters(vocabulary)] if vocabulary.is_known or first is None else []
     found, sides = [], defaultdict[str, Side](Side)
     for pair in by_pair((*data.train, *data.validation, *(data.test or ())), data):
         found += _checked(data, pair, first, reading, of_all, sides)
@@ -100,13 +98,14 @@ def _checked(
     return [finding for check in own for finding in check.findings()]
 
 
-def run_tokenizers(config: Config, folder: RunFolder) -> tuple[Tokenizer, Tokenizer] | None:
-    """The tokenizers of a run, or those that its configuration names; None where they are still to be learned."""
+def vocabulary_of(config: Config, folder: RunFolder) -> Vocabulary:
+    """The vocabulary of a run: that which it has, or what is known of the one that it will have."""
+    settings = config.tokenizer
     if folder.tokenizer("source").is_file() and folder.tokenizer("target").is_file():
-        return load_tokenizers(folder)
-    if config.train.init_from and not config.tokenizer.extend_by:
-        return base_tokenizers(config)
-    return adopt_tokenizers(config) if config.tokenizer.model else None
+        return Vocabulary(settings, load_tokenizers(folder))
+    if config.train.init_from:
+        return Vocabulary(settings, base_tokenizers(config), settings.extend_by)
+    return Vocabulary(settings, adopt_tokenizers(config) if settings.model else None)
 
 
 class _Reading:

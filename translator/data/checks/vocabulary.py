@@ -1,6 +1,7 @@
 """Characters that the vocabulary lacks, or will lack."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,10 +26,17 @@ class Vocabulary:
     Attributes:
         settings: of the vocabulary that will be learned.
         tokenizers: of the source and the target, if there are some already.
+        added: how many subwords these will still get, the most frequent characters that they lack first.
     """
 
     settings: TokenizerConfig
     tokenizers: tuple[Tokenizer, Tokenizer] | None = None
+    added: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether its characters do not depend on the training corpus."""
+        return self.tokenizers is not None and not self.added
 
     def lacks(self, side: int, codes: Sequence[int], counts: np.ndarray) -> list[int]:
         """Those of the characters of one side that no subword has, given the counts in training: int64 [2, _CODES].
@@ -37,18 +45,27 @@ class Vocabulary:
         """
         in_symbols = set("".join(self.settings.user_defined_symbols))
         codes = [code for code in codes if chr(code) not in in_symbols]
-        texts = [chr(code) for code in codes]
         if self.tokenizers:
-            encoded = self.tokenizers[side].encode(texts)
-            return [code for code, ids in zip(codes, encoded, strict=True) if UNK_ID in ids]
+            new = self._will_get(self.tokenizers, side, counts)
+            return [code for code in _unknown(self.tokenizers[side], codes) if code not in new]
         if self.settings.byte_fallback:
             return []
         known = self._will_have(side, counts)
         return [
             code
-            for code, text in zip(codes, texts, strict=True)
-            if not known.issuperset(c for c in self._normalized(side, text) if not c.isspace())
+            for code in codes
+            if not known.issuperset(c for c in self._normalized(side, chr(code)) if not c.isspace())
         ]
+
+    def _will_get(self, tokenizers: tuple[Tokenizer, Tokenizer], side: int, counts: np.ndarray) -> set[int]:
+        """The characters that the tokenizers will be extended by."""
+        if not self.added:
+            return set()
+        times: Counter[int] = Counter()
+        for each in (0, 1) if self.settings.joint else (side,):
+            for code in _unknown(tokenizers[each], np.flatnonzero(counts[each]).tolist()):
+                times[code] += int(counts[each][code])
+        return {code for code, _ in times.most_common(self.added)}
 
     def _will_have(self, side: int, counts: np.ndarray) -> set[str]:
         """The most frequent characters, up to `character_coverage` of the text: as SentencePiece takes them."""
@@ -71,6 +88,12 @@ class Vocabulary:
         given = self.settings.source_normalization or "nmt_nfkc", self.settings.target_normalization or "keep"
         normalized = unicodedata.normalize("NFKC", character) if "nfkc" in given[side] else character
         return normalized.casefold() if given[side].endswith("_cf") else normalized
+
+
+def _unknown(tokenizer: Tokenizer, codes: Sequence[int]) -> list[int]:
+    """Those of some characters that no subword has."""
+    encoded = tokenizer.encode([chr(code) for code in codes])
+    return [code for code, ids in zip(codes, encoded, strict=True) if UNK_ID in ids]
 
 
 class MissingCharacters:
@@ -119,8 +142,8 @@ class MissingCharacters:
             f"outside the vocabulary, {UNREAD[side]}: {_named(missing)}"
         )
         name = f"train: {', '.join(self._corpora)}"
-        examples = tuple(self._first[side][code] for code in missing[:3])
-        return [Finding(kind, graded(times, total, 0.001, 0.1), name, len(missing), total, message, examples)]
+        examples = tuple(dict.fromkeys(self._first[side][code] for code in missing[:3]))
+        return [Finding(kind, graded(times, total, 0.001, 0.1), name, times, total, message, examples)]
 
     def _of_evaluation(self, side: int, kind: str) -> list[Finding]:
         tally, named = Tally(kind), {}
