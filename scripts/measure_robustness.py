@@ -32,8 +32,8 @@ def modifiers(**shares: float) -> str:
 
 ARMS = {
     "plain": "tokenizer.source_normalization=nmt_nfkc",
-    "modifiers": modifiers(upper=0.15, title=0.15, typos=0.2),
     "modifiers_folded": f"tokenizer.source_normalization=nmt_nfkc_cf {modifiers(typos=0.5)}",
+    "modifiers": modifiers(upper=0.15, title=0.15, typos=0.2),
 }
 SETTINGS = [
     "tokenizer.vocabulary_size=4000",
