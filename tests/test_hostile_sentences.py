@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.hostile import BYTES, LONG_TEXT, ODD, SENTENCES, TEXT, VOCABULARY, budget, standard_input
+from tests.report.recorded import make_run
 from tests.tokenizers import tokenizer_of
 from translator import cli
 from translator.cli.report import print_report
@@ -97,15 +98,20 @@ class Command:
     """`translator translate` in this process, with a translator that copies."""
 
     def __init__(
-        self, copying: Translator, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+        self,
+        copying: Translator,
+        run: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capfdbinary: pytest.CaptureFixture[bytes],
     ) -> None:
-        self._monkeypatch, self._capture = monkeypatch, capfdbinary
+        self._run, self._monkeypatch, self._capture = run, monkeypatch, capfdbinary
+        make_run(run)
         monkeypatch.setattr(Translator, "load", lambda *_: copying)
         monkeypatch.setenv("COLUMNS", "200")
 
     def __call__(self, *arguments: str, given: bytes = b"") -> tuple[int, bytes, str]:
         """Exit code, standard output and standard error."""
-        self._monkeypatch.setattr(sys, "argv", ["translator", "translate", "run", *arguments])
+        self._monkeypatch.setattr(sys, "argv", ["translator", "translate", str(self._run), *arguments])
         with standard_input(given), pytest.raises(SystemExit) as ended:
             cli.main()
         out, err = self._capture.readouterr()
@@ -115,9 +121,12 @@ class Command:
 
 @pytest.fixture
 def translate(
-    copying: Translator, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+    copying: Translator,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
 ) -> Command:
-    return Command(copying, monkeypatch, capfdbinary)
+    return Command(copying, tmp_path_factory.mktemp("command") / "run", monkeypatch, capfdbinary)
 
 
 @budget(60)

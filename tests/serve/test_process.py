@@ -116,7 +116,10 @@ def test_it_sees_what_the_readers_of_attention_and_attribution_see(served: Serve
 def test_libretranslatepy_is_served_as_it_is(served: Served):
     library = pytest.importorskip("libretranslatepy", reason="libretranslatepy is not installed; `make test` has it")
     api = library.LibreTranslateAPI(served.address)
-    assert api.languages() == [{"code": "en", "name": "English", "targets": ["de"]}]
+    assert api.languages() == [
+        {"code": "en", "name": "English", "targets": ["de"]},
+        {"code": "de", "name": "German", "targets": []},
+    ]
     assert api.detect("the dog") == [{"language": "en", "confidence": 100.0}]
     assert api.translate(ENGLISH[0], "en", "de") == ask(served, ENGLISH[:1])[0]
 
