@@ -26,7 +26,8 @@ from translator.data.tags import tags_of
 from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
-from translator.evaluation.report import Report, TestSet, own_test_set
+from translator.evaluation.references import TestSet, own_test_set
+from translator.evaluation.report import Report
 from translator.evaluation.robustness import Robustness
 from translator.evaluation.systems import Given, compare_given
 from translator.evaluation.test_set import evaluate_run, robustness_of_run

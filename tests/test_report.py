@@ -14,7 +14,8 @@ from translator.cli.report import print_report
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.decoding.scored import Scored
 from translator.evaluation.metrics import EvaluationError
-from translator.evaluation.report import Report, Scoring, read_test_files
+from translator.evaluation.references import read_test_files
+from translator.evaluation.report import Report, Scoring
 from translator.evaluation.test_set import evaluate
 
 

@@ -24,7 +24,8 @@ from translator.runtime import start_tensorflow
 
 if TYPE_CHECKING:
     from translator.decoding.translator import Translator
-    from translator.evaluation.report import Report, Scoring, TestSet
+    from translator.evaluation.references import TestSet
+    from translator.evaluation.report import Report, Scoring
     from translator.evaluation.robustness import Robustness
 
     Opened = tuple[Path, Translator | None, list[str], TestSet | None]  # first arguments of `evaluate_run`
@@ -80,7 +81,7 @@ def evaluate(
     if given and (source or reference):
         raise RunError("--set says where the test set is; leave it out with --source and --reference")
     from translator.evaluation.external import ExternalMetric  # what scores takes its time to import
-    from translator.evaluation.report import Scoring, only_pair, own_test_set, read_test_files, score_file
+    from translator.evaluation.report import Scoring, score_file
 
     scoring = Scoring(tokenize, external=tuple(map(ExternalMetric, command or [])))
     loading = beam, checkpoint, engine, quantization
@@ -95,14 +96,7 @@ def evaluate(
     if hypothesis is not None:
         if not is_plain:
             raise RunError("--hypothesis has translations; leave out --beam, --checkpoint, --engine, --quantization")
-        _require_for_file(run, source, reference, language)
-        if reference:
-            test_set = read_test_files(source, reference)
-            language = language or _language_of(RunFolder(run or Path()), to)
-        else:
-            folder = RunFolder(run or Path())
-            pair, test_set = only_pair(own_test_set(folder, given, to), folder)
-            language = language or pair.target
+        test_set, language = _read_test_set(run, given, (source, reference or []), language, to)
         report = score_file(hypothesis, test_set, language, scoring)
     else:
         if language is not None:
@@ -114,16 +108,24 @@ def evaluate(
         print_report(report)
 
 
-def _require_for_file(
-    run: Path | None, source: Path | None, references: list[Path] | None, language: str | None
-) -> None:
-    """Raises a RunError if it is not said what a file of translations should be."""
+def _read_test_set(
+    run: Path | None, settings: list[str], files: tuple[Path | None, list[Path]], language: str | None, to: str | None
+) -> tuple["TestSet", str]:
+    """What a file of translations is scored on, and its language; a RunError if that is not said."""
+    from translator.evaluation.references import only_pair, own_test_set, read_test_files
+
+    source, references = files
     if run is None and not references:
         raise RunError("--hypothesis needs --reference, or a run whose test set has been translated")
     if source and not references:
         raise RunError("--source says what has been translated; give what it should become with --reference")
     if run is None and language is None:
         raise RunError("which language is it? It decides how words are found: give --language, as in --language de")
+    folder = RunFolder(run or Path())
+    if references:
+        return read_test_files(source, references), language or _language_of(folder, to)
+    pair, test_set = only_pair(own_test_set(folder, settings, to), folder)
+    return test_set, language or pair.target
 
 
 def _language_of(run: RunFolder, to: str | None) -> str:
@@ -149,7 +151,7 @@ def _open(
         raise RunError("--source and --reference go together: the sentences, and what they should become")
     start_tensorflow()
     from translator.decoding.translator import Translator
-    from translator.evaluation.report import read_test_files
+    from translator.evaluation.references import read_test_files
 
     files = read_test_files(source, references) if references else None
     return run, Translator.load(run, *loading) if loading else None, settings, files

@@ -31,7 +31,7 @@ def inherited_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePa
     """
     require_same_model(config, base_run(config))
     source, target = base_tokenizers(config)
-    settings = config.tokenizer
+    settings, known = config.tokenizer, source.vocabulary_size
     if settings.extend_by and settings.joint:
         texts = (text for pair in pairs() for text in ((pair.source, 0), (pair.target, 1)))
         source, target = extended([source, target], texts, settings)
@@ -39,13 +39,8 @@ def inherited_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePa
         (source,) = extended([source], ((pair.source, 0) for pair in pairs()), settings)
         (target,) = extended([target], ((pair.target, 0) for pair in pairs()), settings)
     if settings.extend_by:
-        known, found = base_tokenizers(config)[0].vocabulary_size, source.vocabulary_size
-        log.info(
-            "tokenizer.extend_by: %s subwords are added to the %s of %s",
-            f"{found - known:,}",
-            f"{known:,}",
-            base_run(config).path,
-        )
+        added = source.vocabulary_size - known
+        log.info("tokenizer.extend_by: %d subwords are added to the %d of %s", added, known, base_run(config).path)
     symbols = settings.user_defined_symbols
     return source.with_symbols(symbols), target.with_symbols(symbols)
 

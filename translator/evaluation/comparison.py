@@ -12,7 +12,7 @@ from translator.data.words import words_of
 from translator.evaluation.bootstrap import SAMPLES, Difference, Interval, difference, interval, resampled
 from translator.evaluation.breakdown import Breakdown, by_casing, by_frequency, by_length
 from translator.evaluation.metrics import Counted
-from translator.evaluation.report import TestSet
+from translator.evaluation.references import TestSet
 from translator.evaluation.scores import NAMES, count
 from translator.languages import writes_no_spaces
 

@@ -16,7 +16,8 @@ import pydantic
 from translator.data.rewriting import noise, title, with_typos, without_end_punctuation
 from translator.decoding.placeholders import Translates
 from translator.evaluation.metrics import bleu
-from translator.evaluation.report import PLAIN, Scoring, TestSet
+from translator.evaluation.references import TestSet
+from translator.evaluation.report import PLAIN, Scoring
 from translator.files import read_file, write_file
 
 TYPO_WORDS = 0.1

@@ -14,7 +14,8 @@ from translator.data.words import words_of
 from translator.errors import shell_quoted
 from translator.evaluation.comparison import System, SystemComparison, compare, compared_metrics
 from translator.evaluation.metrics import CHRF2, bleu
-from translator.evaluation.report import Report, TestSet, lines_of, read_test_files
+from translator.evaluation.references import TestSet, lines_of, read_test_files
+from translator.evaluation.report import Report
 from translator.languages import LanguagePair, writes_no_spaces
 from translator.run_folder import RunError, RunFolder
 

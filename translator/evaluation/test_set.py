@@ -12,7 +12,8 @@ from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import ScoringEngine
 from translator.decoding.translator import Translator
 from translator.evaluation.metrics import require_tokenizer
-from translator.evaluation.report import PLAIN, Report, Scoring, TestSet, only_pair, own_test_set
+from translator.evaluation.references import TestSet, only_pair, own_test_set
+from translator.evaluation.report import PLAIN, Report, Scoring
 from translator.evaluation.robustness import Robustness, measure_robustness
 from translator.languages import LanguagePair
 from translator.report.attention import show_scored

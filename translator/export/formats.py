@@ -143,16 +143,7 @@ def export_run(
     config = config.of_pair(pair)
     format = _format(name, config)
     quantization = quantization or format.quantizations[0]
-    if quantization not in format.quantizations:
-        raise ExportError(
-            f"--format {name} has no --quantization {quantization!r:.60}; it has {', '.join(format.quantizations)}"
-        )
-    if beam_size is not None and not format.holds_search:
-        raise ExportError(f"--format {name} holds no search, so no beam size either; leave --beam out")
-    if search and not format.holds_search:
-        raise ExportError(
-            f"--format {name} holds no search, so no options of it either: {', '.join(f'`{each}`' for each in search)}"
-        )
+    _require_offered(name, format, quantization, beam_size, search)
     format.require()
     checked_on = validation_pairs(data, pair, CHECKED_SENTENCES)
     with quiet(), new_folder(Path(output)) as partial:
@@ -166,6 +157,22 @@ def export_run(
         card = model_card(Facts.of(RunFolder(Path(run))), name, figures, usage, pairs)
         write_file(partial / NAME, card.encode())
         return figures
+
+
+def _require_offered(
+    name: str, format: Format, quantization: str, beam_size: int | None, search: Mapping[str, Any]
+) -> None:
+    """Raises an ExportError for what a format does not have."""
+    if quantization not in format.quantizations:
+        raise ExportError(
+            f"--format {name} has no --quantization {quantization!r:.60}; it has {', '.join(format.quantizations)}"
+        )
+    if beam_size is not None and not format.holds_search:
+        raise ExportError(f"--format {name} holds no search, so no beam size either; leave --beam out")
+    if search and not format.holds_search:
+        raise ExportError(
+            f"--format {name} holds no search, so no options of it either: {', '.join(f'`{each}`' for each in search)}"
+        )
 
 
 def usage_of(name: str, figures: Mapping[str, Any], command: str, folder: str) -> str:

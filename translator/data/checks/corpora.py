@@ -11,7 +11,7 @@ from translator.data.checks.batches import batch_shapes
 from translator.data.checks.blocks import Block, Section, blocks_of
 from translator.data.checks.duplicates import Duplicates
 from translator.data.checks.findings import Check, Finding, named
-from translator.data.checks.languages import Languages, Side
+from translator.data.checks.languages import Languages, LanguageStatistics
 from translator.data.checks.leftovers import Leftovers
 from translator.data.checks.lengths import LengthRatios
 from translator.data.checks.overlap import Overlap
@@ -52,9 +52,9 @@ def check_corpora(
     vocabulary = vocabulary or Vocabulary(config.tokenizer)
     # A part of training does not tell which characters the vocabulary will have.
     of_all: list[Check] = [MissingCharacters(vocabulary)] if vocabulary.is_known or first is None else []
-    found, sides = [], defaultdict[str, Side](Side)
+    found, languages = [], defaultdict[str, LanguageStatistics](LanguageStatistics)
     for pair in by_pair((*data.train, *data.validation, *(data.test or ())), data):
-        found += _checked(data, pair, first, reading, of_all, sides)
+        found += _checked(data, pair, first, reading, of_all, languages)
     found += [finding for check in of_all for finding in check.findings()]
     return CheckReport.of(reading.corpora, reading.findings + found, batch_shapes(config, store) if store else None)
 
@@ -65,7 +65,7 @@ def _checked(
     first: int | None,
     reading: "_Reading",
     of_all: Sequence[Check],
-    sides: Mapping[str, Side],
+    languages: Mapping[str, LanguageStatistics],
 ) -> list[Finding]:
     """What is found in the corpora of one pair of languages.
 
@@ -86,7 +86,7 @@ def _checked(
         BlankSides(),
         EqualSides(),
         Shifts(),
-        Languages(*pair, (sides[pair.source], sides[pair.target])),
+        Languages(*pair, (languages[pair.source], languages[pair.target])),
         LengthRatios(),
         Leftovers(),
         Duplicates(),

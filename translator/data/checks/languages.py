@@ -54,8 +54,8 @@ _LANGUAGES = {
 _SCRIPTS = {code: scripts for scripts, codes in _LANGUAGES.items() for code in codes.split()}
 
 
-class Side:
-    """What is usual on one side of the training corpora."""
+class LanguageStatistics:
+    """What is usual in the text of a language in the training corpora."""
 
     def __init__(self) -> None:
         self.counts = np.zeros(2**TRIGRAM_BITS, np.int64)
@@ -71,7 +71,7 @@ class Side:
         return np.log(smoothed / smoothed.sum()).astype(np.float32)
 
     def usual_scripts(self) -> np.ndarray:
-        """Which scripts belong to the side: bool; 0, which is for what is no letter, always does."""
+        """Which scripts belong to the language: bool; 0, which is for what is no letter, always does."""
         usual = self.letters >= USUAL_SHARE * max(1, self.letters[1:].sum())
         usual[0] = True
         return usual
@@ -80,10 +80,12 @@ class Side:
 class Languages:
     """Lines in another script or language, and pairs with swapped sides."""
 
-    def __init__(self, source: str, target: str, sides: tuple[Side, Side] | None = None) -> None:
+    def __init__(
+        self, source: str, target: str, sides: tuple[LanguageStatistics, LanguageStatistics] | None = None
+    ) -> None:
         """Takes the codes of the two languages, whose scripts may be known, and what other pairs have told of them."""
         self._codes = source, target
-        self._sides = sides or (Side(), Side())
+        self._sides = sides or (LanguageStatistics(), LanguageStatistics())
         self._pairs = 0
         self._swapped = Tally("swapped")
         self._wrong = Tally("wrong-source-language"), Tally("wrong-target-language")
@@ -132,7 +134,7 @@ class Languages:
             found += self._of_script(side, code, name)
         return found
 
-    def _of_script(self, side: Side, code: str, name: str) -> list[Finding]:
+    def _of_script(self, side: LanguageStatistics, code: str, name: str) -> list[Finding]:
         """Whether a side of training is written as its language is."""
         expected = _SCRIPTS.get(languages.primary(code))
         total = int(side.letters[1:].sum())
