@@ -20,7 +20,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -29,11 +29,13 @@ from translator.data.alignment import Links
 from translator.data.words import words_of
 from translator.evaluation.alignment_error import AlignmentScore, alignment_score
 from translator.grammar import AlignedPair
-from translator.inspect.alignment import Aligner, AlignmentOptions, links_of
 from translator.inspect.links import SYMMETRIZATIONS, reversed_links
-from translator.inspect.readings import METHODS
-from translator.inspect.word_weights import Direction, Reading
 from translator.progress import show_nothing
+from translator.runtime import start_tensorflow
+
+if TYPE_CHECKING:
+    from translator.inspect.alignment import Aligner
+    from translator.inspect.word_weights import Direction
 
 Gold = Sequence[AlignedPair]
 PARTS = ("validation", "test")
@@ -56,6 +58,10 @@ def main() -> int:
     parser.add_argument("--training-pairs", type=int, default=40_000, help="that eflomal reads")
     parser.add_argument("--pairs", type=int, nargs=2, default=[500, 1000], metavar=PARTS, help="of each split")
     arguments = parser.parse_args()
+    start_tensorflow()
+    from translator.inspect.alignment import Aligner
+    from translator.inspect.readings import METHODS
+
     golds = [
         list(itertools.islice(grammar.aligned_pairs(part), n)) for part, n in zip(PARTS, arguments.pairs, strict=True)
     ]
@@ -67,8 +73,11 @@ def main() -> int:
     return 0
 
 
-def of_method(aligner: Aligner, golds: Sequence[Gold], method: str) -> Iterator[Row]:
+def of_method(aligner: "Aligner", golds: Sequence[Gold], method: str) -> Iterator[Row]:
     """The rows of one method: each layer and head where tokens are written and read, then two runs together."""
+    from translator.inspect.alignment import AlignmentOptions, links_of
+    from translator.inspect.word_weights import Reading
+
     weights = [[all_weights(each, gold, method, i) for i, each in enumerate(aligner.directions)] for gold in golds]
     config = aligner.directions[0].reader.model.config
     layers = (None,) if method == "rollout" else (None, *range(1, config.decoder_layers + 1))
@@ -91,7 +100,7 @@ def of_method(aligner: Aligner, golds: Sequence[Gold], method: str) -> Iterator[
                 yield Row(group, name, *scores(found, golds))
 
 
-def all_weights(direction: Direction, gold: Gold, method: str, i: int) -> list[np.ndarray]:
+def all_weights(direction: "Direction", gold: Gold, method: str, i: int) -> list[np.ndarray]:
     """What a model says of each pair; the second one reads them the other way round."""
     sides = [
         [(text, words_of(text)) for text in texts]

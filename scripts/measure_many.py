@@ -23,7 +23,6 @@ from translator.config.schema import Config
 from translator.errors import TranslatorError
 from translator.evaluation.bootstrap import bleu_difference
 from translator.evaluation.report import Report
-from translator.evaluation.test_set import evaluate_run
 from translator.languages import LanguagePair
 from translator.run_folder import RunFolder
 from translator.runtime import start_tensorflow
@@ -45,7 +44,6 @@ def main() -> int:
     parser.add_argument("--joint-epochs", type=int, help="of the joint model, if others")
     parser.add_argument("--folder", type=Path, default=Path("runs/many"))
     given = parser.parse_args()
-    start_tensorflow()
     try:
         config = load_config(given.config, [*([] if given.full else SMALL), *given.overrides])
     except TranslatorError as error:
@@ -94,6 +92,9 @@ def rows(folder: Path, pairs: tuple[LanguagePair, ...]) -> list[str]:
 
 def zero_shot(run: Path, config: Config) -> list[str]:
     """A row for each pair of its languages that the joint model was not trained in."""
+    start_tensorflow()
+    from translator.evaluation.test_set import evaluate_run
+
     data = config.data
     languages = dict.fromkeys(itertools.chain(*data.pairs))
     pairs = [LanguagePair(*pair) for pair in itertools.permutations(languages, 2)]
