@@ -7,19 +7,22 @@ import re
 import shutil
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.command_line import command
 from tests.hostile import anew
+from translator.config.load import save_config
+from translator.config.schema import SearchConfig
 from translator.data.corpora.base import SentencePair
-from translator.decoding.engines.ctranslate2 import CTranslate2Engine
+from translator.decoding.engines.ctranslate2 import CTranslate2Engine, require_options
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError, SearchOptions
 from translator.decoding.translator import Translator
 from translator.export import comparisons, ctranslate2, kept
 from translator.export.comparisons import ExportError, compare_bleu, compare_texts
-from translator.export.formats import export_run
+from translator.export.formats import FORMATS, export_run
 from translator.export.gate import PARITY
 from translator.model.weights import get_weights, read_weights, write_weights
 from translator.run_folder import RunError, RunFolder
@@ -55,6 +58,46 @@ def conversions(monkeypatch) -> list[Path]:
 
     monkeypatch.setattr(kept, "_convert", convert)
     return found
+
+
+# What the greedy search of the comparison has not, or CTranslate2 has not.
+SEARCHES = [
+    {"stopping": "finished", "patience": 2.0},
+    {"stopping": "exact"},
+    {"coverage_penalty": 0.2},
+    {"min_length_factor": 0.1, "length_penalty_form": "gnmt", "xla": True},
+]
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=str)
+def test_exports_are_compared_by_a_greedy_search_that_both_sides_have(search: dict[str, Any]):
+    options = SearchOptions.of(SearchConfig(no_repeat_ngram_size=3, **search))
+    for name in ("ctranslate2", "argos", "huggingface"):
+        searched = FORMATS[name].checked_search(options)
+        assert (searched.beam_size, searched.no_repeat_ngram_size, searched.xla) == (1, 3, False)
+        if name != "huggingface":
+            require_options(searched)
+
+
+def with_search(run: Path, settings: dict[str, Any]) -> Path:
+    folder = RunFolder(run)
+    config = folder.load_config()
+    folder.config.unlink()
+    save_config(config.model_copy(update={"search": config.search.model_copy(update=settings)}), folder.config)
+    return run
+
+
+@pytest.mark.parametrize("search", SEARCHES[1::2], ids=str)
+def test_a_run_is_exported_whatever_its_own_search_is(run, tmp_path, search):
+    copy = with_search(anew(tmp_path / "run", run), {"beam_size": 2, **search})
+    assert export_run(copy, tmp_path / "out", "ctranslate2")["search"]["beam_size"] == 1
+
+
+def test_a_search_that_ends_as_ctranslate2s_does_is_converted(run, tmp_path):
+    copy = with_search(anew(tmp_path / "run", run), {"beam_size": 2, **SEARCHES[0]})
+    translator = Translator.load(copy, engine="ctranslate2")
+    assert isinstance(translator.engine, CTranslate2Engine)
+    assert translator.options.patience == 2
 
 
 def test_a_broken_weight_is_refused_and_nothing_is_left_behind(run, tmp_path, monkeypatch):

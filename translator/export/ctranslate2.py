@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from translator.config.attention import AttentionConfig
 from translator.config.schema import ModelConfig
-from translator.decoding.engines.ctranslate2 import POSITIONS_KEY, import_ctranslate2
+from translator.decoding.engines.ctranslate2 import POSITIONS_KEY, import_ctranslate2, lacking
 from translator.decoding.engines.transformer import TransformerEngine
+from translator.decoding.options import OPTIONS, SearchOptions
 from translator.export.held import not_held
 from translator.files import write_file
 from translator.model.transformer import Transformer
@@ -53,6 +54,11 @@ Weights = Mapping[str, np.ndarray]
 def refusal(config: ModelConfig) -> str | None:
     """Why CTranslate2 cannot hold a model of this configuration; None if it can."""
     return not_held("CTranslate2", config, HELD, HELD_ATTENTION)
+
+
+def checked_search(options: SearchOptions) -> SearchOptions:
+    """Greedy search with those of a run's options that CTranslate2's search has: both do it alike."""
+    return options.with_changes({"beam_size": 1, **{name: OPTIONS[name] for name in lacking(vars(options))}})
 
 
 def write(

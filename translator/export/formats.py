@@ -53,7 +53,7 @@ def exported(options: SearchOptions) -> SearchOptions:
 
 def greedy(options: SearchOptions) -> SearchOptions:
     """Greedy search: the one that engines which end a beam search differently do alike."""
-    return dataclasses.replace(exported(options), beam_size=1)
+    return options.with_changes({"beam_size": 1, "xla": False})
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -75,7 +75,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             refusal=lambda config: ctranslate2.refusal(config.model),
             quantizations=ctranslate2.QUANTIZATIONS,
             require=import_ctranslate2,
-            checked_search=greedy,
+            checked_search=ctranslate2.checked_search,
             holds_search=False,
             adds_tag=False,
             usage="It is for programs that use CTranslate2; its SentencePiece models are source.spm and target.spm",
@@ -85,7 +85,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             refusal=argos.refusal,
             quantizations=ctranslate2.QUANTIZATIONS,
             require=import_ctranslate2,
-            checked_search=greedy,
+            checked_search=ctranslate2.checked_search,
             holds_search=False,
             adds_tag=True,
             usage="Argos Translate installs the .argosmodel in it: argostranslate.package.install_from_path(…)",

@@ -5,7 +5,6 @@ those that were checked then. Else it is made anew: what lies in a folder that c
 """
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import logging
@@ -174,8 +173,8 @@ def _convert(source: Source) -> None:
         pair = data.pair_of(data.validation[0])
         translator, checked_on = source.load().into(pair.target), validation_pairs(data, pair, CHECKED_SENTENCES)
         ctranslate2.write(translator, partial, source.quantization)
-        greedy = dataclasses.replace(translator.options, beam_size=1, xla=False)
-        check(partial, "ctranslate2", source.quantization, translator, pair, checked_on, greedy)
+        searched = ctranslate2.checked_search(source.options)
+        check(partial, "ctranslate2", source.quantization, translator, pair, checked_on, searched)
         engine = CTranslate2Engine.of(partial, *source.tokenizers)
         record = {
             "made_of": source.made_of,
@@ -198,19 +197,14 @@ def _seconds(
     """
     texts = [pair.source for pair in pairs] or ["one two three"]
     ids = [each[: translator.max_source_tokens] for each in translator.source.encode(texts) if each]
-    try:
-        engine.require(source.options, ids)
-        options = source.options
-    except OptionsError:
-        options = dataclasses.replace(SearchOptions.of(source.config.search), xla=False)
     engines: dict[str, Engine] = {"transformer": translator.engine, "ctranslate2": engine}
     for each in engines.values():
-        each.search(ids, options)
+        each.search(ids, source.options)
     seconds = dict.fromkeys(engines, math.inf)
     for _ in range(TIMED_TURNS):
         for name, each in engines.items():
             began = time.monotonic()
-            each.search(ids, options)
+            each.search(ids, source.options)
             seconds[name] = min(seconds[name], time.monotonic() - began)
     return seconds
 
