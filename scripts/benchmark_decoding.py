@@ -259,7 +259,7 @@ def _model(run: Path | str | None) -> Any:
     if run:
         from translator import Translator
 
-        return Translator.load(run).engine.model  # type: ignore[attr-defined]
+        return Translator.load(run).transformer.model
     import keras
 
     from translator.config.schema import ModelConfig

@@ -162,7 +162,7 @@ def attention_of(run: Path) -> dict[str, Any]:
 
     translator, config = Translator.load(run), RunFolder(run).load_config()
     pairs = read_all(config.data.test or (), config.data)
-    model = translator.engine.model  # type: ignore[attr-defined]
+    model = translator.transformer.model
     sources = translator.source.encode([pair.source for pair in pairs])
     targets = translator.target.encode([pair.target for pair in pairs])
     entropy = taken = count = 0.0

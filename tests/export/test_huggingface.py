@@ -16,7 +16,6 @@ from translator.config.load import save_config
 from translator.config.schema import Config, ModelConfig
 from translator.config.tokenizer import Normalization, TokenizerConfig
 from translator.data.batches import pad
-from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.translator import Translator
 from translator.export import formats, huggingface, tokenizer_json
 from translator.export.gate import PARITY
@@ -121,8 +120,6 @@ def by_transformers(folder: Path, target: np.ndarray, most: list[int]) -> dict[s
 def test_transformers_has_the_runs_logits_and_greedy_translations(exported):
     run, folder = exported
     ours = Translator.load(run, 1)
-    engine = ours.engine
-    assert isinstance(engine, TransformerEngine)
     ids = ours.source.encode(SENTENCES)
     target = np.random.default_rng(5).integers(4, 48, [len(SENTENCES), 20]).astype("int32")
     target[:, 0] = BOS_ID
@@ -130,7 +127,7 @@ def test_transformers_has_the_runs_logits_and_greedy_translations(exported):
     assert theirs["class"] == json.loads((folder / "config.json").read_text())["architectures"][0]
     source = pad(ids, eos=True)
     assert theirs["ids"] == source.tolist()
-    logits = engine.model(source, target).numpy()
+    logits = ours.transformer.model(source, target).numpy()
     assert logits.std() > 0.5
     np.testing.assert_allclose(theirs["logits"], logits, atol=1e-4)
     # A blank one has no translation here.

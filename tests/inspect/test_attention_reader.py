@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from tests.inspect.test_alignment import make_run
-from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError
 from translator.inspect.attention import KINDS, Maps
 from translator.inspect.attention_reader import AttentionReader, Axis, merged
@@ -49,10 +48,8 @@ def test_what_is_written_looks_at_nothing_after_it(reader):
 
 
 def test_the_weights_of_tokens_are_those_that_alignment_reads(reader):
-    engine = reader.translator.engine
-    assert isinstance(engine, TransformerEngine)
     ids = reader.translator.source.encode(["ant bear cat."]), reader.translator.target.encode(["cat ant."])
-    (expected,) = Reader(engine.model).read(*ids, "weights")
+    (expected,) = Reader(reader.translator.transformer.model).read(*ids, "weights")
     found = reader.read("ant bear cat.", "cat ant.").views["tokens"]["cross"].weights
     np.testing.assert_allclose(found, expected[:, :-1], atol=1e-6)
 
@@ -106,9 +103,7 @@ def test_translations_carry_the_mean_of_heads_of_each_layer_when_asked(reader, t
     (piece,), (weights,) = found.pieces, found.attention
     assert weights.shape == (2, piece.best.length, len(piece.source_ids) + 1)
     if piece.best.ended:
-        expected = reader.translator.engine
-        assert isinstance(expected, TransformerEngine)
-        (read,) = Reader(expected.model).read([piece.source_ids], [piece.best.ids], "weights")
+        (read,) = Reader(reader.translator.transformer.model).read([piece.source_ids], [piece.best.ids], "weights")
         np.testing.assert_allclose(weights, read[:, -1], atol=1e-4)
 
 

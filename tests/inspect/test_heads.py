@@ -12,7 +12,6 @@ from tests.command_line import command
 from tests.inspect.test_alignment import make_run
 from translator.cli.attention import print_table
 from translator.data.corpora.base import SentencePair
-from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
 from translator.inspect import heads
@@ -32,13 +31,8 @@ def translator(tmp_path_factory) -> Translator:
     return Translator.load(make_run(tmp_path_factory.mktemp("runs") / "run"), 1)
 
 
-def model_of(translator):
-    assert isinstance(translator.engine, TransformerEngine)
-    return translator.engine.model
-
-
 def test_without_a_head_the_output_is_what_the_other_adds(translator):
-    attention = model_of(translator).decoder_layers[0].cross_attention
+    attention = translator.transformer.model.decoder_layers[0].cross_attention
     of_heads = np.random.default_rng(1).normal(size=(1, 2, 3, 4)).astype(np.float32)  # [B, H, Q, K]
 
     def output(given: np.ndarray) -> np.ndarray:
@@ -53,7 +47,7 @@ def test_without_a_head_the_output_is_what_the_other_adds(translator):
 
 
 def test_each_head_of_each_place_is_taken_away_once_and_all_are_back_in_the_end(translator):
-    model, taken = model_of(translator), []
+    model, taken = translator.transformer.model, []
     before = get_weights(model.named_weights())
     kernels = {
         "encoder": [layer.self_attention.output_projection.kernel for layer in model.encoder_layers],
@@ -88,13 +82,13 @@ def test_each_head_of_each_place_is_taken_away_once_and_all_are_back_in_the_end(
 
 
 def test_a_head_that_adds_nothing_is_not_missed(translator):
-    with without(model_of(translator).encoder_layers[0].self_attention, 0):
+    with without(translator.transformer.model.encoder_layers[0].self_attention, 0):
         row = heads.report(translator, PAIRS, "de").without[0]
     assert (row.difference, row.low, row.high, row.is_certain) == (0, 0, 0, False)
 
 
 def test_an_engine_without_heads_is_refused(translator):
-    with pytest.raises(OptionsError, match="MbrEngine has no heads that can be taken away"):
+    with pytest.raises(OptionsError, match="MbrEngine has no model to look into"):
         heads.report(translator.with_mbr(), PAIRS, "de")
 
 

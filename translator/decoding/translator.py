@@ -163,6 +163,19 @@ class Translator:
         return translator if len(languages) > 1 else translator.into(languages[0])
 
     @property
+    def transformer(self) -> TransformerEngine:
+        """The engine, where that is the run's own model: what can be looked into, changed and exported.
+
+        Raises:
+            OptionsError: it is another one.
+        """
+        if isinstance(self.engine, TransformerEngine):
+            return self.engine
+        raise OptionsError(
+            f"{type(self.engine).__name__} has no model to look into; open one run with Translator.load, without engine"
+        )
+
+    @property
     def source(self) -> Tokenizer:
         """The vocabulary of the sentences; where the model has tags, each begins with that of the target language.
 

@@ -14,7 +14,6 @@ import numpy as np
 
 import translator as this_program
 from translator.config.schema import Config
-from translator.decoding.engines.transformer import TransformerEngine
 from translator.export import ctranslate2
 from translator.files import write_file
 from translator.languages import english_name, primary
@@ -89,10 +88,8 @@ def _add_tag(path: Path, tag: str) -> None:
 
 def _readme(translator: "Translator", quantization: str, config: Config) -> str:
     """What users of the package are told of it."""
-    engine = translator.engine
-    assert isinstance(engine, TransformerEngine)
     model = config.model
-    parameters = sum(int(np.prod(weight.shape)) for weight in engine.model.named_weights().values())
+    parameters = sum(int(np.prod(weight.shape)) for weight in translator.transformer.model.named_weights().values())
     return (
         f"# {english_name(config.data.source)} → {english_name(config.data.target)}\n\n"
         f"A Transformer of {parameters:,} parameters: {model.encoder_layers} encoder layers, {model.decoder_layers} "

@@ -62,8 +62,7 @@ def comparable(answer: Answer, translator: "Translator", options: SearchOptions)
     defaults = {name: OPTIONS[name] for name in CHANGE_LOGITS}
     if not answer.never or all(getattr(options, name) == value for name, value in defaults.items()):
         return answer
-    engine = translator.engine
-    assert isinstance(engine, TransformerEngine)
+    engine = translator.transformer
     scored = []
     for start in range(0, len(answer.scored), translator.batch_sentences):
         batch = answer.scored[start : start + translator.batch_sentences]
@@ -76,8 +75,7 @@ def comparable(answer: Answer, translator: "Translator", options: SearchOptions)
 
 
 def compare_log_probs(answer: Answer, translator: "Translator", tolerance: float | None) -> dict[str, Any]:
-    engine = translator.engine
-    assert isinstance(engine, TransformerEngine)
+    engine = translator.transformer
     lengths = np.array([len(target) + ended for _, target, ended, _ in answer.scored])
     ours = log_probs(engine, [each[:3] for each in answer.scored], answer.never)
     theirs = np.array([each[3] for each in answer.scored])

@@ -15,7 +15,6 @@ import tensorflow as tf
 from translator.config.attention import AttentionConfig
 from translator.config.schema import ModelConfig
 from translator.decoding.engines.ctranslate2 import POSITIONS_KEY, import_ctranslate2, lacking
-from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OPTIONS, SearchOptions
 from translator.export.held import not_held
 from translator.files import write_file
@@ -85,10 +84,8 @@ def write_model(
         CTranslate2Error: CTranslate2 is not installed.
         OSError: the folder cannot be written.
     """
-    engine = translator.engine
-    assert isinstance(engine, TransformerEngine)
     source, target = (side.pieces(range(side.vocabulary_size)) for side in (translator.source, translator.target))
-    spec = specification(engine.model, source, target, positions_of(translator), taught_head)
+    spec = specification(translator.transformer.model, source, target, positions_of(translator), taught_head)
     spec.optimize(quantization=None if quantization == "float32" else quantization)
     folder.mkdir(parents=True)
     spec.save(str(folder))

@@ -16,7 +16,6 @@ import safetensors.numpy
 import translator as this_program
 from translator.config.schema import Config, ModelConfig
 from translator.decoding.engines.assembly import NEVER_WRITTEN
-from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.translator import Translator
 from translator.errors import TranslatorError, needs_extra
 from translator.export import tokenizer_json
@@ -79,11 +78,9 @@ def write(translator: Translator, folder: Path, quantization: str) -> None:
         OSError: the folder cannot be written.
     """
     assert quantization == "float32"
-    engine = translator.engine
-    assert isinstance(engine, TransformerEngine)
     if reason := tokenizer_json.refusal(translator.source):
         raise ExportError(reason)
-    model, positions = engine.model, positions_of(translator)
+    model, positions = translator.transformer.model, positions_of(translator)
     weights = converted(get_weights(model.named_weights()), model.config)
     weights["final_logits_bias"] = np.zeros([1, translator.target.vocabulary_size], np.float32)
     names = translator.source.pieces((PAD_ID, BOS_ID, EOS_ID, UNK_ID))

@@ -16,7 +16,6 @@ import tensorflow_text as tf_text
 
 from translator.data.tokenizer import NOT_IN_TEXT, Tokenizer
 from translator.decoding.engines.saved_model import VERSION
-from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.search.scoring import NEVER, Scoring
 from translator.decoding.translator import Translator
 from translator.export import graph_pieces
@@ -55,8 +54,7 @@ class SavedTranslator(tf.Module):
 
     def __init__(self, translator: Translator) -> None:
         super().__init__(name="translator")
-        engine = translator.engine
-        assert isinstance(engine, TransformerEngine)
+        engine = translator.transformer
         options = dataclasses.replace(translator.options, xla=False)  # a graph for all shapes of batches
         self.search = engine.graph(options)
         self._search_looking = engine.graph(dataclasses.replace(options, with_attention=True))

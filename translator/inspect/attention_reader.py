@@ -15,7 +15,6 @@ import tensorflow as tf
 from translator.data.batches import pad
 from translator.data.tokenizer import Tokenizer
 from translator.data.words import shares, words_of
-from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import OptionsError
 from translator.decoding.scored import Pair
@@ -59,14 +58,9 @@ class AttentionReader:
         Raises:
             OptionsError: the translator's engine has no model to look into.
         """
-        engine = translator.engine
-        if not isinstance(engine, TransformerEngine):
-            raise OptionsError(
-                f"{type(engine).__name__} has no model to look into; open one run with Translator.load, without engine"
-            )
         self.translator = translator
         self.languages = languages
-        self._graph = _graph_of(engine.model, compiled)
+        self._graph = _graph_of(translator.transformer.model, compiled)
 
     @classmethod
     def load(

@@ -15,9 +15,7 @@ import numpy as np
 
 from translator.data.corpora.base import SentencePair
 from translator.data.corpora.formats import read_all
-from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.language_choice import chosen_pair
-from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
 from translator.evaluation.bootstrap import bleu_difference
 from translator.evaluation.scores import corpus_bleu
@@ -127,13 +125,9 @@ def report(
     """Translates the sentences with all heads, and again without each.
 
     Raises:
-        OptionsError: the translator's engine has no model to change.
+        OptionsError: the translator's engine has no model to look into.
     """
-    if not isinstance(translator.engine, TransformerEngine):
-        raise OptionsError(
-            f"{type(translator.engine).__name__} has no heads that can be taken away; open the run itself"
-        )
-    heads = list(_heads(translator.engine.model))
+    heads = list(_heads(translator.transformer.model))
     sources, references = [pair.source for pair in pairs], [pair.target for pair in pairs]
     total = (len(heads) + 1) * len(pairs)
 

@@ -12,7 +12,6 @@ import numpy as np
 from translator.config.schema import Config
 from translator.data.tokenizer import Tokenizer
 from translator.data.words import Word, shares
-from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.options import OptionsError
 from translator.decoding.scored import Pair, batches_of
 from translator.decoding.translator import Translator
@@ -68,12 +67,7 @@ class Direction:
         Raises:
             OptionsError: it has none.
         """
-        engine = translator.engine
-        if not isinstance(engine, TransformerEngine):
-            raise OptionsError(
-                f"{type(engine).__name__} has no model to look into; align with one run, as Translator.load opens it"
-            )
-        self.translator, self.reading, self.reader = translator, reading, Reader(engine.model)
+        self.translator, self.reading, self.reader = translator, reading, Reader(translator.transformer.model)
 
     def fingerprint(self) -> dict[str, Any]:
         """What is read off it, and what it depends on: plain values, by name."""

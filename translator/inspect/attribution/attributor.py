@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from translator.data.words import shares, words_of
-from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import OptionsError
 from translator.decoding.scored import Pair
@@ -77,12 +76,7 @@ class Attributor:
         Raises:
             OptionsError: its engine has no model to look into.
         """
-        engine = translator.engine
-        if not isinstance(engine, TransformerEngine):
-            raise OptionsError(
-                f"{type(engine).__name__} has no model to look into; explain one run, as Translator.load opens it"
-            )
-        self.translator, self.margins = translator, ModelMargins(engine.model)
+        self.translator, self.margins = translator, ModelMargins(translator.transformer.model)
         self._tokenizers = translator.source, translator.target
         self._spaceless = tuple(map(writes_no_spaces, languages))
 
