@@ -20,6 +20,7 @@ from translator.data import random_numbers as numpy_random_numbers
 from translator.decoding.options import OptionsError, SearchOptions
 from translator.decoding.search.constraints import (
     begins_with,
+    length_limits,
     no_end_before,
     no_phrase,
     no_repeated_ngram,
@@ -440,6 +441,18 @@ def test_a_configuration_fixes_what_decides_the_score_of_a_run():
     }  # fmt: skip
     options = SearchOptions.of(SearchConfig(**settings))
     assert {name: getattr(options, name) for name in settings} == settings
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.1, 0.3, 0.7, 1.0, 1.1, 1.2, 1.3, 1.5, 1.7, 2.0, 2.3, 3.3])
+def test_the_most_tokens_of_a_translation_are_the_same_in_a_graph_and_outside(factor: float):
+    options = dataclasses.replace(PLAIN, max_length_factor=factor)
+    in_graph = tf.function(lambda lengths: length_limits(lengths, factor, margin=5))(tf.range(1, 4097))
+    assert in_graph.numpy().tolist() == [options.max_target_tokens(length) for length in range(1, 4097)]
+
+
+def test_the_most_tokens_of_a_translation_are_rounded_down():
+    options = dataclasses.replace(PLAIN, max_length_factor=1.5, max_length_margin=5)
+    assert [options.max_target_tokens(length) for length in (1, 2, 3, 100)] == [6, 8, 9, 155]
 
 
 def test_an_option_without_meaning_beside_a_change_is_left_out_unless_it_is_asked_for():

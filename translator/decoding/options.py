@@ -87,6 +87,13 @@ class SearchOptions:
         base = (5 + length) / 6 if self.length_penalty_form == "gnmt" else length
         return log_prob / base**self.length_penalty
 
+    def max_target_tokens(self, source_tokens: int) -> int:
+        """The most tokens that a translation may have, EOS included in both, rounded down.
+
+        In float32, as `translator.decoding.search.constraints.length_limits` has it in a graph: the two are equal.
+        """
+        return int(np.float32(source_tokens) * np.float32(self.max_length_factor)) + self.max_length_margin
+
     @classmethod
     def of(cls, config: SearchConfig, beam_size: int | None = None) -> "SearchOptions":
         """The options of a configuration, with another beam size if one is given."""

@@ -350,7 +350,7 @@ class Translator:
     @functools.cached_property
     def pair_cutter(self) -> PairCutter:
         """Cuts at the length where translation does, and where the target is longer than any translation could be."""
-        most = int((self.max_source_tokens + 1) * self.options.max_length_factor) + self.options.max_length_margin
+        most = self.options.max_target_tokens(self.max_source_tokens + 1)
         target = Cutter(self.target.pieces(range(self.target.vocabulary_size)))
         return PairCutter(self.cutter, target, self.max_source_tokens, max(most, self.max_source_tokens))
 

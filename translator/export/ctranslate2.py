@@ -93,8 +93,7 @@ def write_model(
 
 def positions_of(translator: "Translator") -> int:
     """How many positions an export needs, for the sources and translations that the translator's limits allow."""
-    options = translator.options
-    longest = int((translator.max_source_tokens + 1) * options.max_length_factor) + options.max_length_margin
+    longest = translator.options.max_target_tokens(translator.max_source_tokens + 1)
     return max(LEAST_POSITIONS, longest, translator.max_source_tokens + 1)
 
 

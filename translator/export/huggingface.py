@@ -186,7 +186,7 @@ def _config(model: ModelConfig, vocabulary: int, positions: int) -> dict[str, An
 def _generation(translator: Translator, positions: int) -> dict[str, Any]:
     """As near to the run's own search as theirs comes: what is never written here is not written there either."""
     options = translator.options
-    longest = int((translator.max_source_tokens + 1) * options.max_length_factor) + options.max_length_margin
+    longest = options.max_target_tokens(translator.max_source_tokens + 1)
     return {
         "pad_token_id": PAD_ID, "bos_token_id": BOS_ID, "eos_token_id": EOS_ID, "decoder_start_token_id": BOS_ID,
         "bad_words_ids": [[number] for number in NEVER_WRITTEN],

@@ -47,7 +47,7 @@ def _argos(request: Request) -> Answer:
 def _by_ctranslate2(request: Request, engine: CTranslate2Engine, source: Tokenizer, target: Tokenizer) -> Answer:
     added = len(request.prefix) - len(source.prefix)  # ids of a source that the model itself adds, unseen here
     options = SearchOptions(**request.options)
-    margin = options.max_length_margin + int(options.max_length_factor * added)
+    margin = options.max_target_tokens(added)
     sizes = request.max_source_tokens - added, request.batch_sentences
     translator = Translator(
         (source, target), engine, dataclasses.replace(options, max_length_margin=margin), *sizes, request.joiner

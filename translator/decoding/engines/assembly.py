@@ -5,7 +5,6 @@ Letters: B sentences, S source length, P longest prefix.
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from translator.decoding.options import SearchOptions
@@ -86,8 +85,7 @@ def limits_of(request: Request, options: SearchOptions) -> tf.Tensor:
 
 def longest_of(request: Request, options: SearchOptions) -> int:
     """What no limit of a translation is above, as the shapes that are known when tracing tell."""
-    longest = int(np.float32(request.source_ids.shape[1]) * np.float32(options.max_length_factor))
-    longest += options.max_length_margin
+    longest = options.max_target_tokens(request.source_ids.shape[1])
     return longest if request.prefixes is None else max(longest, request.prefixes.shape[1] + 1)
 
 

@@ -11,8 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from translator.data.tokenizer import Tokenizer
 from translator.decoding.options import OPTIONS, Hypothesis, OptionsError, SearchOptions
 from translator.errors import TranslatorError, needs_extra
@@ -122,8 +120,7 @@ class CTranslate2Engine:
             OptionsError: it cannot search with these options.
         """
         require_options(options)
-        factor = np.float32(options.max_length_factor)
-        limits = [int(np.float32(len(ids) + 1) * factor) + options.max_length_margin for ids in sources]
+        limits = [options.max_target_tokens(len(ids) + 1) for ids in sources]
         if max(limits, default=0) > self._positions:
             raise OptionsError(
                 f"translations of up to {max(limits):,} tokens are asked for, but the converted model has "

@@ -27,7 +27,7 @@ def never(ids: Sequence[int]) -> Constraint:
 
 
 def length_limits(source_lengths: tf.Tensor, factor: float, margin: int) -> tf.Tensor:
-    """The most tokens that a translation may have, EOS included: int32 [B] -> int32 [B], rounded down.
+    """`SearchOptions.max_target_tokens` in a graph, of any factor and margin: int32 [B] -> int32 [B].
 
     Not a function of logits: at its limit a translation ends with whatever token is the best, EOS or not.
     """
