@@ -59,7 +59,7 @@ def greedy(options: SearchOptions) -> SearchOptions:
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
         "saved_model": Format(
-            write=lambda translator, folder, quantization, _: saved_model.write(translator, folder, quantization),
+            write=lambda translator, folder, *_: saved_model.write(translator, folder),
             refusal=lambda _: None,
             quantizations=("float32",),
             require=lambda: None,
@@ -91,7 +91,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             usage="Argos Translate installs the .argosmodel in it: argostranslate.package.install_from_path(…)",
         ),
         "huggingface": Format(
-            write=lambda translator, folder, quantization, _: huggingface.write(translator, folder, quantization),
+            write=lambda translator, folder, *_: huggingface.write(translator, folder),
             refusal=huggingface.refusal,
             quantizations=("float32",),
             require=huggingface.import_tokenizers,

@@ -65,19 +65,17 @@ def refusal(config: Config) -> str | None:
     return not_held("Hugging Face's Pegasus or Marian", config.model, HELD, HELD_ATTENTION)
 
 
-def write(translator: Translator, folder: Path, quantization: str) -> None:
+def write(translator: Translator, folder: Path) -> None:
     """Writes `config.json`, `generation_config.json`, `model.safetensors`, and the tokenizer's files.
 
     Args:
         translator: with the engine `transformer`, of a configuration that there is no `refusal` of.
         folder: a new one.
-        quantization: float32, the only one.
 
     Raises:
         ExportError: `tokenizer.json` cannot hold the vocabulary.
         OSError: the folder cannot be written.
     """
-    assert quantization == "float32"
     if reason := tokenizer_json.refusal(translator.source):
         raise ExportError(reason)
     model, positions = translator.transformer.model, positions_of(translator)

@@ -22,7 +22,7 @@ from translator.export import graph_pieces
 from translator.vocabulary import EOS_ID, PAD_ID
 
 
-def write(translator: Translator, folder: Path, quantization: str) -> None:
+def write(translator: Translator, folder: Path) -> None:
     """Writes a translator as a SavedModel, to `folder/1`.
 
     What is loaded from it has `translate`, string [N] -> string [N], the signatures of `SavedTranslator`, and all that
@@ -35,12 +35,10 @@ def write(translator: Translator, folder: Path, quantization: str) -> None:
     Args:
         translator: with the engine `transformer`; its options are fixed in the SavedModel.
         folder: a new one.
-        quantization: float32, the only one.
 
     Raises:
         OSError: the folder cannot be written; TensorFlow's OpError likewise.
     """
-    assert quantization == "float32"
     module = SavedTranslator(translator)
     signatures = {"serving_default": module.serve, "n_best": module.n_best, "attention": module.attention}
     tf.saved_model.save(module, str(folder / VERSION), signatures=signatures)
