@@ -267,7 +267,7 @@ def test_a_run_whose_own_search_it_lacks_is_refused_before_anything_is_converted
 def test_an_integer_model_is_kept_when_it_is_asked_for(run, tmp_path, monkeypatch, capsys):
     copy = anew(tmp_path / "run", run)
     shutil.rmtree(copy / "engines")
-    monkeypatch.setattr(comparisons, "LEAST_BLEU", -100)  # the model has learned too little to be judged
+    monkeypatch.setattr(comparisons, "MAX_BLEU_DROP", 100)  # the model has learned too little to be judged
     given, output = run / "report" / "source.txt", tmp_path / "out"
     arguments = ["translate", str(copy), f"--input={given}", f"--output={output}"]
     assert command(monkeypatch, capsys, *arguments, "--engine=ctranslate2", "--quantization=int8")[0] == 0

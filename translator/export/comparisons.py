@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SCORED_TOGETHER = 16  # logits of a large vocabulary take room
 LEAST_EQUAL = 0.99
-LEAST_BLEU = -0.5
+MAX_BLEU_DROP = 0.5
 # Options of a search with which its log-probabilities are those of a constrained model.
 CHANGE_LOGITS = ("min_length_factor", "repetition_penalty", "no_repeat_ngram_size", "suppressed")
 
@@ -141,14 +141,14 @@ def compare_bleu(
         raise ExportError(f"{quantization} is judged by BLEU on the validation set, which is not there")
     found = bleu_difference([ours], [theirs], [pair.target for pair in pairs], language)
     low = found.difference.low
-    if not low > LEAST_BLEU:
+    if not low > -MAX_BLEU_DROP:
         raise ExportError(
             f"the export's BLEU is {found.second.value:.2f} and the run's {found.first.value:.2f} on {len(pairs):,} "
-            f"sentences; the difference may be as low as {low:.2f} (95% interval), not above {LEAST_BLEU}; nothing was "
-            "written"
+            f"sentences; the difference may be as low as {low:.2f} (95% interval), not above {-MAX_BLEU_DROP}; "
+            "nothing was written"
         )
     return {
         "bleu_of_run": found.first.value, "bleu": found.second.value,
         "bleu_difference_interval": [low, found.difference.high],
-        "least_bleu_difference": LEAST_BLEU,
+        "least_bleu_difference": -MAX_BLEU_DROP,
     }  # fmt: skip

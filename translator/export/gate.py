@@ -6,7 +6,7 @@ it, compared with the run, and only then renamed. What is asked for:
 - log-probabilities of given translations within `TOLERANCES`, for each token; and, of floating-point formats,
   translations of which `LEAST_EQUAL` are equal, found by a search that both sides do alike;
 - of integer formats, a BLEU whose difference from the run's has a 95% interval (paired bootstrap, on the references of
-  the validation set) that ends above `LEAST_BLEU`.
+  the validation set) that ends above −`MAX_BLEU_DROP`.
 """
 
 import contextlib
