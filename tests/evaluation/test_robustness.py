@@ -28,7 +28,7 @@ PAIRS = [SentencePair(sentence, sentence) for sentence in SENTENCES]
 class Scripted:
     """Translates by a function of the sentence, and keeps what it was asked."""
 
-    source = target = None  # of a `Translates`
+    source = target = None  # of `TranslatesWithVocabularies`
 
     def __init__(self, translate: Callable[[str], str]) -> None:
         self.translate, self.asked = translate, list[str]()

@@ -61,7 +61,7 @@ def conversions(monkeypatch) -> list[Path]:
 
 
 # What the greedy search of the comparison has not, or CTranslate2 has not.
-SEARCHES = [
+SEARCHES: list[dict[str, Any]] = [
     {"stopping": "finished", "patience": 2.0},
     {"stopping": "exact"},
     {"coverage_penalty": 0.2},

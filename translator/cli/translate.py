@@ -32,8 +32,8 @@ from translator.shard import Shard
 
 if TYPE_CHECKING:
     from translator.decoding.output import Format
+    from translator.decoding.translating import Translates
     from translator.decoding.translator import Translator
-    from translator.decoding.workers import Translating
     from translator.inspect.aligned import Aligned
     from translator.inspect.alignment import Aligner
 
@@ -133,7 +133,7 @@ class Asked:
         """What is asked for that CTranslate2 has not."""
         return [*lacking_in_ctranslate2(self.search), *["--target-prefixes"] * self.has_target_prefixes]
 
-    def __call__(self) -> "Translating":
+    def __call__(self) -> "Translates":
         """Opens it.
 
         Raises:

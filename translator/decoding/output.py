@@ -3,35 +3,19 @@
 import json
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from translator.data.alignment import Alignment
+from translator.decoding.translating import TranslatesInFull
 from translator.decoding.translation import ScoredText, Translation
 
 Format = Literal["text", "moses", "json"]
 
 
-class Translates(Protocol):
-    """The part of a `Translator` that is used here."""
-
-    def translate(
-        self,
-        sentences: Sequence[str],
-        first_line: int | None = 1,
-        on_progress: Callable[[int, int], None] | None = None,
-        *,
-        target_prefixes: Sequence[str] | None = None,
-    ) -> list[Translation]:
-        """See `Translator.translate`."""
-
-    def fingerprint(self) -> dict[str, Any]:
-        """See `Translator.fingerprint`."""
-
-
 class Formatted:
     """A translator that writes lines with scores, and several translations of a sentence."""
 
-    def __init__(self, translator: Translates, form: Format, n_best: int = 1) -> None:
+    def __init__(self, translator: TranslatesInFull, form: Format, n_best: int = 1) -> None:
         """Takes `form` and `n_best` of `lines_of`."""
         self.translator, self.form, self.n_best = translator, form, n_best
 

@@ -10,9 +10,9 @@ No TensorFlow here.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from translator.data.tokenizer import Tokenizer
+from translator.decoding.translating import TranslatesWithVocabularies
 from translator.errors import TranslatorError
 from translator.vocabulary import UNK_ID
 
@@ -69,27 +69,6 @@ class Losses(NamedTuple):
         )
 
 
-class Translates(Protocol):
-    """The part of a `Translator` that is used here."""
-
-    target: Tokenizer
-
-    @property
-    def source(self) -> Tokenizer:
-        """See `Translator.source`."""
-
-    def translate_text(
-        self,
-        sentences: Sequence[str],
-        first_line: int | None = 1,
-        on_progress: Callable[[int, int], None] | None = None,
-    ) -> list[str]:
-        """See `Translator.translate_text`."""
-
-    def fingerprint(self) -> dict[str, Any]:
-        """See `Translator.fingerprint`."""
-
-
 class Keeper:
     """Translates with a translator, and keeps spans.
 
@@ -97,7 +76,7 @@ class Keeper:
         losses: so far.
     """
 
-    def __init__(self, translator: Translates, patterns: Iterable[str]) -> None:
+    def __init__(self, translator: TranslatesWithVocabularies, patterns: Iterable[str]) -> None:
         """Takes names of `NAMED` and regular expressions.
 
         Raises:

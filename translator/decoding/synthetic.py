@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from translator.data.corpora.base import Side
 from translator.data.corpora.formats import open_corpora
@@ -17,6 +17,7 @@ from translator.data.filters import LeftOut, filtered
 from translator.data.prepare import filters_of_corpora
 from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import OptionsError
+from translator.decoding.translating import Translates
 from translator.files import replacing
 from translator.run_folder import RunFolder
 from translator.runtime import start_tensorflow
@@ -29,18 +30,6 @@ DROPPED, FARTHEST = 0.1, 3  # of noise: the share of words that are left out, an
 
 Checkpoint = Literal["best", "last"]
 Engine = Literal["transformer", "ctranslate2", "auto"]
-
-
-class Translates(Protocol):
-    """The part of a `Translator` that is used here."""
-
-    def translate_text(
-        self, sentences: Sequence[str], first_line: int | None, on_progress: Callable[[int, int], None] | None, /
-    ) -> list[str]:
-        """See `Translator.translate_text`."""
-
-    def fingerprint(self) -> dict[str, Any]:
-        """See `Translator.fingerprint`."""
 
 
 class Parallel:

@@ -9,12 +9,13 @@ import logging
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol, cast, runtime_checkable
 
 from translator.decoding.blocks import Block
 from translator.decoding.placeholders import Losses
+from translator.decoding.translating import Translates
 from translator.errors import TranslatorError
 from translator.runtime import start_tensorflow
 
@@ -27,18 +28,6 @@ class WorkerError(TranslatorError):
     """A process that has ended, or has another model than the rest."""
 
 
-class Translating(Protocol):
-    """What translates lines: a `Translator`, or what has one in it. If there are any, it is given `target_prefixes`."""
-
-    def translate_text(
-        self, sentences: Sequence[str], first_line: int | None, on_progress: Callable[[int, int], None] | None, /
-    ) -> list[str]:
-        """The lines to write for these."""
-
-    def fingerprint(self) -> dict[str, Any]:
-        """What its text depends on: plain values, by name."""
-
-
 @runtime_checkable
 class Losing(Protocol):
     """What translates lines, and counts what it loses of them."""
@@ -46,7 +35,7 @@ class Losing(Protocol):
     losses: Losses
 
 
-Load = Callable[[], Translating]
+Load = Callable[[], Translates]  # what translates; if there are any, it is given `target_prefixes`
 Told = Callable[[int], None]  # of how many lines are done
 Translated = Iterator[tuple[Block, list[str]]]
 
@@ -235,7 +224,7 @@ def _work(connection: Connection, start: Callable[[], None]) -> None:
             connection.send((ERROR, str(error).split("\n")))
 
 
-def _answer(translating: Translating, asked: Block | str, connection: Connection) -> Any:
+def _answer(translating: Translates, asked: Block | str, connection: Connection) -> Any:
     """The translation of a block, or the answer to a question."""
     if asked == "fingerprint":
         return translating.fingerprint()
@@ -253,10 +242,10 @@ def _answer(translating: Translating, asked: Block | str, connection: Connection
     return _translation(translating, block, show)
 
 
-def _translation(translating: Translating, block: Block, show: Callable[[int, int], None]) -> list[str]:
+def _translation(translating: Translates, block: Block, show: Callable[[int, int], None]) -> list[str]:
     begins: dict[str, Any] = {} if block.target_prefixes is None else {"target_prefixes": block.target_prefixes}
     return translating.translate_text(block.lines, block.first_line, show, **begins)
 
 
-def _losses(translating: Translating) -> Losses:
+def _losses(translating: Translates) -> Losses:
     return translating.losses if isinstance(translating, Losing) else Losses()

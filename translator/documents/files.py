@@ -5,10 +5,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from translator.decoding.translating import TranslatesText
 from translator.documents.formats import Format
 from translator.documents.pieces import DocumentError
 from translator.documents.sentences import Languages
-from translator.documents.translating import Aligns, Translates, translated
+from translator.documents.translating import Aligns, translated
 from translator.files import is_standard_output, open_file, require_writable, write_file
 from translator.progress import Show, show_nothing
 from translator.text_files import what_else_it_is
@@ -21,7 +22,7 @@ def translate_document(
     output: Path | str | None,
     form: Format,
     languages: Languages,
-    load: Callable[[], tuple[Translates, Callable[[], Aligns]]],
+    load: Callable[[], tuple[TranslatesText, Callable[[], Aligns]]],
     show: Show = show_nothing,
 ) -> None:
     """Translates a document.

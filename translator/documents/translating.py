@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from translator.data.alignment import Alignment
+from translator.decoding.translating import TranslatesText
 from translator.documents.pieces import Document, Pieces
 from translator.documents.placing import Sentence, placed
 from translator.documents.sentences import Languages
@@ -11,15 +12,6 @@ from translator.documents.units import Unit
 from translator.progress import Show, show_nothing
 
 SENTENCES_TOGETHER = 4096  # at most so many are translated and aligned before the next are
-
-
-class Translates(Protocol):
-    """The part of a `Translator` that is used here."""
-
-    def translate_text(
-        self, sentences: Sequence[str], first_line: int | None, on_progress: Callable[[int, int], None] | None, /
-    ) -> list[str]:
-        """See `Translator.translate_text`."""
 
 
 class Aligns(Protocol):
@@ -78,7 +70,7 @@ class Sentences:
 def translated(
     document: Document,
     languages: Languages,
-    translator: Translates,
+    translator: TranslatesText,
     load_aligner: Callable[[], Aligns],
     show: Show = show_nothing,
 ) -> str:

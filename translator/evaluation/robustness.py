@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pydantic
 
 from translator.data.rewriting import noise, title, with_typos, without_end_punctuation
-from translator.decoding.placeholders import Translates
+from translator.decoding.translating import TranslatesWithVocabularies
 from translator.evaluation.metrics import bleu
 from translator.evaluation.references import TestSet
 from translator.evaluation.report import PLAIN, Scoring
@@ -143,7 +143,7 @@ CONDITIONS: Mapping[str, Condition] = {
 
 
 def measure_robustness(
-    translator: Translates,
+    translator: TranslatesWithVocabularies,
     test_set: TestSet,
     target_language: str,
     case: Case = "source",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from translator.data.alignment import Alignment
-from translator.decoding.output import Translates
+from translator.decoding.translating import TranslatesInFull
 from translator.decoding.translation import Translation
 from translator.inspect.alignment import Aligner
 
@@ -19,7 +19,7 @@ class Aligned:
         >>> aligned.translate(["The dog sleeps."])[0].alignment
     """
 
-    def __init__(self, translator: Translates, aligner: Aligner, n_best: int = 1) -> None:
+    def __init__(self, translator: TranslatesInFull, aligner: Aligner, n_best: int = 1) -> None:
         """Takes what translates and what aligns.
 
         Args:

@@ -19,7 +19,7 @@ from translator.serve.errors import RequestError
 from translator.serve.limits import Limits
 
 
-class Translates(Protocol):
+class ServedTranslator(Protocol):
     """The part of a `Translator` that is used here."""
 
     options: SearchOptions
@@ -54,7 +54,7 @@ class Inspects(Protocol):
     """The part of an `OwnModel` that is used here."""
 
     @property
-    def translator(self) -> Translates:
+    def translator(self) -> ServedTranslator:
         """Searches with all options, and after prefixes."""
 
     def align(self, sources: Sequence[str], targets: Sequence[str]) -> list[Alignment]:
@@ -142,7 +142,7 @@ class Model:
     def __init__(
         self,
         pair: tuple[str, str],
-        translator: Translates,
+        translator: ServedTranslator,
         profile: Profile,
         limits: Limits,
         open_own: Callable[[], Inspects],
