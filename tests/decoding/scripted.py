@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from translator.decoding.placeholders import Losses
+from translator.decoding.placeholders import LostSpans
 from translator.errors import TranslatorError
 
 
@@ -51,14 +51,14 @@ class Upside:
 
 
 @dataclass
-class Losing(Upside):
+class Forgetful(Upside):
     """Counts each line that ends in 0 as one in which one of two spans is lost."""
 
-    losses: Losses = field(default_factory=Losses)
+    lost: LostSpans = field(default_factory=LostSpans)
 
     def translate_text(self, sentences: Sequence[str], first_line: int | None = None, *others: Any) -> list[str]:
         lost = tuple(number for number, line in enumerate(sentences, first_line or 1) if line.endswith("0"))
-        self.losses = self.losses.and_those(Losses(2 * len(lost), len(lost), len(lost), lost))
+        self.lost = self.lost.and_those(LostSpans(2 * len(lost), len(lost), len(lost), lost))
         return super().translate_text(sentences, first_line, *others)
 
 
@@ -70,5 +70,5 @@ def start_nothing(threads: int) -> None:
     """In place of `start_tensorflow`, of which scripts have no need."""
 
 
-def losing() -> Losing:
-    return Losing(dies_at="-", fails_at="-")
+def forgetful() -> Forgetful:
+    return Forgetful(dies_at="-", fails_at="-")

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.decoding.scripted import losing, start_nothing, upside
+from tests.decoding.scripted import forgetful, start_nothing, upside
 from tests.hostile import SENTENCES, VOCABULARY, budget
 from tests.tokenizers import tokenizer_of
 from translator.config.schema import Config
@@ -397,7 +397,7 @@ def test_an_error_in_a_process_is_the_error(source: Path, tmp_path: Path):
 def test_what_all_processes_lost_is_one_warning(
     source: Path, tmp_path: Path, processes: int, caplog: pytest.LogCaptureFixture
 ):
-    translate_file(losing, source, tmp_path / "out", processes=processes)
+    translate_file(forgetful, source, tmp_path / "out", processes=processes)
     assert caplog.messages == [
         "10 of 20 spans to keep are not in the translations as they were; lines 1, 11, 21, 31, 41 and 5 more"
     ]

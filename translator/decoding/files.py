@@ -79,7 +79,7 @@ def translate_file(
         now = _write_all(workers.translated(blocks, lambda lines: show(lines, left)), write)
         if not done + now:
             write(Block(1, [], hashlib.sha256().hexdigest()), [])  # a zipped file of nothing is not empty
-        if warning := workers.losses().warning:
+        if warning := workers.lost().warning:
             log.warning(warning)
         if begun:
             begun.finish()

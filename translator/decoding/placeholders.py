@@ -36,34 +36,34 @@ class PatternError(TranslatorError):
     """A pattern that is not a regular expression."""
 
 
-class Losses(NamedTuple):
-    """Spans to keep, and those that did not come through.
+class LostSpans(NamedTuple):
+    """How many spans to keep did not come through.
 
     Attributes:
-        found: spans.
-        lost: those of them that a translation does not have.
-        lines: how many lines they are in.
+        spans: to keep.
+        missing: those of them that a translation does not have.
+        lines: how many lines these are in.
         first_lines: the numbers of the first of these, in order.
     """
 
-    found: int = 0
-    lost: int = 0
+    spans: int = 0
+    missing: int = 0
     lines: int = 0
     first_lines: tuple[int, ...] = ()
 
-    def and_those(self, other: "Losses") -> "Losses":
+    def and_those(self, other: "LostSpans") -> "LostSpans":
         """Those of both."""
         first = tuple(sorted(self.first_lines + other.first_lines)[:MOST_LINES_NAMED])
-        return Losses(self.found + other.found, self.lost + other.lost, self.lines + other.lines, first)
+        return LostSpans(self.spans + other.spans, self.missing + other.missing, self.lines + other.lines, first)
 
     @property
     def warning(self) -> str | None:
         """One line on what was lost; None if nothing was."""
-        if not self.lost:
+        if not self.missing:
             return None
         more = self.lines - len(self.first_lines)
         return (
-            f"{self.lost:,} of {self.found:,} spans to keep are not in the translations as they were; "
+            f"{self.missing:,} of {self.spans:,} spans to keep are not in the translations as they were; "
             f"line{'s' * (self.lines > 1)} {', '.join(map(str, self.first_lines))}"
             + (f" and {more:,} more" if more > 0 else "")
         )
@@ -73,7 +73,7 @@ class Keeper:
     """Translates with a translator, and keeps spans.
 
     Attributes:
-        losses: so far.
+        lost: so far.
     """
 
     def __init__(self, translator: TranslatesWithVocabularies, patterns: Iterable[str]) -> None:
@@ -84,7 +84,7 @@ class Keeper:
         """
         self.translator = translator
         self.patterns = [_compiled(pattern) for pattern in patterns]
-        self.losses = Losses()
+        self.lost = LostSpans()
 
     def translate_text(
         self,
@@ -101,9 +101,9 @@ class Keeper:
         missing = [i for i, text in enumerate(texts) if not _holds(text, kept[i])]
         for marker in MARKERS:
             missing = self._retry(marker, missing, sentences, spans, texts)
-        lost = sum(_lost_in(texts[i], kept[i]) for i in missing)
+        count = sum(_lost_in(texts[i], kept[i]) for i in missing)
         lines = tuple((first_line or 1) + i for i in missing)
-        self.losses = self.losses.and_those(Losses(sum(map(len, kept)), lost, len(lines), lines))
+        self.lost = self.lost.and_those(LostSpans(sum(map(len, kept)), count, len(lines), lines))
         return texts
 
     def spans(self, sentence: str) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol, cast, runtime_checkable
 
 from translator.decoding.blocks import Block
-from translator.decoding.placeholders import Losses
+from translator.decoding.placeholders import LostSpans
 from translator.decoding.translating import Translates
 from translator.errors import TranslatorError
 from translator.runtime import start_tensorflow
@@ -29,10 +29,10 @@ class WorkerError(TranslatorError):
 
 
 @runtime_checkable
-class Losing(Protocol):
-    """What translates lines, and counts what it loses of them."""
+class CountsLost(Protocol):
+    """What translates lines, and counts the spans to keep that it loses."""
 
-    losses: Losses
+    lost: LostSpans
 
 
 Load = Callable[[], Translates]  # what translates; if there are any, it is given `target_prefixes`
@@ -50,9 +50,9 @@ class Here:
         """That of the model."""
         return self._translating.fingerprint()
 
-    def losses(self) -> Losses:
+    def lost(self) -> LostSpans:
         """What was lost so far."""
-        return _losses(self._translating)
+        return _lost(self._translating)
 
     def translated(self, blocks: Iterator[Block], told: Told) -> Translated:
         """Each block with its translation, before the next is asked for."""
@@ -117,9 +117,9 @@ class Processes:
             raise WorkerError("the model was replaced while the processes loaded it; run the same command again")
         return cast(dict[str, Any], first)
 
-    def losses(self) -> Losses:
+    def lost(self) -> LostSpans:
         """What all of them have lost so far."""
-        return functools.reduce(Losses.and_those, self._answers("losses"))
+        return functools.reduce(LostSpans.and_those, self._answers("lost"))
 
     def translated(self, blocks: Iterator[Block], told: Told) -> Translated:
         """Each block with its translation, in order; a few more are read meanwhile."""
@@ -228,8 +228,8 @@ def _answer(translating: Translates, asked: Block | str, connection: Connection)
     """The translation of a block, or the answer to a question."""
     if asked == "fingerprint":
         return translating.fingerprint()
-    if asked == "losses":
-        return _losses(translating)
+    if asked == "lost":
+        return _lost(translating)
     block = cast(Block, asked)
     due = time.monotonic() + TOLD_EVERY_SECONDS
 
@@ -247,5 +247,5 @@ def _translation(translating: Translates, block: Block, show: Callable[[int, int
     return translating.translate_text(block.lines, block.first_line, show, **begins)
 
 
-def _losses(translating: Translates) -> Losses:
-    return translating.losses if isinstance(translating, Losing) else Losses()
+def _lost(translating: Translates) -> LostSpans:
+    return translating.lost if isinstance(translating, CountsLost) else LostSpans()
