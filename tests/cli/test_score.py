@@ -118,7 +118,7 @@ def test_an_ensemble_takes_the_first_runs_options_and_the_shortest_limit(runs):
 @pytest.mark.parametrize(
     ("languages", "subwords", "said"),
     [
-        (("de", "en"), 18, "are no ensemble: the one translates en-de, the other de-en"),
+        (("de", "en"), 18, "cannot be an ensemble: the one translates en-de, the other de-en"),
         (("en", "de"), 17, "needs one vocabulary: of the source it has 18 subwords in the one, 17 in the other"),
     ],
 )
@@ -126,7 +126,7 @@ def test_runs_that_differ_are_named(runs, call, files, tmp_path, languages, subw
     other = make_run(tmp_path / "other", 1, languages, subwords).path
     code, out, printed = call("score", runs[0], "--ensemble", other, "--source", files[0], "--target", files[1])
     assert (code, out) == (2, [])
-    assert printed.startswith(f"{runs[0]} and {other} are no ensemble")
+    assert printed.startswith(f"{runs[0]} and {other} cannot be an ensemble")
     assert said in printed
 
 

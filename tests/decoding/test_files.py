@@ -463,7 +463,9 @@ def test_what_is_read_is_not_written(source: Path, tmp_path: Path):
 def test_a_file_that_no_translation_has_left_is_not_gone_on_with(source: Path, tmp_path: Path):
     foreign = tmp_path / "out.partial"
     foreign.write_text("somebody else's")
-    with pytest.raises(ResumeError, match=r"out\.partial is none of an interrupted translation; to start anew, delete"):
+    with pytest.raises(
+        ResumeError, match=r"out\.partial does not belong to an interrupted translation; to start anew, delete"
+    ):
         translate_file(upside, source, tmp_path / "out", resume=True)
     assert foreign.read_text() == "somebody else's"
 

@@ -120,7 +120,7 @@ def test_every_span_comes_through_or_is_counted(words: list[str]):
 
 
 def test_what_is_no_pattern_is_one_line():
-    with pytest.raises(PatternError, match=r"^--keep '\[a' is no regular expression: .*; url and email are names"):
+    with pytest.raises(PatternError, match=r"^--keep '\[a' is not a regular expression: .*; url and email are names"):
         Keeper(Translator(""), ["[a"])
 
 

@@ -82,7 +82,7 @@ def test_ctranslate2_translates_with_what_is_in_the_archive_as_the_run_does(run,
     ("settings", "reason"),
     [
         ({"tokenizer": {"joint": False}, "model": {"tied_embeddings": "target"}}, "nothing for tokenizer.joint false"),
-        ({"data": {"source": "en/../x"}}, "data.source 'en/../x' is none"),
+        ({"data": {"source": "en/../x"}}, "data.source 'en/../x' is not one"),
         ({"data": {"source": "de_AT"}}, "one code for data.source de_AT and data.target de"),
         ({"model": {"positions": "t5"}}, "CTranslate2 has no model.positions t5"),
     ],

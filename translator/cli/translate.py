@@ -137,7 +137,7 @@ class Asked:
         """Opens it.
 
         Raises:
-            TranslatorError: it cannot be opened, or searches in no such way.
+            TranslatorError: it cannot be opened, or cannot search like that.
         """
         start_tensorflow()
         translator = self._opened()
@@ -203,7 +203,7 @@ class Asked:
         if self.checkpoint is not None:
             raise RunError(f"{what}, which has no checkpoints; leave --checkpoint out")
         if self.ensemble:
-            raise RunError(f"{what}, which is no part of an ensemble; leave --ensemble out")
+            raise RunError(f"{what}, which is not part of an ensemble; leave --ensemble out")
         if self.has_target_prefixes:
             raise RunError(f"{what}, whose search begins freely; leave --target-prefixes out")
 

@@ -47,5 +47,7 @@ def chosen_pair(data: DataConfig, to: str | None = None, source: str | None = No
             f"this model does not translate from {source!r:.60}; it translates from {', '.join(data.sources)}"
         )
     if source == target:
-        raise OptionsError(f"{source} to {target} is no translation; this model has {', '.join(map(str, data.pairs))}")
+        raise OptionsError(
+            f"{source} to {target} is not a translation; this model has {', '.join(map(str, data.pairs))}"
+        )
     return LanguagePair(source or next(pair.source for pair in data.pairs if pair.target == target), target)

@@ -43,14 +43,14 @@ def require_alike(members: Sequence[Member]) -> None:
         if _languages(first) != _languages(other):
             pairs = [", ".join(map(str, member.config.data.pairs)) for member in (first, other)]
             raise RunError(
-                f"{first.run.path} and {other.run.path} are no ensemble: the one translates {pairs[0]}, the other "
-                f"{pairs[1]}"
+                f"{first.run.path} and {other.run.path} cannot be an ensemble: the one translates {pairs[0]}, "
+                f"the other {pairs[1]}"
             )
         for side in ("source", "target"):
             if difference := _difference(getattr(first, side), getattr(other, side)):
                 raise RunError(
-                    f"{first.run.path} and {other.run.path} are no ensemble, which needs one vocabulary: of the {side} "
-                    f"{difference}; train one of them with tokenizer.model set to the other's vocabulary"
+                    f"{first.run.path} and {other.run.path} cannot be an ensemble, which needs one vocabulary: "
+                    f"of the {side} {difference}; train one of them with tokenizer.model set to the other's vocabulary"
                 )
 
 

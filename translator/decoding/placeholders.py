@@ -160,7 +160,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     except re.error as error:
         names = " and ".join(NAMED)
         raise PatternError(
-            f"--keep {pattern!r} is no regular expression: {error}; {names} are names for common ones"
+            f"--keep {pattern!r} is not a regular expression: {error}; {names} are names for common ones"
         ) from error
 
 

@@ -113,7 +113,7 @@ class Synthesis:
         """Opens it.
 
         Raises:
-            TranslatorError: it cannot be opened, or searches in no such way.
+            TranslatorError: it cannot be opened, or cannot search like that.
         """
         start_tensorflow()
         translator = self._opened()
@@ -138,7 +138,7 @@ def write_training_sources(run: Path, path: Path, to: str | None = None) -> None
     """Writes the sources of a run's training corpora into a language that its filters leave in, one a line.
 
     Raises:
-        RunError: it is no run.
+        RunError: it is not a run.
         CorpusError: a corpus cannot be read.
         OptionsError: the run does not translate into that language, or into several and none is chosen.
     """

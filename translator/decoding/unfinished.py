@@ -40,7 +40,9 @@ class Unfinished:
         size = os.fstat(file.fileno()).st_size
         state = _read_state(output) if size else {}
         if size and not state:
-            raise ResumeError(f"{partial_of(output)} is none of an interrupted translation; {_to_start_anew(output)}")
+            raise ResumeError(
+                f"{partial_of(output)} does not belong to an interrupted translation; {_to_start_anew(output)}"
+            )
         if state and state["lines"]:
             _require_same(output, state["made_of"], self._made_of)
             if size < state["bytes"]:

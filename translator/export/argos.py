@@ -34,7 +34,7 @@ def refusal(config: Config) -> str | None:
         return "Argos Translate has one SentencePiece model for both languages, so nothing for tokenizer.joint false"
     for key, code in (("source", data.source), ("target", data.target)):
         if not re.fullmatch("[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*", code):
-            return f"Argos Translate knows languages by their codes, and data.{key} {code!r:.60} is none"
+            return f"Argos Translate knows languages by their codes, and data.{key} {code!r:.60} is not one"
     if code_of(data.source) == code_of(data.target):
         return f"Argos Translate has one code for data.source {data.source} and data.target {data.target}"
     return ctranslate2.refusal(config.model)

@@ -132,7 +132,7 @@ def export_run(
     Raises:
         ExportError: no such format or quantization, or the run cannot have it; the output folder holds something or
             cannot be written; or the export differs from the run. Nothing is left behind then.
-        RunError: the folder is no run, or has no model yet.
+        RunError: the folder is not a run, or has no model yet.
         CTranslate2Error: CTranslate2 is asked for and not installed.
         OptionsError: the options do not go together; or the run has several target languages, and none is chosen.
     """

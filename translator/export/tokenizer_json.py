@@ -5,7 +5,7 @@ SentencePiece does it. What SentencePiece never finds in a text (special subword
 with which it is worse than its characters one by one. Only where the vocabulary lacks one of these does the library
 take such a marker for the subword.
 
-User-defined symbols become one private character each before anything else is done to a text, and are no part of any
+User-defined symbols become one private character each before anything else is done to a text, and are not part of any
 other subword: so neither normalization nor segmentation breaks them up, and spaces beside them are those of the text.
 The library's own added tokens would not do: around them it normalizes each part as a text of its own.
 """
@@ -54,7 +54,7 @@ def refusal(tokenizer: Tokenizer) -> str | None:
         return "tokenizer.json has nothing for a vocabulary that treats spaces in a way of its own"
     normal = {piece.piece for piece in model.pieces if piece.type == kinds.NORMAL}
     if tokenizer.kind == "unigram" and any(character not in normal for piece in normal for character in piece):
-        return "tokenizer.json has nothing for a vocabulary whose subwords have characters that are no subwords"
+        return "tokenizer.json has nothing for a vocabulary whose subwords have characters that are not subwords"
     return None
 
 

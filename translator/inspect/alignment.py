@@ -147,7 +147,7 @@ def links_of(weights: Sequence[np.ndarray], options: AlignmentOptions) -> Links:
     if backward and not options.agreement:
         return join(best_of_targets(forward), reversed_links(best_of_targets(backward[0])))
     if backward:
-        # The end of a sentence, which is no word, is not joined with anything.
+        # The end of a sentence, which is not a word, is not joined with anything.
         forward, back = (np.maximum(each[:, :-1], 0) for each in (forward, backward[0]))  # weights may be negative
         forward = np.pad(np.sqrt(forward * back.T), [(0, 0), (0, 1)])
     return join(best_of_targets(forward), best_of_sources(forward))

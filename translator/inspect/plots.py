@@ -83,7 +83,7 @@ def form_of(path: Path, forms: Iterable[str]) -> str:
     """The format that a file's name ends with; that of a picture can be written.
 
     Raises:
-        OptionsError: it is none of the formats, or a picture where there is no matplotlib.
+        OptionsError: it is not one of the formats, or a picture where there is no matplotlib.
     """
     form = path.suffix[1:].lower()
     if form not in forms:

@@ -65,7 +65,7 @@ class Direction:
         """Takes what opens a model, and what is read off it unless something else is asked for.
 
         Raises:
-            OptionsError: it has none.
+            OptionsError: the translator's engine has no model to look into.
         """
         self.translator, self.reading, self.reader = translator, reading, Reader(translator.transformer.model)
 

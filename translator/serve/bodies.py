@@ -29,7 +29,7 @@ class Error(pydantic.BaseModel):
 
 # What may come in place of an answer, as OpenAPI has it.
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Error, "description": "The request is not understood, or asks for what there is not."},
+    400: {"model": Error, "description": "The request is not understood, or asks for something that does not exist."},
     403: {"model": Error, "description": "The API key is missing or wrong."},
     413: {"model": Error, "description": "The request is too large."},
     422: {"model": Error, "description": "What is asked for does not go together, or this model does not have it."},
@@ -66,7 +66,7 @@ async def read(request: Request, kind: type[Body], most_bytes: int) -> Body:
         except ValueError as error:
             raise RequestError(400, f"the body is not JSON: {str(error)[:100]}") from None
     try:
-        # All fields of a form are strings; in JSON a string is none but what it is.
+        # All fields of a form are strings; in JSON a string is only a string.
         return kind.model_validate(found, strict=form not in (FORM, MULTIPART))
     except pydantic.ValidationError as error:
         raise RequestError(400, _problems(error)) from None

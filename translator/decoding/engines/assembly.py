@@ -90,5 +90,5 @@ def longest_of(request: Request, options: SearchOptions) -> int:
 
 
 def _real_tokens(ids: tf.Tensor) -> tf.Tensor:
-    """How many tokens of each row are no padding: int32 [B, S] -> int32 [B]."""
+    """How many tokens of each row are not padding: int32 [B, S] -> int32 [B]."""
     return tf.reduce_sum(tf.cast(ids != PAD_ID, tf.int32), 1)

@@ -122,7 +122,7 @@ def _last(prefixes: Prefixes, count: int) -> tf.Tensor:
 def _elements(columns: tf.Tensor, which: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Row and column of some elements of each row, and whether each is meant: int32 and bool [N, k] -> [N · k, …].
 
-    What is not meant may be no column at all; column 0 stands for it.
+    What is not meant may not be a column at all; column 0 stands for it.
     """
     N, k = tf.unstack(tf.shape(columns))
     places = tf.stack([tf.repeat(tf.range(N), k), tf.reshape(tf.where(which, columns, 0), [-1])], 1)

@@ -139,7 +139,7 @@ def _advance(
     def ids() -> tf.Tensor:
         ids = strategy.prefixes(state.found)  # [b, W, L]
         ids = tf.reshape(ids, [-1, longest]) if longest else tf.reshape(ids[:, :, :position], [-1, position])
-        # What has ended holds padding, which need be no column of the logits.
+        # What has ended holds padding, which need not be a column of the logits.
         return tf.where(ids == strategy.special.pad, strategy.special.eos, ids)
 
     so_far = Prefixes(position, rows, strategy.width, ids)

@@ -101,7 +101,7 @@ class Attributor:
             options: what is asked and how.
 
         Raises:
-            OptionsError: the pair is too long for the model, both are blank, or the contrast is none.
+            OptionsError: the pair is too long for the model, both are blank, or the contrast does not fit.
         """
         read = self._text(0, source, options)
         self.translator.pair_cutter.require_whole(Pair(read.ids, []))
