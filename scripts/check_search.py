@@ -10,7 +10,6 @@ each rule of when the search of a sentence ends. All is float32.
 """
 
 import argparse
-import dataclasses
 import itertools
 import os
 from collections.abc import Sequence
@@ -47,8 +46,9 @@ def main() -> int:
             continue
         theirs = _searched(other, sources, _by_length(sources), other.options)
         for stopping in ("ahead", "finished", "exact") if beam > 1 else ("ahead",):
-            options = dataclasses.replace(translator.options, stopping=stopping)
-            ours = found if stopping == "ahead" else _searched(translator, sources, _by_length(sources), options)
+            options = translator.options.with_changes({"stopping": stopping})
+            own = options == translator.options
+            ours = found if own else _searched(translator, sources, _by_length(sources), options)
             same = sum(a.ids == b.ids for a, b in zip(ours, theirs, strict=True))
             rule = f", stopping {stopping}" if beam > 1 else ""
             print(f"beam {beam}{rule}: {same:,} of {len(sources):,} as CTranslate2's", flush=True)
