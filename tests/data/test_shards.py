@@ -2,11 +2,12 @@
 
 import functools
 import multiprocessing
+import resource
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,44 @@ def test_the_same_shard_twice_at_a_time_is_refused(root: Path):
         prepare_shard(config, run, Shard(1, 2))
 
 
+def test_a_shard_that_is_still_encoded_when_others_are_merged_stays(root: Path):
+    config, run = config_of(root), RunFolder(root / "shards")
+    prepare_shard(config, run, Shard(2, 5))
+    with locked(run.shards / "2-of-5"):
+        assert prepare_shard(config, run, Shard(1, 1)).store is not None
+    assert [path.name for path in run.shards.iterdir()] == ["2-of-5"]
+
+
+def _limited(command: Sequence[str], soft: int, hard: int) -> "subprocess.CompletedProcess[str]":
+    """A command that may have so many files open, and `hard` if it asks for more."""
+    limit = functools.partial(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+    return subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=limit)
+
+
+def test_more_shards_than_files_that_may_be_open_are_merged_or_the_limit_is_said(root: Path):
+    config, run = config_of(root), RunFolder(root / "shards")
+    save_config(config, root / "mine.yaml")
+    for number in range(1, 31):
+        prepare_shard(config, run, Shard(number, 31))
+    last = [sys.executable, "-m", "translator", "prepare", str(root / "mine.yaml"), "--run", str(run.path)]
+    last += ["--shard", "31/31"]
+    refused = _limited(last, 64, 64)
+    assert refused.returncode == 2
+    assert "31 shards are merged with up to 255 files open, and this process may open 64; run" in refused.stderr
+    assert len(list(run.shards.iterdir())) == 31
+    assert "all shards are merged" in _limited(last, 64, 300).stderr
+    assert not run.shards.exists()
+
+
+def test_a_store_that_cannot_be_read_is_not_taken_for_none(root: Path):
+    run = RunFolder(root / "one")
+    by_one(config_of(root), run.path)
+    (run.data / "numbers").unlink()
+    (run.data / "numbers").symlink_to("numbers")
+    with pytest.raises(OSError, match="symbolic links"):
+        open_store(run.data, None)
+
+
 def _longer_limit(root: Path) -> Config:
     return config_of(root, 15)
 
@@ -238,7 +277,7 @@ def test_shards_of_another_number_are_named_and_not_used(root: Path, monkeypatch
     assert code == 0
     assert f"{run.data}: 42 pairs; left out: 7 with an empty side; " in said  # of 7 times 7
     assert "all shards are merged" in said
-    assert [path.name for path in run.shards.iterdir()] == ["2-of-5"]
+    assert not run.shards.exists()
 
 
 @pytest.mark.parametrize("given", ["4/3", "0/3", "3", "a/b"])

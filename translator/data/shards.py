@@ -6,6 +6,7 @@ which takes far less time than encoding, and encodes its own blocks into a store
 
 import contextlib
 import heapq
+import resource
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,16 +32,22 @@ from translator.data.prepare import (
     prepare_tokenizers,
     present_inputs,
 )
-from translator.data.store import TokenStore, open_store
+from translator.data.store import OPEN_FILES, TokenStore, open_store
 from translator.data.store_writer import writing_store
 from translator.data.tokenizer import Tokenizer
+from translator.errors import TranslatorError
 from translator.files import replacing
-from translator.lock import locked
+from translator.lock import LockedError, locked
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunFolder
 from translator.shard import Shard
 
 BLOCK_PAIRS = 1000  # in a row, that one shard encodes
+OTHER_FILES = 100  # that a process has open beside the shards
+
+
+class OpenFilesError(TranslatorError):
+    """More shards than this process may have files open."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,7 @@ def prepare_shard(config: Config, run: RunFolder, shard: Shard, show: Show = sho
     Raises:
         LockedError: Another process encodes the same shard.
         RunError, CorpusError: As `prepare`.
+        OpenFilesError: The shards cannot be merged, since they are too many files.
     """
     require_evaluation_corpora(config.data)
     with run.locked(wait=True):
@@ -77,7 +85,7 @@ def prepare_shard(config: Config, run: RunFolder, shard: Shard, show: Show = sho
             warn_of_trouble(config, run)
         tokenizers = prepare_tokenizers(config, run, show)
         if (store := open_whole(config, run, tokenizers, inputs)) is not None:
-            return _finished(store, config, run, tokenizers, shard.count, show)
+            return _finished(store, config, run, tokenizers, show)
     work = _Sharded(config, run, corpora, tokenizers, inputs_as_read(corpora, inputs))
     work.encode(shard, show)
     with run.locked(wait=True):
@@ -131,20 +139,18 @@ class _Sharded:
         """Makes one store of all shards, if all are there."""
         if (store := open_whole(self._config, self._run, self._tokenizers, self._inputs)) is not None:
             # Of a process that has merged before this one.
-            return _finished(store, self._config, self._run, self._tokenizers, count, show)
+            return _finished(store, self._config, self._run, self._tokenizers, show)
         folders = [self._folder(number, count) for number in range(1, count + 1)]
-        found = [self._ready(folder) for folder in folders]
-        stores = [store for store in found if store is not None]
-        if len(stores) < count:
+        if missing := tuple(i for i, folder in enumerate(folders, 1) if self._ready(folder) is None):
             others = (path.name for path in self._run.shards.iterdir() if not path.name.endswith(f"-of-{count}"))
-            missing = (number for number, store in enumerate(found, 1) if store is None)
-            return Prepared(None, tuple(missing), tuple(sorted(others)))
+            return Prepared(None, missing, tuple(sorted(others)))
+        _allow_open_files(count * max(OPEN_FILES, len(self._corpora)) + OTHER_FILES, count)
         self._merge_listings(folders)
-        self._merge_stores(stores, show)
+        self._merge_stores([store for folder in folders if (store := self._ready(folder)) is not None], show)
         write_inputs(self._run, self._inputs)
         store = open_store(self._run.data, self._fingerprint)
         assert store is not None
-        return _finished(store, self._config, self._run, self._tokenizers, count, show)
+        return _finished(store, self._config, self._run, self._tokenizers, show)
 
     def _ready(self, folder: Path) -> TokenStore | None:
         """The store of a shard, if it is whole and has been encoded from these files with these settings."""
@@ -182,13 +188,27 @@ class _Sharded:
                         merged.write(line.partition("\t")[2])
 
 
+def _allow_open_files(most: int, shards: int) -> None:
+    """Raises this process's own limit of open files, if need be, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY in (soft, hard) or most <= soft:
+        return
+    if most > hard:
+        raise OpenFilesError(
+            f"{shards:,} shards are merged with up to {most:,} files open, and this process may open {hard:,}; run the "
+            f"same command where `ulimit -Hn` is {most:,} or more, or prepare in fewer shards"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def _finished(
-    store: TokenStore, config: Config, run: RunFolder, tokenizers: tuple[Tokenizer, Tokenizer], count: int, show: Show
+    store: TokenStore, config: Config, run: RunFolder, tokenizers: tuple[Tokenizer, Tokenizer], show: Show
 ) -> Prepared:
-    """What comes after a merge, or is left of it: shards that are not needed any more go, links are made."""
-    for number in range(1, count + 1):
-        shutil.rmtree(_folder(run, number, count), ignore_errors=True)
-    with contextlib.suppress(OSError):  # there are none, or some of another number
+    """What comes after a merge, or is left of it: links are made, and shards go, of whatever number they are."""
+    with contextlib.suppress(OSError):  # there are none, or one that another process still encodes
+        for folder in run.shards.iterdir():
+            with contextlib.suppress(LockedError), locked(folder):
+                shutil.rmtree(folder)
         run.shards.rmdir()
     return Prepared(with_links(store, config, run, of_corpora(config.data, tokenizers), show))
 

@@ -13,6 +13,7 @@ from translator.files import read_file
 
 SIDES = ("source", "target")
 NUMBERS = "numbers"
+OPEN_FILES = 5  # ids and offsets of two sides, and the numbers
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,10 @@ class Manifest(NamedTuple):
 def open_store(folder: Path, fingerprint: str | None) -> TokenStore | None:
     """Memory-maps a store; None if there is no complete one with this fingerprint.
 
-    None as the fingerprint accepts any.
+    None as the fingerprint accepts any. As long as the store is used, it holds `OPEN_FILES` open.
+
+    Raises:
+        OSError: it may be there, but cannot be read.
     """
     try:
         manifest = pydantic.TypeAdapter(Manifest).validate_json(read_file(folder / "manifest.json"))
@@ -135,7 +139,7 @@ def open_store(folder: Path, fingerprint: str | None) -> TokenStore | None:
             for side, dtype in zip(SIDES, (manifest.source, manifest.target), strict=True)
         )
         numbers = _mapped(folder / NUMBERS, np.int64)
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     rows = tuple(range(*bounds) for bounds in itertools.pairwise([0, *manifest.corpus_ends]))
     store = TokenStore(source, target, rows, manifest.counts, numbers, manifest.fingerprint)
