@@ -56,6 +56,11 @@ def test_two_forms_of_one_language_are_told_apart_by_all_subtags(tmp_path: Path)
     assert list(read(tmp_path, content, "zh-Hant", "zh_hans")) == [("c", "b")]
 
 
+def test_an_empty_variant_goes_behind_another_that_fits_as_well(tmp_path: Path) -> None:
+    content = tmx(unit(("en", "a"), ("de", " "), ("de", "A")), unit(("en", "b"), ("de", "")))
+    assert list(read(tmp_path, content)) == [("a", "A"), ("b", "")]
+
+
 def test_old_files_have_the_language_without_its_prefix(tmp_path: Path) -> None:
     content = unit(("en", "a"), ("de", "A")).replace("xml:lang", "lang")
     assert list(read(tmp_path, tmx(content))) == [("a", "A")]
@@ -89,6 +94,17 @@ def test_a_pair_has_the_line_of_its_unit(tmp_path: Path) -> None:
     assert [corpus.place(number) for number in (2, 1)] == [f"{tmp_path / 't.tmx'}:{line}" for line in (7, 3)]
 
 
+def test_the_line_of_a_pair_is_known_though_the_file_ends_badly(tmp_path: Path) -> None:
+    """So that a trouble before the end is named, and `pairs` takes what stands before it."""
+    units = tmx(*[unit(("en", f"a{n}"), ("de", "A")) for n in range(3000)])
+    (tmp_path / "t.tmx").write_text(units.replace("a2999", "&amp"))
+    data = data_of({"tmx": "t.tmx", "pairs": 2}, tmp_path)
+    corpus = open_corpus(data.train[0], data)
+    assert [corpus.place(number) for number in (2, 1)] == [f"{tmp_path / 't.tmx'}:{line}" for line in (4, 3)]
+    assert len(list(corpus.pairs())) == 2
+    assert corpus.place(2) == f"{tmp_path / 't.tmx'}:4"
+
+
 @pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16", "ISO-8859-1"])
 def test_the_file_says_its_encoding(tmp_path: Path, encoding: str) -> None:
     content = tmx(unit(("en", "é"), ("de", "ü"))).replace("?>", f' encoding="{encoding}"?>')
@@ -117,6 +133,7 @@ def test_the_usual_declaration_of_a_document_type_is_not_fetched(tmp_path: Path)
         (f"<tmx><!--{'a' * 2 * MOST_LINE_BYTES}", ":1: a tag or a comment has more than 1,048,576 bytes"),
         (tmx(unit(("en", "a" * 2 * MOST_LINE_BYTES))), ":3: the segment has more than 1,048,576 characters"),
         (tmx(unit(("fr", "a"), ("en", "b"))), " has no unit with both en and de (data.source, data.target); its langu"),
+        (tmx(unit(("", "a"), ("", "b"))), " has no unit with both en and de (data.source, data.target); its variants"),
         ("PK\3\4", " is a ZIP archive; unpack it: unzip "),
     ],
 )

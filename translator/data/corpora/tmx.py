@@ -1,7 +1,9 @@
 """Translation memories in TMX (LISA OSCAR, TMX 1.4b), streamed."""
 
 import array
+import collections
 import functools
+import itertools
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,7 @@ CODES = {"bpt", "ept", "it", "ph", "ut"}
 
 @dataclass(frozen=True)
 class TmxCorpus:
-    """The translation units that have both languages; of several variants of a language the first.
+    """The translation units that have both languages; of several variants of a language the first that is not empty.
 
     A variant is of a language if the primary subtags agree. One with all subtags alike goes before others. If source
     and target have the same primary subtag, all subtags must agree.
@@ -52,7 +54,9 @@ class TmxCorpus:
         return str(self.root / self.name)
 
     def pairs(self) -> Generator[SentencePair, None, None]:
-        for _, pair in self._units():
+        for number, (line, pair) in enumerate(self._units()):
+            if number == len(self._lines):
+                self._lines.append(line)
             yield pair
 
     def inputs(self) -> list[InputFile]:
@@ -60,12 +64,14 @@ class TmxCorpus:
         return [InputFile(self.name, path)] if path.is_file() else []
 
     def place(self, number: int, side: Side = "source") -> str:
+        if number > len(self._lines):
+            collections.deque(itertools.islice(self.pairs(), number), maxlen=0)  # reads no further than to that pair
         return f"{self.root / self.name}:{self._lines[number - 1]}"
 
     @functools.cached_property
     def _lines(self) -> "array.array[int]":
-        """The line on which each pair's unit starts. Nothing but messages needs them: the file is read for them."""
-        return array.array("q", (line for line, _ in self._units()))
+        """The line on which each pair's unit starts, of those that have been read so far."""
+        return array.array("q")
 
     def _units(self) -> Generator[tuple[int, SentencePair], None, None]:
         """The pairs, each with the line on which its unit starts."""
@@ -130,9 +136,14 @@ class _Reader:
     def require_languages(self) -> None:
         """Raises a CorpusError if there were units, and none of them had both languages."""
         if self._seen and not self.found:
+            languages = ", ".join(filter(None, self._seen))
             raise CorpusError(
                 f"{self._path} has no unit with both {' and '.join(self._languages)} (data.source, data.target); "
-                f"its languages are {', '.join(self._seen)}"
+                + (
+                    f"its languages are {languages}"
+                    if languages
+                    else "its variants (tuv) do not name theirs by xml:lang"
+                )
             )
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -157,9 +168,10 @@ class _Reader:
         self._depth -= 1
         if tag == "seg" and self._segment is not None:
             text, self._segment = one_line("".join(self._segment)), None
-            # A second variant that fits as well does not replace the first.
+            # A second variant that fits as well replaces the first only if that is empty.
             self._best = [
-                (fits, text) if fits > best[0] else best for fits, best in zip(self._fits, self._best, strict=False)
+                (fits, text) if (fits, bool(text.strip())) > (best[0], bool(best[1].strip())) else best
+                for fits, best in zip(self._fits, self._best, strict=False)
             ]
         elif tag == "tuv":
             self._fits = (0, 0)
