@@ -528,13 +528,14 @@ def text_without_surrogates() -> st.SearchStrategy[str]:
 
 @st.composite
 def configs(draw: st.DrawFn) -> Config:
-    corpus = st.builds(
-        CorpusConfig,
-        files=text_without_surrogates().map(lambda name: f"{name}{{lang}}"),
-        pairs=st.none() | st.integers(1, 2**63 - 1),
-        weight=st.floats(0, 1000, exclude_min=True),
+    settings = {
+        "files": text_without_surrogates().map(lambda name: f"{name}{{lang}}"),
+        "pairs": st.none() | st.integers(1, 2**63 - 1),
+    }
+    weighted = st.builds(CorpusConfig, **settings, weight=st.floats(0, 1000, exclude_min=True))
+    train, corpora = (
+        st.lists(each, min_size=1, max_size=2) for each in (weighted, st.builds(CorpusConfig, **settings))
     )
-    corpora = st.lists(corpus, min_size=1, max_size=2)
     source, target = draw(st.lists(text_without_surrogates(), min_size=2, max_size=2, unique=True))
     return Config.model_validate(
         {
@@ -542,7 +543,7 @@ def configs(draw: st.DrawFn) -> Config:
                 "root": draw(text_without_surrogates().filter(lambda name: "\0" not in name)),
                 "source": source,
                 "target": target,
-                "train": draw(corpora),
+                "train": draw(train),
                 "validation": draw(corpora),
                 "test": draw(st.none() | corpora),
             },

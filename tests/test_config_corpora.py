@@ -41,6 +41,16 @@ def test_columns_that_do_not_fit_are_told(corpus: dict[str, Any], message: str):
     assert message in problem(train=corpus)
 
 
+def test_keys_that_would_have_no_effect_are_refused():
+    assert "split is for tfds; leave it out of files" in problem(train={"files": "a.{lang}", "split": "train[:9%]"})
+    assert "weight is how often training passes over a corpus; leave it out of validation" in problem(
+        validation={"files": "a.{lang}", "weight": 2}
+    )
+    assert "alignment is what train.guided_alignment learns; leave it out of test" in problem(
+        test={"files": "a.{lang}", "alignment": "a"}
+    )
+
+
 @pytest.mark.parametrize(
     ("filters", "message"),
     [

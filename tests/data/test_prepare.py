@@ -2,6 +2,10 @@ import functools
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from translator.config.corpora import CorpusConfig
 from translator.config.data import DataConfig
 from translator.config.load import load_config
 from translator.config.schema import Config
+from translator.config.tokenizer import TokenizerConfig
 from translator.data import inputs as inputs_module
 from translator.data import prepare as prepare_module
 from translator.data.corpora.base import CorpusError
@@ -29,6 +34,21 @@ from translator.vocabulary import UNK_ID
 # In training alone: lower case. In validation and test alone: Ω and Ψ.
 TRAIN_EN = ["one two seven", "two three", "", "three one eleven one", "twelve"] * 8
 TRAIN_DE = ["eins zwei sieben", "zwei drei", "leer", "drei eins elf eins", "zwölf"] * 8
+
+
+KILLED_WITH_WORKERS = """
+import multiprocessing, os, signal, sys
+from pathlib import Path
+from translator.data import encoding
+from translator.data.corpora.base import SentencePair
+from translator.data.tokenizer import Tokenizer
+
+encoding.ENCODED_ALONE, encoding.ENCODED_TOGETHER = 0, 1
+tokenizer = Tokenizer(Path(sys.argv[1]).read_bytes())
+for _ in encoding._encode([SentencePair("one", "two")] * 99, (tokenizer, tokenizer), 9):
+    print(*[process.pid for process in multiprocessing.active_children()], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 @pytest.fixture
@@ -298,6 +318,27 @@ def test_the_store_is_written_anew_exactly_if_a_setting_matters_to_it(
     _, after = prepare(with_data(config_of(root), **change), run)
     assert (after.fingerprint != before.fingerprint) == is_written_anew
     assert ((run.data / "manifest.json").stat().st_mtime_ns != written) == is_written_anew
+
+
+def test_workers_end_with_a_process_that_is_killed(root: Path):
+    tokenizer = tokenizer_of(["one two three four", "five six seven"], TokenizerConfig(vocabulary_size=22))
+    (root / "model").write_bytes(tokenizer.model)
+    killed = subprocess.run([sys.executable, "-c", KILLED_WITH_WORKERS, str(root / "model")], stdout=subprocess.PIPE)
+    assert killed.returncode == -signal.SIGKILL
+    workers = list(map(int, killed.stdout.split()))
+    assert workers
+    deadline = time.monotonic() + 60
+    while alive := [pid for pid in workers if is_alive(pid)]:
+        assert time.monotonic() < deadline, alive
+        time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process computes or waits; one that has ended may be there still, without anybody who asks for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_columns_matter_to_the_store(root: Path, run: RunFolder):

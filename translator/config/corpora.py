@@ -84,6 +84,10 @@ class CorpusConfig(Section):
             raise ValueError("the built-in grammar is endless: say how many pairs to take, as in `pairs: 30000`")
         if problem := self._problem_with_columns():
             raise ValueError(problem)
+        if self.split != "train" and not self.tfds:
+            raise ValueError(
+                f"split is for tfds; leave it out of {self.format}. `pairs: 1000` takes the first ones of any corpus"
+            )
         if self.files and "{lang}" not in self.files:
             raise ValueError(f"files names both sides at once, as in `train.{{lang}}.gz`; found {self.files!r}")
         return self

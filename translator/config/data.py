@@ -101,6 +101,16 @@ class DataConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _evaluation_has_no_settings_of_training(self) -> "DataConfig":
+        for name in ("validation", "test"):
+            for corpus in getattr(self, name) or ():
+                if corpus.weight != 1:
+                    raise ValueError(f"weight is how often training passes over a corpus; leave it out of {name}")
+                if corpus.alignment is not None:
+                    raise ValueError(f"alignment is what train.guided_alignment learns; leave it out of {name}")
+        return self
+
+    @model_validator(mode="after")
     def _filters_fit_the_languages(self) -> "DataConfig":
         languages, filters = list(dict.fromkeys(itertools.chain(*self.pairs))), self.filters
         if unknown := [language for language in filters.scripts or () if language not in languages]:

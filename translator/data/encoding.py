@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -134,6 +135,14 @@ _worker: tuple[tuple[Tokenizer, Tokenizer], int] | None = None
 def _start_encoder(tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int) -> None:
     global _worker
     _worker = tokenizers, max_tokens
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends this worker when the process that started it was killed; the pool's queue alone would not tell it."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _encode_in_worker(chunk: Chunk) -> Encoded:
