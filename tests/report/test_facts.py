@@ -3,11 +3,25 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.report.recorded import make_run, score_run
+from translator.config.corpora import CORPUS_FORMATS
+from translator.config.load import save_config
+from translator.config.schema import Config
 from translator.data.store import Sequences
 from translator.report import facts
 from translator.report.facts import Facts, Lengths
+
+# By format: how a configuration names a corpus, and how a page does.
+DESCRIBED = {
+    "files": ("a.{lang}", "text files: a.{lang}"),
+    "tsv": ("a.tsv", "tab-separated file: a.tsv"),
+    "jsonl": ("a.jsonl", "JSON lines: a.jsonl"),
+    "tmx": ("a.tmx", "translation memory: a.tmx"),
+    "tfds": ("wmt14_translate/de-en", "TensorFlow Datasets: wmt14_translate/de-en, split train"),
+    "grammar": ("train", "built-in grammar: train"),
+}
 
 
 def test_lengths_are_counted():
@@ -36,6 +50,16 @@ def test_sentences_are_scored_alone(tmp_path: Path):
     assert [each.title for each in found.breakdowns] == [
         "By length of the source, in words", "By length of the reference, in words", "By casing of the word",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("format", CORPUS_FORMATS)
+def test_a_corpus_of_any_format_is_described(tmp_path: Path, format: str):
+    corpus, described = DESCRIBED[format]
+    run = make_run(tmp_path / "run")
+    config = run.load_config().model_dump()
+    config["data"]["train"] = {format: corpus, "pairs": 1000}
+    save_config(Config.model_validate(config), run.config)
+    assert Facts.of(run).corpora("train") == [f"{described}, the first 1,000 pairs"]
 
 
 def test_corpora_are_described_as_the_configuration_names_them(tmp_path: Path):

@@ -1,5 +1,7 @@
 """The settings of a corpus, one key for each format, and the ways to write one or several."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -7,7 +9,17 @@ from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, mode
 from translator.config.section import Section, UntilCheckpoint
 
 CORPORA = ("data.train", "data.validation", "data.test")
-CORPUS_FORMATS = ("files", "tsv", "jsonl", "tmx", "tfds", "grammar")  # keys of a corpus, exactly one of which it has
+# The keys of a corpus, exactly one of which it has, with what each format is called.
+CORPUS_FORMATS: Mapping[str, str] = MappingProxyType(
+    {
+        "files": "text files",
+        "tsv": "tab-separated file",
+        "jsonl": "JSON lines",
+        "tmx": "translation memory",
+        "tfds": "TensorFlow Datasets",
+        "grammar": "built-in grammar",
+    }
+)
 
 Column = int | str  # of a TSV by its number, from 1 on; of JSONL by its key
 
@@ -78,8 +90,8 @@ class CorpusConfig(Section):
         if len(given) != 1:
             whole = ", and replaces the inherited one as a whole" if self.model_fields_set and not given else ""
             found = " and ".join(given) or "none"
-            formats = f"{', '.join(CORPUS_FORMATS[:-1])} and {CORPUS_FORMATS[-1]}"
-            raise ValueError(f"a corpus is one of {formats}{whole}; found {found}")
+            *others, last = CORPUS_FORMATS
+            raise ValueError(f"a corpus is one of {', '.join(others)} and {last}{whole}; found {found}")
         if self.grammar and self.pairs is None:
             raise ValueError("the built-in grammar is endless: say how many pairs to take, as in `pairs: 30000`")
         if problem := self._problem_with_columns():

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from translator.config.corpora import CORPUS_FORMATS
 from translator.data.inputs import Input, read_inputs
 from translator.data.store import Counts, Sequences, TokenStore, open_store
 from translator.data.words import words_of
@@ -23,12 +24,6 @@ from translator.run_folder import RunFolder
 MOST_MEASURED = 1_000_000  # sentences whose lengths are counted
 SAME_BLEU = 0.1
 LONGEST = 100_000  # tokens: longer ones count as these
-NAMES = {
-    "files": "text files",
-    "tsv": "tab-separated file",
-    "tfds": "TensorFlow Datasets",
-    "grammar": "built-in grammar",
-}
 
 
 @dataclass(frozen=True)
@@ -173,7 +168,7 @@ class Facts:
         """What the configuration names as `train`, `validation` or `test`, one line for each corpus."""
         described = []
         for corpus in getattr(self.record.config.data, part) or ():
-            what = f"{NAMES[corpus.format]}: {getattr(corpus, corpus.format)}"
+            what = f"{CORPUS_FORMATS[corpus.format]}: {getattr(corpus, corpus.format)}"
             details = [f"split {corpus.split}"] if corpus.format == "tfds" else []
             details += [f"{corpus.source} to {corpus.target}"] if corpus.source and corpus.target else []
             details += [f"the first {corpus.pairs:,} pairs"] if corpus.pairs else []

@@ -11,7 +11,7 @@ from translator.data.corpora.formats import FORMATS, open_corpus, read_all
 
 
 def test_every_format_of_a_configuration_has_a_class() -> None:
-    assert tuple(FORMATS) == CORPUS_FORMATS
+    assert list(FORMATS) == list(CORPUS_FORMATS)
 
 
 @pytest.mark.parametrize(
