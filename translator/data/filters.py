@@ -37,7 +37,7 @@ def make_filters(data: DataConfig) -> list[Filter]:
         ("min_length", settings.min_length > 1, partial(_is_short, settings)),
         ("max_length", settings.max_length is not None, partial(_is_long, settings)),
         ("max_ratio", settings.max_ratio is not None, partial(_is_uneven, settings)),
-        ("identical", settings.identical, _is_identical),
+        ("identical", settings.identical, has_equal_sides),
         ("scripts", settings.scripts is not None, _of_other_scripts(data)),
         ("forbidden", bool(settings.forbidden), _matching(settings.forbidden)),
         # Last, so that it remembers only what the others pass.
@@ -107,8 +107,7 @@ class Duplicates:
 
     def __call__(self, pair: SentencePair) -> bool:
         """Whether a pair came before."""
-        text = "\0".join(" ".join(side.split()) for side in pair)
-        digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+        digest = hashlib.blake2b(key_of(pair).encode(), digest_size=8).digest()
         return not self._add(int.from_bytes(digest, "little") or 1)
 
     def _add(self, digest: int) -> bool:
@@ -136,8 +135,23 @@ def _put(table: "array.array[int]", digest: int) -> bool:
     return True
 
 
+def has_text(pair: SentencePair) -> bool:
+    """Whether neither side is blank."""
+    return bool(pair.source.strip() and pair.target.strip())
+
+
+def key_of(pair: SentencePair) -> str:
+    """What duplicates have in common: both sides but for spaces."""
+    return f"{' '.join(pair.source.split())}\0{' '.join(pair.target.split())}"
+
+
+def has_equal_sides(pair: SentencePair) -> bool:
+    """Whether both sides are the same text but for case and spaces."""
+    return pair.source.casefold().split() == pair.target.casefold().split()
+
+
 def _rejected_by(pair: SentencePair, filters: Iterable[Filter]) -> str | None:
-    if not (pair.source.strip() and pair.target.strip()):
+    if not has_text(pair):
         return None
     return next((name for name, rejects in filters if rejects(pair)), None)
 
@@ -158,10 +172,6 @@ def _is_long(settings: FiltersConfig, pair: SentencePair) -> bool:
 def _is_uneven(settings: FiltersConfig, pair: SentencePair) -> bool:
     shorter, longer = _lengths(settings, pair)
     return settings.max_ratio is not None and longer > settings.max_ratio * shorter
-
-
-def _is_identical(pair: SentencePair) -> bool:
-    return pair.source.casefold().split() == pair.target.casefold().split()
 
 
 def _of_other_scripts(data: DataConfig) -> Callable[[SentencePair], bool]:

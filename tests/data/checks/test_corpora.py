@@ -5,13 +5,19 @@ import tracemalloc
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.data.checks.planted import checked, config_of, found, grammar_pairs, kinds, lines, write
+from tests.hostile import budget
+from translator.config.data import DataConfig
 from translator.data.checks import duplicates
 from translator.data.checks.blocks import Block
 from translator.data.checks.corpora import check_corpora
 from translator.data.checks.findings import Example
+from translator.data.checks.sides import EqualSides
 from translator.data.corpora.base import SentencePair
+from translator.data.filters import has_text, make_filters
 
 
 def test_in_a_corpus_without_trouble_there_is_nothing_to_warn_of(tmp_path):
@@ -68,7 +74,35 @@ def test_a_less_than_sign_and_an_ampersand_are_not_html(tmp_path):
 def test_names_and_numbers_may_be_the_same_on_both_sides(tmp_path):
     train = grammar_pairs("train", 300)
     train[7], train[8] = ("Berlin", "Berlin"), ("12 345 678 910", "12 345 678 910")
-    assert "identical" not in kinds(checked(tmp_path, train))
+    report = checked(tmp_path, train)
+    assert "identical" not in kinds(report)
+    finding = found(report, "identical-short")
+    assert (finding.count, finding.severity, lines(finding)) == (2, "note", [8, 9])
+
+
+TEXT = st.text("aßSs\u3000 \t", max_size=4) | st.sampled_from(["Straßenbahn", "STRASSENBAHN ", " strassenbahn"])
+
+
+@budget(100)
+@given(pairs=st.lists(st.tuples(TEXT, TEXT), max_size=20))
+def test_what_filters_would_leave_out_is_found(pairs):
+    pairs = [SentencePair(*pair) for pair in pairs]
+    corpus = SimpleNamespace(description="given", place=lambda number, side="source": f"line {number}")
+    for check, name in ((duplicates.Duplicates(), "duplicates"), (EqualSides(), "identical")):
+        data = DataConfig.model_validate({"train": "t.{lang}", "validation": "t.{lang}", "filters": {name: True}})
+        (rejecting,) = make_filters(data)
+        left_out = sum(rejecting.rejects(pair) for pair in pairs if has_text(pair))
+        for start in range(0, len(pairs), 7):
+            check.look(Block.of("train", corpus, start + 1, pairs[start : start + 7]))
+        assert sum(finding.count for finding in check.findings()) == left_out
+
+
+def test_pairs_without_text_are_no_duplicates(tmp_path):
+    train = list(dict.fromkeys(grammar_pairs("train", 500)))[:300]
+    train[20:22] = [("", ""), ("", "")]
+    train[100], train[200] = (f" {train[9][0]}", train[9][1].replace(" ", "  ")), train[9]
+    finding = found(checked(tmp_path, train), "duplicate")
+    assert (finding.count, lines(finding)) == (2, [101, 201])
 
 
 def test_a_pair_that_comes_again_is_named_with_its_first_place(tmp_path):

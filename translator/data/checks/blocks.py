@@ -6,7 +6,7 @@ Letters: n lines of a block, N characters of them all.
 import contextlib
 import functools
 import itertools
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -120,6 +120,10 @@ class Block:
     @property
     def sides(self) -> tuple[Texts, Texts]:
         return self.source, self.target
+
+    def pairs(self) -> Iterator[SentencePair]:
+        """Its pairs, in order."""
+        return map(SentencePair, self.source.lines, self.target.lines)
 
     def place(self, row: int, side: Side = "source") -> str:
         """Where a pair, or one side of it, stands."""

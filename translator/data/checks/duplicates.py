@@ -6,14 +6,16 @@ import numpy as np
 
 from translator.data.checks.blocks import Block
 from translator.data.checks.findings import MOST_EXAMPLES, Example, Finding, counted, graded, shortened
-from translator.data.corpora.base import Corpus
+from translator.data.corpora.base import Corpus, SentencePair
+from translator.data.filters import has_text, key_of
 
+BLANK = 0  # in the place of the hash of a pair with a blank side, which is no other's duplicate
 HASHES_TOGETHER = 2**20
 PART_BITS = 5  # the highest ones of a hash, by which hashes are sorted in parts, one after the other
 
 
 class Duplicates:
-    """Finds equal pairs by hashes of 64 bits.
+    """Finds equal pairs, as `data.filters.duplicates` leaves them out, by hashes of 64 bits.
 
     They are 8 bytes for each pair; at the end, less than one more for each, and some 20 for each that is repeated.
     Among ten million pairs, two different ones have the same hash with a probability of 3 · 10⁻⁶.
@@ -30,7 +32,7 @@ class Duplicates:
             return
         if not self._corpora or self._corpora[-1][1] is not block.corpus:
             self._corpora.append((self._count, block.corpus))
-        hashes = np.fromiter(map(hash, zip(block.source.lines, block.target.lines, strict=True)), np.int64, len(block))
+        hashes = np.fromiter(map(_hash_of, block.pairs()), np.int64, len(block))
         while len(hashes):
             used = self._count % HASHES_TOGETHER
             if not used:
@@ -70,7 +72,7 @@ class Duplicates:
                 [np.empty(0, np.int64), *(piece[piece >> (64 - PART_BITS) == part] for _, piece in self._hashes())]
             )
             hashes.sort()  # equal ones come together
-            again = hashes[1:][hashes[1:] == hashes[:-1]]
+            again = hashes[1:][(hashes[1:] == hashes[:-1]) & (hashes[1:] != BLANK)]
             count += len(again)
             found.append(np.unique(again))
         return np.concatenate(found), count
@@ -101,3 +103,7 @@ class Duplicates:
     def _place(self, number: int) -> str:
         start, corpus = next(each for each in reversed(self._corpora) if each[0] <= number)
         return corpus.place(number - start + 1)
+
+
+def _hash_of(pair: SentencePair) -> int:
+    return hash(key_of(pair)) or 1 if has_text(pair) else BLANK
