@@ -13,6 +13,7 @@ from tests.tokenizers import tokenizer_of
 from translator.config.tokenizer import Normalization, TokenizerConfig
 from translator.data import learning
 from translator.data.corpora.lines import read_lines
+from translator.data.tags import with_tags
 from translator.data.tokenizer import Tokenizer, TokenizerError
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
@@ -414,3 +415,15 @@ def test_multi30k_takes_seconds(multi30k: Path) -> None:
     normalised = [" ".join(sentence.split()) for sentence in sentences]
     decoded = tokenizer.decode(tokenizer.encode(sentences))
     assert sum(one == other for one, other in zip(decoded, normalised, strict=True)) / len(sentences) > 0.99
+
+
+def test_a_tokenizer_keeps_its_prefix_whatever_is_changed():
+    tokenizer = tokenizer_of(SENTENCES, config_of()).with_prefix((5,))
+    changed = [
+        tokenizer.with_normalization("nfkc"),
+        tokenizer.with_subwords({"x": -9.0}),
+        tokenizer.with_symbols(["#"]),
+        with_tags(tokenizer, ["fr"]),
+    ]
+    assert [each.prefix for each in changed] == [(5,)] * 4
+    assert [each.vocabulary_size - SIZE for each in changed] == [0, 1, 1, 1]

@@ -7,8 +7,6 @@ is a control subword of the vocabulary, so that the same characters in a text ar
 import re
 from collections.abc import Sequence
 
-from sentencepiece import sentencepiece_model_pb2
-
 from translator.data.tokenizer import Tokenizer
 from translator.languages import tag_of
 
@@ -17,8 +15,8 @@ _TAG = re.compile("<2(.+)>")
 
 def tags_of(tokenizer: Tokenizer) -> dict[str, int]:
     """The languages that a vocabulary has a tag for, with its id."""
-    control = sentencepiece_model_pb2.ModelProto.SentencePiece.CONTROL
-    model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model)
+    model = tokenizer.parsed()
+    control = model.SentencePiece.CONTROL
     found = ((id_, _TAG.fullmatch(piece.piece)) for id_, piece in enumerate(model.pieces) if piece.type == control)
     return {tag[1]: id_ for id_, tag in found if tag}
 
@@ -28,11 +26,10 @@ def with_tags(tokenizer: Tokenizer, languages: Sequence[str]) -> Tokenizer:
     known = tags_of(tokenizer)
     if not (lacking := [language for language in languages if language not in known]):
         return tokenizer
-    model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model)
+    model = tokenizer.parsed()
     kinds = model.SentencePiece
     model.pieces.extend(kinds(piece=tag_of(language), type=kinds.CONTROL) for language in lacking)
-    model.trainer_spec.vocab_size = len(model.pieces)
-    return Tokenizer(model.SerializeToString(deterministic=True))
+    return tokenizer.with_model(model)
 
 
 def into(tokenizer: Tokenizer, language: str) -> Tokenizer:

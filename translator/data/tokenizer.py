@@ -127,38 +127,44 @@ class Tokenizer:
         other.__dict__ |= self.__dict__ | {"prefix": prefix}
         return other
 
+    def parsed(self) -> sentencepiece_model_pb2.ModelProto:
+        """A copy of the model, which may be changed for `with_model`."""
+        return _parsed(self.model)
+
+    def with_model(self, model: sentencepiece_model_pb2.ModelProto) -> "Tokenizer":
+        """Another model with this one's prefix; it has as many subwords as there are pieces."""
+        model.trainer_spec.vocab_size = len(model.pieces)
+        return Tokenizer(model.SerializeToString(deterministic=True), self.prefix)
+
     def with_normalization(self, normalization: Normalization) -> "Tokenizer":
         """The same subwords with another normalization."""
-        model = _parsed(self.model)
+        model = self.parsed()
         spec = model.normalizer_spec
         other = sentencepiece_model_pb2.NormalizerSpec.FromString(
             normalizer(normalization).serialized_normalizer_spec()
         )
         spec.name, spec.precompiled_charsmap = normalization, other.precompiled_charsmap
-        return Tokenizer(model.SerializeToString(deterministic=True))
+        return self.with_model(model)
 
     def with_subwords(self, subwords: Mapping[str, float]) -> "Tokenizer":
         """The same subwords, and more at the end, by their scores."""
-        model = _parsed(self.model)
+        model = self.parsed()
         for text, score in subwords.items():
             model.pieces.add(piece=text, score=score)
-        model.trainer_spec.vocab_size = len(model.pieces)
-        return Tokenizer(model.SerializeToString(deterministic=True))
+        return self.with_model(model)
 
     def with_symbols(self, symbols: Sequence[str]) -> "Tokenizer":
         """The same subwords, of which these are user-defined symbols; those that it lacks are added at the end."""
         if not symbols:
             return self
-        model = _parsed(self.model)
+        model, kinds = self.parsed(), sentencepiece_model_pb2.ModelProto.SentencePiece
         ids = {piece.piece: id_ for id_, piece in enumerate(model.pieces)}
-        kinds = model.SentencePiece
         for symbol in symbols:
             piece = model.pieces[ids[symbol]] if symbol in ids else model.pieces.add(piece=symbol)
             if piece.type not in (kinds.NORMAL, kinds.USER_DEFINED, kinds.UNUSED):
                 raise TokenizerError(f"the symbol {symbol!r} is one of the model's special subwords; take another")
             piece.type, piece.score = kinds.USER_DEFINED, 0.0
-        model.trainer_spec.vocab_size = len(model.pieces)
-        return Tokenizer(model.SerializeToString(deterministic=True))
+        return self.with_model(model)
 
     def save(self, path: Path) -> None:
         """Writes the model in SentencePiece's own format."""
@@ -276,7 +282,7 @@ class Tokenizer:
     @functools.cached_property
     def _as_it_is(self) -> sentencepiece.SentencePieceProcessor:
         """The same subwords for parts of normalised text, to which nothing is to be done."""
-        model = _parsed(self.model)
+        model = self.parsed()
         model.normalizer_spec.CopyFrom(
             sentencepiece_model_pb2.NormalizerSpec(
                 name="identity", add_dummy_prefix=False, remove_extra_whitespaces=False, escape_whitespaces=False
