@@ -327,7 +327,7 @@ def test_damage_to_a_test_set_of_one_pair_needs_no_language(run: Path, monkeypat
     asked: list[tuple[int, int, str]] = []
 
     def measured(translator: Translator, test_set: TestSet, target_language: str, *_: object) -> Robustness:
-        asked.append((translator.source.prefix[0], len(test_set[0]), target_language))
+        asked.append((translator.source.prefix[0], len(test_set.pairs), target_language))
         return Robustness(())
 
     monkeypatch.setattr("translator.evaluation.test_set.measure_robustness", measured)

@@ -14,7 +14,7 @@ from translator.cli.report import print_report
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.decoding.scored import Scored
 from translator.evaluation.metrics import EvaluationError
-from translator.evaluation.references import read_test_files
+from translator.evaluation.references import TestSet, read_test_files
 from translator.evaluation.report import Report, Scoring
 from translator.evaluation.test_set import evaluate
 
@@ -36,9 +36,11 @@ class Scripted:
 
 def test_files_are_pairs_and_what_more_references_there_are(tmp_path: Path):
     names = [written(tmp_path / name, [f"{name} 1", "", f"{name} 3"]) for name in "sabc"]
-    pairs, more = read_test_files(names[0], names[1:])
-    assert pairs == [("s 1", "a 1"), ("", ""), ("s 3", "a 3")]
-    assert more == [["b 1", "", "b 3"], ["c 1", "", "c 3"]]
+    found = read_test_files(names[0], names[1:])
+    assert found.pairs == [("s 1", "a 1"), ("", ""), ("s 3", "a 3")]
+    assert found.more == [["b 1", "", "b 3"], ["c 1", "", "c 3"]]
+    assert found.sources == ["s 1", "", "s 3"]
+    assert found.references == [["a 1", "", "a 3"], ["b 1", "", "b 3"], ["c 1", "", "c 3"]]
 
 
 @pytest.mark.parametrize(
@@ -66,8 +68,8 @@ def test_the_file_that_is_wrong_is_named_with_its_option(
 def test_all_references_are_scored_against():
     translator: Any = Scripted(["the cat sat on the mat"])
     pairs, more = [SentencePair("x", "something else entirely here now")], [["the cat sat on the mat"]]
-    assert evaluate(translator, (pairs, more), "en").figures["bleu"] == pytest.approx(100)
-    assert evaluate(translator, (pairs, []), "en").figures["bleu"] < 10
+    assert evaluate(translator, TestSet(pairs, more), "en").figures["bleu"] == pytest.approx(100)
+    assert evaluate(translator, TestSet(pairs), "en").figures["bleu"] < 10
 
 
 class WithLoss(Scripted):
@@ -84,7 +86,7 @@ class WithLoss(Scripted):
 
 def test_the_loss_of_the_references_is_a_mean_over_tokens(tmp_path: Path):
     translator: Any = WithLoss()
-    report = evaluate(translator, ([SentencePair("x", ""), SentencePair("y", "b c")], []), "en")
+    report = evaluate(translator, TestSet([SentencePair("x", ""), SentencePair("y", "b c")]), "en")
     assert report.figures["nll"] == pytest.approx(6 / 4)
     assert report.figures["perplexity"] == pytest.approx(math.exp(1.5))
     report.write(tmp_path)
@@ -95,7 +97,7 @@ def test_the_loss_of_the_references_is_a_mean_over_tokens(tmp_path: Path):
 
 def test_an_engine_that_only_searches_has_no_loss(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     translator: Any = Scripted(["a b"])
-    report = evaluate(translator, ([SentencePair("x", "a b")], []), "en")
+    report = evaluate(translator, TestSet([SentencePair("x", "a b")]), "en")
     assert (report.nll, report.perplexity) == (None, None)
     print_report(report)
     assert "nll" not in capsys.readouterr().out
@@ -103,7 +105,7 @@ def test_an_engine_that_only_searches_has_no_loss(tmp_path: Path, capsys: pytest
 
 def test_a_report_from_before_there_was_a_loss_is_read(tmp_path: Path):
     translator: Any = Scripted(["a b"])
-    evaluate(translator, ([SentencePair("x", "a b")], []), "en").write(tmp_path)
+    evaluate(translator, TestSet([SentencePair("x", "a b")]), "en").write(tmp_path)
     path = tmp_path / "scores.json"
     figures = json.loads(path.read_text())
     del figures["nll"], figures["perplexity"]
@@ -114,5 +116,5 @@ def test_a_report_from_before_there_was_a_loss_is_read(tmp_path: Path):
 def test_the_tokenizer_is_looked_at_before_anything_is_translated():
     translator: Any = Scripted(["a"])
     with pytest.raises(EvaluationError, match="no tokenizer '13b'"):
-        evaluate(translator, ([SentencePair("a", "a")], []), "en", Scoring("13b"))
+        evaluate(translator, TestSet([SentencePair("a", "a")]), "en", Scoring("13b"))
     assert translator.asked == 0

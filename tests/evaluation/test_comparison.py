@@ -8,6 +8,7 @@ from translator.cli.comparison import print_comparison
 from translator.data.corpora.base import SentencePair
 from translator.evaluation.bootstrap import Difference, Interval
 from translator.evaluation.comparison import MetricComparison, System, SystemComparison, compare
+from translator.evaluation.references import TestSet
 
 PAIRS = [
     SentencePair("a cat sleeps", "eine Katze schläft"),
@@ -21,7 +22,7 @@ SECOND = ["ein Kater schläft", "ein Hund bellt", "das Ende"]
 @pytest.fixture(scope="module")
 def found() -> SystemComparison:
     systems = [System("one", FIRST), System("two", SECOND)]
-    return compare(systems, (PAIRS, []), ("en", "de"), frequencies={"ein": 3, "hund": 1})
+    return compare(systems, TestSet(PAIRS), ("en", "de"), frequencies={"ein": 3, "hund": 1})
 
 
 def test_sentences_are_won_and_lost_by_chrf(found: SystemComparison):
@@ -45,13 +46,13 @@ def test_the_tables_are_by_length_frequency_and_casing(found: SystemComparison):
 def test_without_sources_and_frequencies_there_are_no_tables_of_them():
     pairs = [SentencePair("", pair.target) for pair in PAIRS]
     systems = [System("one", FIRST), System("two", SECOND)]
-    tables = compare(systems, (pairs, []), ("", "de")).breakdowns
+    tables = compare(systems, TestSet(pairs), ("", "de")).breakdowns
     assert [table.title for table in tables] == ["By length of the reference, in words", "By casing of the word"]
 
 
 def test_more_references_count():
     systems = [System("one", FIRST), System("two", SECOND)]
-    found = compare(systems, (PAIRS, [SECOND]), ("en", "de"))
+    found = compare(systems, TestSet(PAIRS, [SECOND]), ("en", "de"))
     assert found.metrics["chrf"].scores[1].value == pytest.approx(100)
     assert found.metrics["bleu"].signature.startswith("nrefs:2|")
 

@@ -10,6 +10,7 @@ import pytest
 from translator.data.corpora.base import SentencePair
 from translator.decoding.translator import Translator
 from translator.evaluation import test_set
+from translator.evaluation.references import TestSet
 from translator.evaluation.report import Report
 from translator.evaluation.robustness import CONDITIONS, LONG, NOISE_LINES, Robustness, Row, measure_robustness
 from translator.evaluation.scores import score
@@ -50,7 +51,7 @@ class Scripted:
 
 
 def rows_of(translate: Callable[[str], str], **settings: Any) -> dict[str, Row]:
-    found = measure_robustness(Scripted(translate), (PAIRS, []), "de", **settings)  # type: ignore[arg-type]
+    found = measure_robustness(Scripted(translate), TestSet(PAIRS), "de", **settings)  # type: ignore[arg-type]
     return {row.condition: row for row in found.rows}
 
 
@@ -95,14 +96,14 @@ def test_two_translators_read_the_same_damage():
     asked = []
     for translate in (str, str.upper):
         scripted = Scripted(translate)
-        measure_robustness(scripted, (PAIRS, []), "de")  # type: ignore[arg-type]
+        measure_robustness(scripted, TestSet(PAIRS), "de")  # type: ignore[arg-type]
         asked.append(scripted.asked)
     assert asked[0] == asked[1]
 
 
 def test_one_word_of_ten_has_a_typo():
     scripted = Scripted(str)
-    measure_robustness(scripted, (PAIRS * 20, []), "de")  # type: ignore[arg-type]
+    measure_robustness(scripted, TestSet(PAIRS * 20), "de")  # type: ignore[arg-type]
     start = 3 * 20 * len(PAIRS)
     damaged = " ".join(scripted.asked[start : start + 20 * len(PAIRS)]).split()
     plain = " ".join(SENTENCES * 20).split()
@@ -112,13 +113,13 @@ def test_one_word_of_ten_has_a_typo():
 
 def test_further_references_are_damaged_likewise():
     pairs, more = [SentencePair(pair.source, "nothing at all here.") for pair in PAIRS], [SENTENCES]
-    found = measure_robustness(Scripted(str), (pairs, more), "de")  # type: ignore[arg-type]
+    found = measure_robustness(Scripted(str), TestSet(pairs, more), "de")  # type: ignore[arg-type]
     values = {row.condition: row.value for row in found.rows}
     assert values["merged"] == values["no end punctuation"] == pytest.approx(100)
 
 
 def test_figures_come_back_from_the_folder_and_damaged_ones_do_not(tmp_path: Path):
-    found = measure_robustness(Scripted(str), (PAIRS, []), "de")  # type: ignore[arg-type]
+    found = measure_robustness(Scripted(str), TestSet(PAIRS), "de")  # type: ignore[arg-type]
     found.write(tmp_path)
     assert Robustness.read(tmp_path) == found
     of_words = (tmp_path / "robustness.json").read_text().replace('"value": ', '"value": null, "was": ')
@@ -132,7 +133,7 @@ def test_a_runs_own_figures_stay_in_its_folder_for_its_page(tmp_path: Path, monk
     run = RunFolder(tmp_path)
     corpora = "train: {grammar: train, pairs: 9}, validation: {grammar: validation, pairs: 9}"
     run.config.write_text(f"data: {{{corpora}, modifiers: {{case_sides: both}}}}\ntrain: {{max_steps: 1}}\n")
-    monkeypatch.setattr(test_set, "own_test_set", lambda *_: {LanguagePair("en", "de"): (PAIRS, [])})
+    monkeypatch.setattr(test_set, "own_test_set", lambda *_: {LanguagePair("en", "de"): TestSet(PAIRS)})
     monkeypatch.setattr(Translator, "load", lambda _: Scripted(str))
     found = robustness_of_run(run.path)
     assert {row.condition: row.value for row in found.rows}["upper"] == pytest.approx(100)  # as the run keeps case

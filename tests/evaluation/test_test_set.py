@@ -11,6 +11,7 @@ from translator.decoding.translator import Translator
 from translator.evaluation import test_set
 from translator.evaluation.external import ExternalMetric
 from translator.evaluation.metrics import EvaluationError
+from translator.evaluation.references import TestSet
 from translator.evaluation.report import Report, Scoring
 from translator.evaluation.scores import score
 from translator.evaluation.test_set import evaluate_run
@@ -24,7 +25,7 @@ def test_translations_are_kept_before_other_programs_score_them(tmp_path: Path, 
     run.config.write_text(f"data: {{{corpora}}}\ntrain: {{max_steps: 1}}\n")
     pairs = [SentencePair("a b", "c d")]
     report = Report(pairs, ["c d"], score(["c d"], ["c d"], "de"))
-    monkeypatch.setattr(test_set, "own_test_set", lambda *_: {LanguagePair("en", "de"): (pairs, [])})
+    monkeypatch.setattr(test_set, "own_test_set", lambda *_: {LanguagePair("en", "de"): TestSet(pairs)})
     monkeypatch.setattr(test_set, "evaluate", lambda *_: report)
     monkeypatch.setattr(Translator, "load", lambda _: SimpleNamespace(languages=("de",)))
     failing = ExternalMetric(f"{sys.executable} -c 'import sys; sys.exit(1)' {{hypotheses}}")

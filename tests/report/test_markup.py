@@ -9,6 +9,7 @@ from translator.data.corpora.base import SentencePair
 from translator.evaluation.bootstrap import Difference
 from translator.evaluation.comparison import System, compare
 from translator.evaluation.differences import Piece
+from translator.evaluation.references import TestSet
 from translator.report.comparison_page import MOST_SENTENCES, comparison_page
 from translator.report.markup import Markup, gain, interval_plot, joined, marked_text, page, table, tag
 
@@ -105,7 +106,7 @@ def test_the_page_of_a_comparison_has_any_text_as_it_stands_and_is_small():
         System(NASTY, [f"der Hund {i}" for i in range(300)]),
         System("B&B", [f"der Hund {i} {NASTY}" if i % 2 else f"die Katze {i}" for i in range(300)]),
     ]
-    text = comparison_page(compare(systems, (pairs, []), ("en", "de"), notes=["<i>noted</i>"]))
+    text = comparison_page(compare(systems, TestSet(pairs), ("en", "de"), notes=["<i>noted</i>"]))
     found = Balanced(text)
     assert {"script", "link", "img", "iframe"} & set(found.seen) == set()
     assert found.links == []

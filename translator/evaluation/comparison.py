@@ -128,13 +128,11 @@ def compare(
     Raises:
         EvaluationError: there are not as many translations as references; no such tokenizer.
     """
-    pairs, more = test_set
-    references = [pair.target for pair in pairs]
-    counted = [count(system.hypotheses, [references, *more], languages[1], tokenize) for system in systems]
+    counted = [count(system.hypotheses, test_set.references, languages[1], tokenize) for system in systems]
     chrf = [each[SENTENCE_METRIC].sentence_scores() for each in counted]
     sentences = tuple(
         Sentence(number, *pair, tuple(system.hypotheses[number - 1] for system in systems), scores)
-        for number, (pair, scores) in enumerate(zip(pairs, zip(*chrf, strict=True), strict=True), 1)
+        for number, (pair, scores) in enumerate(zip(test_set.pairs, zip(*chrf, strict=True), strict=True), 1)
     )
     return SystemComparison(
         tuple(system.name for system in systems),
@@ -180,13 +178,11 @@ def _breakdowns(
     bleu: Sequence[Counted],
     frequencies: Mapping[str, int] | None,
 ) -> tuple[Breakdown, ...]:
-    pairs, _ = test_set
-
     def words(lines: Sequence[str], language: str) -> list[list[str]]:
         return [[word.text for word in words_of(line, writes_no_spaces(language))] for line in lines]
 
-    sources = words([pair.source for pair in pairs], languages[0])
-    references = words([pair.target for pair in pairs], languages[1])
+    sources = words(test_set.sources, languages[0])
+    references = words(test_set.references[0], languages[1])
     written = [words(system.hypotheses, languages[1]) for system in systems]
     tables = []
     if any(sources):

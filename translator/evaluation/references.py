@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from translator.config.changes import changes
 from translator.config.load import load_config
@@ -13,12 +14,31 @@ from translator.decoding.language_choice import require_language
 from translator.languages import LanguagePair
 from translator.run_folder import RunError, RunFolder
 
-# Sources, each with its first reference; and lists of further references of all.
-TestSet = tuple[list[SentencePair], list[list[str]]]
+
+class TestSet(NamedTuple):
+    """Sentences, each with one reference or several.
+
+    Attributes:
+        pairs: sources, each with its first reference.
+        more: lists of further references of all.
+    """
+
+    pairs: Sequence[SentencePair]
+    more: Sequence[Sequence[str]] = ()
+
+    @property
+    def sources(self) -> list[str]:
+        """What is translated."""
+        return [pair.source for pair in self.pairs]
+
+    @property
+    def references(self) -> list[Sequence[str]]:
+        """Lists of references of all, the first ones first."""
+        return [[pair.target for pair in self.pairs], *self.more]
 
 
 def read_test_files(source: Path | None, references: Sequence[Path]) -> TestSet:
-    """Reads sentences with their references, line by line; further references are returned separately.
+    """Reads sentences with their references, line by line; the first references are those of the pairs.
 
     Without `source` the sentences are empty.
 
@@ -36,7 +56,7 @@ def read_test_files(source: Path | None, references: Sequence[Path]) -> TestSet:
             )
     if not sources:
         raise CorpusError(f"{first.replace(' ', ': ', 1)} has no line")
-    return list(map(SentencePair, sources, targets[0])), targets[1:]
+    return TestSet(list(map(SentencePair, sources, targets[0])), targets[1:])
 
 
 def own_test_set(folder: RunFolder, settings: Sequence[str] = (), to: str | None = None) -> dict[LanguagePair, TestSet]:
@@ -63,7 +83,7 @@ def own_test_set(folder: RunFolder, settings: Sequence[str] = (), to: str | None
     wanted = [corpus for corpus in config.data.test if to in (None, config.data.pair_of(corpus).target)]
     if not wanted:
         raise RunError(f"{folder.config} names no data.test into {to!r:.60}; give --source and --reference")
-    return {pair: (read, []) for pair, read in read_by_pair(wanted, config.data).items()}
+    return {pair: TestSet(read) for pair, read in read_by_pair(wanted, config.data).items()}
 
 
 def only_pair(test_sets: Mapping[LanguagePair, TestSet], run: RunFolder) -> tuple[LanguagePair, TestSet]:

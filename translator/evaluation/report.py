@@ -36,8 +36,7 @@ class Scoring:
 
     def scores(self, hypotheses: Sequence[str], test_set: TestSet, target_language: str) -> Scores:
         """Scores translations of a test set by sacreBLEU's metrics."""
-        pairs, more = test_set
-        references = [pair.target for pair in pairs]
+        references, *more = test_set.references
         return score(hypotheses, references, target_language, self.tokenize, more, self.samples)
 
     def external_scores(self, hypotheses: Sequence[str], test_set: TestSet) -> list[ExternalScore]:
@@ -46,9 +45,8 @@ class Scoring:
         Raises:
             EvaluationError: one fails.
         """
-        pairs, more = test_set
-        sources, references = [pair.source for pair in pairs], [pair.target for pair in pairs]
-        return [each.score(sources, hypotheses, [references, *more], self.samples) for each in self.external]
+        given = test_set.sources, hypotheses, test_set.references
+        return [each.score(*given, self.samples) for each in self.external]
 
 
 PLAIN = Scoring()
@@ -102,7 +100,7 @@ class Report:
         return cls(
             pairs,
             hypotheses,
-            each[0].scores if len(each) == 1 else scoring.scores(hypotheses, (pairs, []), data.target),
+            each[0].scores if len(each) == 1 else scoring.scores(hypotheses, TestSet(pairs), data.target),
             sum(report.seconds or 0.0 for report in each),
             sum(report.hypothesis_tokens or 0 for report in each),
             sum(nlls) / sum(report.reference_tokens for report in each) if len(nlls) == len(each) else None,
@@ -209,7 +207,7 @@ def score_file(hypotheses: Path, test_set: TestSet, target_language: str, scorin
         CorpusError: the file cannot be read, or has another number of lines than the test set.
         EvaluationError: the metrics cannot be had, or fail.
     """
-    pairs, _ = test_set
+    pairs = test_set.pairs
     lines = lines_of(hypotheses, "--hypothesis")
     if len(lines) != len(pairs):
         raise CorpusError(

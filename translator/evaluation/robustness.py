@@ -161,8 +161,7 @@ def measure_robustness(
         on_progress: see `Translator.translate`.
     """
     metric = bleu(target_language, scoring.tokenize)
-    pairs, more = test_set
-    sentences = [[*pair, *others] for pair, *others in zip(pairs, *more, strict=True)]
+    sentences = list(map(list, zip(test_set.sources, *test_set.references, strict=True)))
     damaged = {name: condition.damaged(sentences, case) for name, condition in CONDITIONS.items()}
     sources = [source for lines in damaged.values() for source, *_ in lines]
     translations = iter(translator.translate_text(sources, None, on_progress))

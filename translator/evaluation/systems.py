@@ -59,7 +59,7 @@ def compare_given(given: Given, tokenize: str | None = None) -> SystemComparison
     if language is None:
         raise RunError("which language is it? It decides how words are found: give --language, as in --language de")
     systems = [
-        System(name, runs[path].hypotheses if path in runs else _translations(path, len(test_set[0])))
+        System(name, runs[path].hypotheses if path in runs else _translations(path, len(test_set.pairs)))
         for name, path in zip(_names(given.paths), given.paths, strict=True)
     ]
     frequencies, notes = _frequencies(given, configs[0] if configs else None, language)
@@ -95,10 +95,10 @@ def _test_set(given: Given, runs: dict[Path, Report]) -> TestSet:
     if given.references:
         test_set = read_test_files(given.source, given.references)
         for path, report in runs.items():
-            if len(report.pairs) != len(test_set[0]):
+            if len(report.pairs) != len(test_set.pairs):
                 raise RunError(
                     f"{path} was scored on {len(report.pairs):,} sentences, but --reference {given.references[0]} has "
-                    f"{len(test_set[0]):,} lines"
+                    f"{len(test_set.pairs):,} lines"
                 )
         return test_set
     if not runs:
@@ -112,7 +112,7 @@ def _test_set(given: Given, runs: dict[Path, Report]) -> TestSet:
                 f"{path} was scored on another test set than {first}; translate the same sentences with both "
                 "(`translator translate`), and compare the two files with --reference"
             )
-    return list(report.pairs), []
+    return TestSet(report.pairs)
 
 
 def _translations(path: Path, sentences: int) -> list[str]:

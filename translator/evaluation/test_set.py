@@ -61,7 +61,7 @@ def evaluate_run(
     if is_own:
         report.write(folder.report)  # what other programs say of it comes later: they may fail
     if scoring.external:
-        external = scoring.external_scores(report.hypotheses, (list(report.pairs), test_set[1] if test_set else []))
+        external = scoring.external_scores(report.hypotheses, TestSet(report.pairs, test_set.more if test_set else ()))
         report = dataclasses.replace(report, external=external)
         if is_own:
             report.write(folder.report)
@@ -147,9 +147,9 @@ def evaluate(
         require_tokenizer(scoring.tokenize)
     for metric in scoring.external:
         metric.require()
-    pairs, _ = test_set
+    pairs = test_set.pairs
     began = time.monotonic()
-    hypotheses = translator.translate_text([pair.source for pair in pairs], on_progress=on_progress)
+    hypotheses = translator.translate_text(test_set.sources, on_progress=on_progress)
     seconds = time.monotonic() - began
     scores = scoring.scores(hypotheses, test_set, target_language)
     tokens = sum(map(len, translator.target.encode(hypotheses)))
