@@ -14,8 +14,9 @@ from translator import grammar
 from translator.config.schema import Config, ConfigError
 from translator.config.tokenizer import TokenizerConfig
 from translator.data.batches import TrainingBatches
+from translator.data.corpora.aligned import parse_pharaoh
 from translator.data.corpora.base import CorpusError, SentencePair
-from translator.data.links import SOURCE_POSITIONS, parse_pharaoh, subword_links
+from translator.data.links import SOURCE_POSITIONS, subword_links
 from translator.data.plan import Position
 from translator.data.prepare import prepare
 from translator.files import write_file

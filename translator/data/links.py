@@ -8,18 +8,14 @@ import array
 import contextlib
 import dataclasses
 import json
-from collections.abc import Generator, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from translator import grammar
-from translator.config.corpora import CorpusConfig
 from translator.config.schema import Config
 from translator.data.alignment import Link
-from translator.data.corpora.base import CorpusError, SentencePair
+from translator.data.corpora.base import CorpusError, SentencePair, aligned_pairs
 from translator.data.corpora.formats import open_corpus
-from translator.data.corpora.lines import read_lines
 from translator.data.store import Sequences, TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.data.words import membership, words_of
@@ -80,7 +76,7 @@ def _rows(
         source, target = map(writes_no_spaces, config.data.pair_of(corpus))
         kept = iter(store.numbers[rows.start : rows.stop].tolist())
         wanted = next(kept, None)
-        with contextlib.closing(_aligned(corpus, config)) as pairs:
+        with contextlib.closing(aligned_pairs(open_corpus(corpus, config.data))) as pairs:
             for number, (pair, links) in enumerate(pairs, 1):
                 if wanted is None:
                     break
@@ -90,38 +86,6 @@ def _rows(
                 wanted, done = next(kept, None), done + 1
                 if done % SHOWN_EVERY == 0:
                     show(done, len(store), "aligning subwords")
-
-
-def _aligned(corpus: CorpusConfig, config: Config) -> Generator[tuple[SentencePair, list[Link]], None, None]:
-    """The pairs of a corpus with the links of their words, source first."""
-    if corpus.grammar and corpus.alignment is None:
-        for aligned in grammar.aligned_pairs(corpus.grammar):
-            texts, links = (aligned.english, aligned.german), sorted(aligned.sure)
-            if config.data.pair_of(corpus).source != "en":
-                texts, links = texts[::-1], [(j, i) for i, j in links]
-            yield SentencePair(*texts), links
-        return
-    path = config.data.root / str(corpus.alignment)
-    with (
-        contextlib.closing(open_corpus(corpus, config.data).pairs()) as pairs,
-        contextlib.closing(read_lines(path)) as lines,
-    ):
-        for number, pair in enumerate(pairs, 1):
-            if (line := next(lines, None)) is None:
-                raise CorpusError(f"{path} ends after line {number - 1:,}; it needs a line for each pair of the corpus")
-            yield pair, parse_pharaoh(line, path, number)
-
-
-def parse_pharaoh(line: str, path: Path, number: int) -> list[Link]:
-    """Links as Pharaoh and Moses write them: `0-0 1-2`.
-
-    Raises:
-        CorpusError: the line is something else.
-    """
-    try:
-        return [(int(i), int(j)) for i, j in (link.split("-") for link in line.split())]
-    except ValueError:
-        raise CorpusError(f"{path}, line {number:,}: expected links such as 0-0 1-2, found {line!r:.80}") from None
 
 
 def subword_links(

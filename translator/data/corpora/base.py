@@ -5,8 +5,9 @@ import itertools
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
+from translator.data.alignment import Link
 from translator.errors import TranslatorError
 
 Side = Literal["source", "target"]
@@ -57,6 +58,22 @@ class Corpus(Protocol):
         ...
 
 
+@runtime_checkable
+class Aligned(Protocol):
+    """A corpus whose pairs have word alignments."""
+
+    def aligned_pairs(self) -> Generator[tuple[SentencePair, list[Link]], None, None]:
+        """Streams the pairs, each with the links of its words, source first; raises a CorpusError as `pairs` does."""
+        ...
+
+
+def aligned_pairs(corpus: Corpus) -> Generator[tuple[SentencePair, list[Link]], None, None]:
+    """See `Aligned.aligned_pairs`; a CorpusError if the corpus has no alignments."""
+    if not isinstance(corpus, Aligned):
+        raise CorpusError(f"{corpus.description} has no word alignment: name a file with `alignment`")
+    return corpus.aligned_pairs()
+
+
 @dataclass(frozen=True)
 class FirstPairs:
     """The first pairs of another corpus."""
@@ -72,29 +89,12 @@ class FirstPairs:
         with contextlib.closing(self.corpus.pairs()) as pairs:
             yield from itertools.islice(pairs, self.count)
 
+    def aligned_pairs(self) -> Generator[tuple[SentencePair, list[Link]], None, None]:
+        with contextlib.closing(aligned_pairs(self.corpus)) as pairs:
+            yield from itertools.islice(pairs, self.count)
+
     def inputs(self) -> list[InputFile]:
         return self.corpus.inputs()
-
-    def place(self, number: int, side: Side = "source") -> str:
-        return self.corpus.place(number, side)
-
-
-@dataclass(frozen=True)
-class WithAlignment:
-    """A corpus with a file of the word alignments of its pairs."""
-
-    corpus: Corpus
-    file: InputFile
-
-    @property
-    def description(self) -> str:
-        return self.corpus.description
-
-    def pairs(self) -> Generator[SentencePair, None, None]:
-        return self.corpus.pairs()
-
-    def inputs(self) -> list[InputFile]:
-        return self.corpus.inputs() + [self.file] * self.file.path.is_file()
 
     def place(self, number: int, side: Side = "source") -> str:
         return self.corpus.place(number, side)

@@ -5,7 +5,8 @@ from types import MappingProxyType
 
 from translator.config.corpora import CorpusConfig
 from translator.config.data import DataConfig
-from translator.data.corpora.base import Corpus, CorpusError, FirstPairs, InputFile, SentencePair, WithAlignment
+from translator.data.corpora.aligned import WithAlignment
+from translator.data.corpora.base import Corpus, CorpusError, FirstPairs, InputFile, SentencePair
 from translator.data.corpora.files import FilesCorpus
 from translator.data.corpora.grammar import GrammarCorpus
 from translator.data.corpora.jsonl import JsonlCorpus

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from translator import grammar
 from translator.config.corpora import CorpusConfig
 from translator.config.data import DataConfig
+from translator.data.alignment import Link
 from translator.data.corpora.base import CorpusError, InputFile, SentencePair, Side
 
 
@@ -34,13 +35,25 @@ class GrammarCorpus:
         return f"grammar {self.split}"
 
     def pairs(self) -> Generator[SentencePair, None, None]:
+        self._require_languages()
+        for english, german in grammar.sentence_pairs(self.split):
+            yield SentencePair(english, german) if self.source == "en" else SentencePair(german, english)
+
+    def aligned_pairs(self) -> Generator[tuple[SentencePair, list[Link]], None, None]:
+        self._require_languages()
+        for aligned in grammar.aligned_pairs(self.split):
+            links = sorted(aligned.sure)
+            if self.source == "en":
+                yield SentencePair(aligned.english, aligned.german), links
+            else:
+                yield SentencePair(aligned.german, aligned.english), [(j, i) for i, j in links]
+
+    def _require_languages(self) -> None:
         if {self.source, self.target} != {"en", "de"}:
             raise CorpusError(
                 f"{self.key}: the built-in grammar writes English and German, so data.source and data.target must be "
                 f"en and de or de and en; found {self.source} and {self.target}"
             )
-        for english, german in grammar.sentence_pairs(self.split):
-            yield SentencePair(english, german) if self.source == "en" else SentencePair(german, english)
 
     def inputs(self) -> list[InputFile]:
         return []
