@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from translator.files import replacing, write_file
+from translator.files import OverwriteError, replacing, require_not_read, write_file
 
 
 def names(folder: Path) -> set[str]:
@@ -54,6 +54,21 @@ def test_a_link_that_leads_nowhere_yet_is_followed(tmp_path: Path):
     write_file(tmp_path / "link", b"text")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "new").read_bytes() == b"text"
+
+
+@pytest.mark.parametrize("name", ["read", "link", "hard"])
+def test_what_is_read_is_no_output_by_any_name(name: str, tmp_path: Path):
+    read = tmp_path / "read"
+    read.touch()
+    (tmp_path / "link").symlink_to("read")
+    (tmp_path / "hard").hardlink_to(read)
+    (tmp_path / "other").touch()
+    with pytest.raises(OverwriteError, match=f"^--html {tmp_path / name} would overwrite {read}, which is read; name "):
+        require_not_read(tmp_path / name, [tmp_path / "other", read], "--html")
+    with pytest.raises(OverwriteError, match=f"^--output {tmp_path / 'new'} would overwrite {read}, which is read"):
+        require_not_read(tmp_path / "new", [read], beside_it=[tmp_path / name])
+    for output in ("other", "new"):
+        require_not_read(tmp_path / output, [read, tmp_path / "new"])
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])

@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +20,10 @@ PARTIAL_NAME = re.compile(r"\.[0-9a-f]{8}\.partial$")  # how the name of a file 
 
 class NoRoomError(TranslatorError):
     """The disk, or a quota, is full; existing files are unchanged."""
+
+
+class OverwriteError(TranslatorError):
+    """An output that would replace a file that is read."""
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -99,6 +103,23 @@ def require_writable(path: Path) -> None:
         raise FileNotFoundError(errno.ENOENT, what, str(path))
     if not os.access(folder, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def require_not_read(
+    output: Path, read: Iterable[Path], option: str = "--output", beside_it: Sequence[Path] = ()
+) -> None:
+    """Raises an OverwriteError if a file that is read is an output, by this name or another, as links give it.
+
+    Args:
+        output: what is written.
+        read: what is read.
+        option: what names the output.
+        beside_it: further files that are written.
+    """
+    written = [path for path in (output, *beside_it) if path.exists()]
+    for path in read:
+        if path.exists() and any(each.samefile(path) for each in written):
+            raise OverwriteError(f"{option} {output} would overwrite {path}, which is read; name another file")
 
 
 def beside(path: Path, ending: str) -> Path:

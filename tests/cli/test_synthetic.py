@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from tests.command_line import command
+from tests.corpora import data_of
 from tests.decoding.scripted import Upside
+from translator.config.load import save_config
+from translator.config.schema import Config
 from translator.decoding import synthetic
 from translator.decoding.translator import Translator
 
@@ -63,11 +66,31 @@ def test_distillation_by_an_ensemble(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], opened: Opened
 ):
     monkeypatch.setattr(synthetic, "write_training_sources", lambda run, path, *_: path.write_text(f"{run}\n"))
+    monkeypatch.setattr(synthetic, "training_files", lambda *_: [])
     assert command(monkeypatch, capsys, "distill", "a", "--ensemble=b", "--output=out.tsv")[0] == 0
     assert Path("out.tsv").read_text() == "a\ta {}\n"
     assert opened == [((Path("a"), Path("b")), None, None, None)]
     assert command(monkeypatch, capsys, "distill", "a", "--input=mono", "--output=out.tsv")[0] == 0
     assert Path("out.tsv").read_text() == "abc\tcba {}\n"
+
+
+@pytest.mark.parametrize("name", ["c.tsv", "a.en", "a.de", "links"])
+def test_no_corpus_is_replaced_by_what_is_distilled_from_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], opened: Opened, name: str
+):
+    corpora = [{"tsv": "c.tsv", "alignment": "links"}, "a.{lang}"]
+    texts = {"c.tsv": "a\tb\n", "a.en": "c\n", "a.de": "d\n", "links": "0-0\n"}
+    for each, text in texts.items():
+        Path(each).write_text(text)
+    data = data_of(corpora).model_dump(mode="json", exclude_none=True)
+    Path("run").mkdir()
+    save_config(Config.model_validate({"data": data, "train": {"max_steps": 1}}), Path("run", "config.yaml"))
+    said = f"--output {name} would overwrite {name}, which is read; name another file\n"
+    assert command(monkeypatch, capsys, "distill", "run", f"--output={name}") == (2, "", said)
+    assert {each: Path(each).read_text() for each in texts} == texts
+    assert opened == []
+    assert command(monkeypatch, capsys, "distill", "run", "--output=new.tsv")[0] == 0
+    assert Path("new.tsv").read_text() == "a\ta {}\nc\tc {}\n"
 
 
 def test_sampling_takes_the_engine_that_samples(

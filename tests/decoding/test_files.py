@@ -40,7 +40,7 @@ from translator.decoding.translator import Translator
 from translator.decoding.unfinished import ResumeError, unfinished
 from translator.decoding.workers import WorkerError
 from translator.errors import TranslatorError
-from translator.files import write_file
+from translator.files import OverwriteError, write_file
 from translator.model.build import build_model
 from translator.shard import Shard, ShardError
 
@@ -447,14 +447,14 @@ def test_what_goes_on_is_a_file(source: Path):
 
 
 def test_what_is_read_is_not_written(source: Path, tmp_path: Path):
-    with pytest.raises(FilesError, match=r"^--output (.*) would overwrite \1, which is read"):
+    with pytest.raises(OverwriteError, match=r"^--output (.*) would overwrite \1, which is read"):
         translate_file(upside, source, source)
     for name in ("out.partial", "out.partial.json"):
         taken = tmp_path / name
         taken.write_bytes(source.read_bytes())
-        with pytest.raises(FilesError, match=rf"out would overwrite .*{name}, which is read"):
+        with pytest.raises(OverwriteError, match=rf"out would overwrite .*{name}, which is read"):
             translate_file(upside, taken, tmp_path / "out", resume=True)
-        with pytest.raises(FilesError, match=rf"{name} would overwrite .*{name}, which is read"):
+        with pytest.raises(OverwriteError, match=rf"{name} would overwrite .*{name}, which is read"):
             translate_file(upside, Lines(source, taken), taken)
         assert taken.read_bytes() == source.read_bytes()
         taken.unlink()

@@ -72,7 +72,7 @@ def test_a_document_comes_from_standard_input(monkeypatch, capsys):
             "a.gz: what kind of document is it? Add --document-format text|markdown|html|srt|vtt|tsv|po\n",
         ),
         ("a.txt", b"PK\3\4", [], "a.txt: is a ZIP archive; unpack it: unzip a.txt\n"),
-        ("a.txt", b"a", ["--output=a.txt"], "--output a.txt would overwrite the document; name another file\n"),
+        ("a.txt", b"a", ["--output=a.txt"], "--output a.txt would overwrite a.txt, which is read; name another file\n"),
         ("a.txt", b"a", ["--n-best=2", "--resume"], "--document goes without --n-best, --resume\n"),
     ],
 )

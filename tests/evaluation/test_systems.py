@@ -91,6 +91,18 @@ def test_files_are_compared_without_any_run(call, places, tmp_path):
     assert "By frequency of the word in the training corpus" in out
 
 
+@pytest.mark.parametrize(
+    "read", ["bad", "ref", "src", "short", "train.tsv", "good/report/hypothesis.txt", "good/report/scores.json"]
+)
+def test_the_page_replaces_nothing_that_is_read(call, places, tmp_path, read):
+    before = (tmp_path / read).read_bytes()
+    arguments = [places["bad"], places["good"], "--reference", places["ref"], "--source", places["src"]]
+    training = ["--training", places["short"]] if read == "short" else []
+    said = f"--html {tmp_path / read} would overwrite {tmp_path / read}, which is read; name another file"
+    assert call(*arguments, *training, "--html", tmp_path / read) == (2, "", said)
+    assert (tmp_path / read).read_bytes() == before
+
+
 def test_systems_have_the_shortest_names_that_tell_them_apart(call, places, tmp_path):
     (tmp_path / "a").mkdir()
     twin = written(tmp_path / "a" / "bad", BAD)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tests.command_line import command
 from tests.inspect.test_alignment import make_run
 from translator.cli.attention import print_table
+from translator.config.load import load_config, save_config
 from translator.data.corpora.base import SentencePair
 from translator.decoding.options import OptionsError
 from translator.decoding.translator import Translator
@@ -118,6 +119,17 @@ def test_a_table_off_a_terminal_is_as_wide_as_its_heads(capsys):
     assert row.count("-1.50*") == 32
     assert "on 1 validation sentence; without" in told
     assert told.endswith("Heads that are missed: 32 of 32.")
+
+
+def test_the_table_does_not_replace_the_validation_set(tmp_path: Path, monkeypatch, capsys):
+    run, pairs = str(make_run(tmp_path / "run")), tmp_path / "pairs.csv"
+    pairs.write_text("ant\tcat\n")
+    config = load_config(tmp_path / "run" / "config.yaml", [f"data.validation={{tsv: {pairs}}}"])
+    save_config(config, tmp_path / "run" / "config.yaml")
+    said = f"--output {pairs} would overwrite {pairs}, which is read; name another file\n"
+    arguments = "attention", run, "--prune-report", "--output", str(pairs)
+    assert command(monkeypatch, capsys, *arguments) == (2, "", said)
+    assert pairs.read_text() == "ant\tcat\n"
 
 
 def test_the_command_prints_a_line_for_each_layer_and_writes_the_table(tmp_path: Path, monkeypatch, capsys):

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from translator.cli.arguments import Beam, Checkpoint, CheckpointOption, From, Run, To
 from translator.cli.console import console, say
-from translator.files import require_writable, write_file
+from translator.files import require_not_read, require_writable, write_file
 from translator.progress import progress
 from translator.run_folder import RunError, RunFolder
 from translator.runtime import start_tensorflow
@@ -99,11 +99,14 @@ def _prune_report(
     checkpoint: Checkpoint | None,
     languages: tuple[str | None, str | None],
 ) -> None:
+    from translator.data.corpora.formats import files_of
     from translator.inspect.plots import PICTURES, form_of
 
     form = form_of(output, (*PICTURES, "csv")) if output else None
     if output:
         require_writable(output)
+        data = RunFolder(run).load_config().data
+        require_not_read(output, files_of(data.validation, data))
     start_tensorflow()
     from translator.inspect.heads import draw, report_of_run
 

@@ -8,7 +8,7 @@ import typer
 
 from translator.cli.arguments import References, Tokenize
 from translator.cli.console import console, say
-from translator.files import require_writable, write_file
+from translator.files import require_not_read, require_writable, write_file
 
 
 def compare(
@@ -31,13 +31,15 @@ def compare(
 ) -> None:
     """Compare runs, or files of translations, of one test set: which is better, how sure that is, and where."""
     from translator.cli.comparison import print_comparison  # what it scores with takes its time to import
-    from translator.evaluation.systems import Given, compare_given
+    from translator.evaluation.systems import Given, compare_given, files_read
     from translator.report.comparison_page import comparison_page
 
+    given = Given(systems, source, reference or (), language, training)
     if html:
         require_writable(html)
+        require_not_read(html, files_read(given), "--html")
     with console.status("comparing …"):
-        found = compare_given(Given(systems, source, reference or (), language, training), tokenize)
+        found = compare_given(given, tokenize)
     if html:
         write_file(html, comparison_page(found).encode())
     if as_json:

@@ -86,7 +86,8 @@ def distill(
     search: dict[str, Any],
 ) -> None:
     """Write the translations that a run, or an ensemble, gives its training sources: a corpus for a smaller model."""
-    from translator.decoding.synthetic import Synthesis, write_training_sources
+    from translator.decoding.files import require_apart
+    from translator.decoding.synthetic import Synthesis, training_files, write_training_sources
 
     if ensemble and (engine != "transformer" or quantization):
         raise RunError("--ensemble searches with the engine transformer; leave --engine and --quantization out")
@@ -94,6 +95,7 @@ def distill(
     runs = run, *(ensemble or ())
     how = Synthesis(runs, "target", "", None, beam, checkpoint, engine, quantization, search, to)
     part = _parsed(shard)  # before all sources are written
+    require_apart(output, [input] if input else training_files(run, to))
     with exiting_when_terminated(), tempfile.TemporaryDirectory() as folder:
         if input is None:
             input = Path(folder) / "sources"

@@ -6,14 +6,14 @@ import hashlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from translator.data.arriving import is_a_file
 from translator.decoding.blocks import Block, FilesError, Lines, bytes_of
 from translator.decoding.unfinished import Unfinished, forget, partial_of, state_of, unfinished
 from translator.decoding.workers import Here, Load, Processes, Translated
-from translator.files import is_standard_output, replacing, require_writable
+from translator.files import is_standard_output, replacing, require_not_read, require_writable
 from translator.progress import Show, show_nothing
 from translator.runtime import cores
 
@@ -57,6 +57,7 @@ def translate_file(
 
     Raises:
         FilesError: the files do not fit together, or with what is asked.
+        OverwriteError: the output is a file that is read.
         CorpusError: the input cannot be read; says where.
         ResumeError: something changed since the interruption; says what.
         WorkerError: a process has ended.
@@ -109,7 +110,7 @@ def _count(processes: int | None, part: range | None) -> int:
 def _require_fitting(lines: Lines, target: Path | None, processes: int | None, resume: bool) -> None:
     """Raises a FilesError for files that do not fit together, or not with what is asked for."""
     if target:
-        _require_no_input(lines, [target, partial_of(target), state_of(target)])
+        require_apart(target, lines.paths)
         require_writable(target)
     if processes:
         lines.require_file("--processes")
@@ -122,11 +123,9 @@ def _require_fitting(lines: Lines, target: Path | None, processes: int | None, r
         raise FilesError("standard output is closed; name a file with --output")
 
 
-def _require_no_input(lines: Lines, written: Sequence[Path]) -> None:
-    """Raises a FilesError if one of the files that are written, of which the first is the output, is read."""
-    for path in lines.paths:
-        if any(each.exists() and path.exists() and each.samefile(path) for each in written):
-            raise FilesError(f"--output {written[0]} would overwrite {path}, which is read; name another file")
+def require_apart(output: Path, read: Iterable[Path]) -> None:
+    """Raises an OverwriteError if a file that is read is an output, or what `resume` keeps beside it."""
+    require_not_read(output, read, beside_it=(partial_of(output), state_of(output)))
 
 
 def _write_all(translated: Translated, write: Write) -> int:

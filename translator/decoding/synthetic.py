@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from translator.data.corpora.base import Side
-from translator.data.corpora.formats import open_corpora
+from translator.data.corpora.formats import files_of, open_corpora
 from translator.data.filters import LeftOut, filtered
 from translator.data.prepare import filters_of_corpora
 from translator.decoding.language_choice import chosen_pair
@@ -132,6 +132,13 @@ class Synthesis:
         if len(self.runs) > 1:
             return Translator.load_ensemble(self.runs, beam, self.checkpoint, self.to)
         return Translator.load(self.runs[0], beam, self.checkpoint, engine, self.quantization, self.to)
+
+
+def training_files(run: Path, to: str | None = None) -> list[Path]:
+    """The files that `write_training_sources` reads; it raises what that does."""
+    data = RunFolder(run).load_config().data
+    _, target = chosen_pair(data, to)
+    return files_of((corpus for corpus in data.train if data.pair_of(corpus).target == target), data)
 
 
 def write_training_sources(run: Path, path: Path, to: str | None = None) -> None:

@@ -10,7 +10,7 @@ from translator.documents.formats import Format
 from translator.documents.pieces import DocumentError
 from translator.documents.sentences import Languages
 from translator.documents.translating import Aligns, translated
-from translator.files import is_standard_output, open_file, require_writable, write_file
+from translator.files import is_standard_output, open_file, require_not_read, require_writable, write_file
 from translator.progress import Show, show_nothing
 from translator.text_files import what_else_it_is
 
@@ -38,14 +38,14 @@ def translate_document(
 
     Raises:
         DocumentError: it is not UTF-8, or no document of this format; says where.
+        OverwriteError: the output is the document.
         OSError: it cannot be read, or the output not be written.
     """
     path = Path(path)
     target = None if output is None or is_standard_output(Path(output)) else Path(output)
     if target:
         require_writable(target)
-        if path != STANDARD_INPUT and target.exists() and path.exists() and target.samefile(path):
-            raise DocumentError(f"--output {target} would overwrite the document; name another file")
+        require_not_read(target, () if path == STANDARD_INPUT else [path])
     try:
         text = _text(path)
         mark = "\ufeff" * text.startswith("\ufeff")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from translator.config.data import DataConfig
 from translator.data.corpora.base import CorpusError
-from translator.data.corpora.formats import open_corpora
+from translator.data.corpora.formats import files_of, open_corpora
 from translator.data.corpora.lines import read_lines
 from translator.data.words import words_of
 from translator.errors import shell_quoted
@@ -64,6 +64,15 @@ def compare_given(given: Given, tokenize: str | None = None) -> SystemComparison
     ]
     frequencies, notes = _frequencies(given, configs[0] if configs else None, language)
     return compare(systems, test_set, (source_language, language), tokenize, frequencies, notes)
+
+
+def files_read(given: Given) -> list[Path]:
+    """The files that `compare_given` reads, as far as the options and the runs name them."""
+    runs = [RunFolder(path) for path in given.paths if path.is_dir()]
+    named = [*given.paths, *filter(None, (given.source, given.training)), *given.references]
+    own = [path for run in runs for path in (run.config, *run.report.glob("*.txt"), run.report / "scores.json")]
+    data = runs[0].load_config().data if runs and not given.training else None
+    return [*named, *own, *(files_of(data.train, data) if data else ())]
 
 
 def _report_of(path: Path) -> Report:

@@ -1,6 +1,7 @@
 """From a configuration's corpora to their classes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 
 from translator.config.corpora import CorpusConfig
@@ -47,6 +48,11 @@ def open_corpus(corpus: CorpusConfig, data: DataConfig) -> Corpus:
 def open_corpora(corpora: Iterable[CorpusConfig], data: DataConfig) -> tuple[Corpus, ...]:
     """Some of `data`'s corpora, in their order."""
     return tuple(open_corpus(corpus, data) for corpus in corpora)
+
+
+def files_of(corpora: Iterable[CorpusConfig], data: DataConfig) -> list[Path]:
+    """The files that some of `data`'s corpora are read from, as far as they exist."""
+    return [file.path for corpus in open_corpora(corpora, data) for file in corpus.inputs()]
 
 
 def read_all(corpora: Sequence[CorpusConfig], data: DataConfig) -> list[SentencePair]:
