@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from translator.config.corpora import CorpusConfig
-from translator.config.load import dump_config, load_config, save_config
+from translator.config.load import dump_config, load_config, require_set_once, save_config
 from translator.config.names import OTHER_NAMES
 from translator.config.reference import describe_settings
 from translator.config.schema import Config, ConfigError
@@ -94,6 +94,36 @@ def test_a_file_lies_over_what_it_extends_and_overrides_lie_over_all(tmp_path: P
 def test_an_override_is_yaml(minimal: Path, override: str, section: str, name: str, value: Any):
     config = load_config(minimal, ["train.max_epochs=3", override])
     assert getattr(getattr(config, section), name) == value
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "key"),
+    [
+        ("train.max_steps=5", "train.max_steps=7", "train.max_steps"),
+        ("train.max_steps=5", "train={max_steps: 7}", "train.max_steps"),
+        ("train={max_steps: 5, seed: 1}", "train.max_steps=7", "train.max_steps"),
+        ("data.train.pairs=5", "data.train={tsv: a}", "data.train.pairs"),
+        ("data.train={tsv: a}", "data.train={tsv: b}", "data.train.tsv"),
+        ("data.train=[{tsv: a}, {tsv: b}]", "data.train={tsv: b}", "data.train"),
+    ],
+)
+def test_an_override_that_takes_another_one_back_is_refused(first: str, second: str, key: str):
+    with pytest.raises(ConfigError) as caught:
+        require_set_once(["model.num_heads=2", first, second])
+    assert str(caught.value) == f"--set {second}: --set {first} has set {key} already; leave one of them out"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("data.train={tsv: a}", "data.train.pairs=5"),
+        ("train={max_steps: 5}", "train={seed: 1}"),
+        ("train.max_steps=5", "train.max_steps=5"),
+        ("data.train.tsv=a", "data.train.pairs=5"),
+    ],
+)
+def test_overrides_that_add_to_one_another_are_not(first: str, second: str):
+    require_set_once([first, second])
 
 
 @pytest.mark.parametrize("override", ["train.max_steps", "=5", ""])

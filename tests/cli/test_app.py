@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 import translator
+from tests.command_line import command
 from translator.cli.app import app
 
 COMMANDS = [command.name for command in app.registered_commands]
+ROOT = Path(__file__).parents[2]
 MOST_SECONDS = 1.0  # for an answer that needs no TensorFlow
 
 
@@ -48,20 +50,46 @@ def test_help_answers_at_once():
         if fastest < MOST_SECONDS:
             break
     assert ran.returncode == 0
-    for command in COMMANDS:
-        assert f" {command} " in ran.stdout
+    for name in COMMANDS:
+        assert f" {name} " in ran.stdout
     assert fastest < MOST_SECONDS
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    from translator.cli import main
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    code, out, _ = command(monkeypatch, capsys, name, "--help")
+    assert code == 0
+    assert f"{name} [OPTIONS]" in out
 
-    monkeypatch.setattr(sys, "argv", ["translator", command, "--help"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 0
-    assert f"{command} [OPTIONS]" in capsys.readouterr().out
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["eval", "--hypothesis=a", "--reference=r", "--hypothesis=b"], "--hypothesis is given 2 times"),
+        (["prepare", "c.yaml", "--run=x", "--run", "y", "--run=z"], "--run is given 3 times"),
+        (["translate", "run", "--input=a", "--input=a"], "--input is given 2 times"),
+        (["translate", "run", "--beam=1", "--top-k=1", "--beam=2"], "--beam is given 2 times"),
+        (["attention", "run", "a", "--tokens", "--words"], "--tokens/--words is given 2 times"),
+    ],
+)
+def test_no_option_of_one_value_is_dropped(arguments, said, monkeypatch, capsys):
+    told = f"{said}, and takes one value; leave all but one out\n"
+    assert command(monkeypatch, capsys, *arguments) == (2, "", told)
+
+
+def test_options_of_many_values_and_switches_may_be_there_again(monkeypatch, capsys):
+    settings = "--set", "train.max_steps=5", "train.warmup_steps=2", "--set", "train.max_steps=5"
+    code, out, _ = command(monkeypatch, capsys, "config", str(ROOT / "configs" / "quickstart.yaml"), *settings)
+    assert (code, out.count("max_steps: 5"), out.count("warmup_steps: 2")) == (0, 1, 1)
+    once, twice = (command(monkeypatch, capsys, "config", *["--json-schema"] * times) for times in (1, 2))
+    assert once == twice
+
+
+@pytest.mark.parametrize("row", [["--set", "train.max_steps=7"], ["train.max_steps=7"]])
+def test_no_setting_is_dropped(row, monkeypatch, capsys):
+    arguments = str(ROOT / "configs" / "quickstart.yaml"), "--set", "train.max_steps=5", *row
+    told = "--set train.max_steps=7: --set train.max_steps=5 has set train.max_steps already; leave one of them out\n"
+    assert command(monkeypatch, capsys, "config", *arguments) == (2, "", told)
 
 
 def test_preparing_records_the_start_in_the_run_folder(tmp_path: Path):

@@ -262,6 +262,11 @@ def test_every_problem_of_all_configurations_is_told_once_before_anything_is_wri
     assert [path.name for path in tmp_path.iterdir()] == ["scripted.yaml"]
 
 
+def test_a_setting_of_all_runs_that_is_varied_too_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"^--set train\.seed=1: --set train\.seed=5 has set train\.seed already"):
+        sweep_of(tmp_path, "train.seed=5", "train.seed=1,2")
+
+
 def test_two_values_that_mean_the_same_are_refused(tmp_path):
     with pytest.raises(SweepError) as caught:
         sweep_of(tmp_path, "train.learning_rate=1e-3,0.001")

@@ -13,6 +13,7 @@ from translator.cli.align import align
 from translator.cli.attention import attention
 from translator.cli.attribute import attribute
 from translator.cli.check import check
+from translator.cli.command import Command
 from translator.cli.compare import compare
 from translator.cli.config import show_config
 from translator.cli.console import say, start_logging
@@ -35,25 +36,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Trains Transformers to translate: parallel text in, a scored translator out.",
 )
-app.command("train")(train)
-app.command("prepare")(prepare)
-app.command("check")(check)
-app.command("tokenize")(tokenize)
-app.command("sweep")(sweep)
-app.command("eval")(evaluate)
-app.command("compare")(compare)
-app.command("report")(report)
-app.command("runs")(runs)
-app.command("translate")(translate)
-app.command("back-translate")(back_translate)
-app.command("distill")(distill)
-app.command("serve")(serve)
-app.command("score")(score)
-app.command("align")(align)
-app.command("attention")(attention)
-app.command("attribute")(attribute)
-app.command("export")(export)
-app.command("config")(show_config)
+COMMANDS = {
+    "train": train,
+    "prepare": prepare,
+    "check": check,
+    "tokenize": tokenize,
+    "sweep": sweep,
+    "eval": evaluate,
+    "compare": compare,
+    "report": report,
+    "runs": runs,
+    "translate": translate,
+    "back-translate": back_translate,
+    "distill": distill,
+    "serve": serve,
+    "score": score,
+    "align": align,
+    "attention": attention,
+    "attribute": attribute,
+    "export": export,
+    "config": show_config,
+}
+for _name, _command in COMMANDS.items():
+    app.command(_name, cls=Command)(_command)
 
 
 def _print_version(wanted: bool) -> None:

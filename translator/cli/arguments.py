@@ -1,9 +1,12 @@
 """Arguments and options that several commands share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from translator.config.load import require_set_once
 
 Checkpoint = Literal["best", "last"]  # as `translator.training.choosing` has it, which imports TensorFlow
 
@@ -73,3 +76,14 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Keep what is done if interrupted; the same command again goes on from there."),
 ]
+
+
+def settings_of(settings: Sequence[str] | None, overrides: Sequence[str] | None) -> list[str]:
+    """What `--set` has given, the values behind the first of a row included.
+
+    Raises:
+        ConfigError: one is no setting, or takes back what another one sets.
+    """
+    given = [*(settings or ()), *(overrides or ())]
+    require_set_once(given)
+    return given

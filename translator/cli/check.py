@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from translator.cli.arguments import ConfigFile, Overrides, RunOption, Settings
+from translator.cli.arguments import ConfigFile, Overrides, RunOption, Settings, settings_of
 from translator.cli.check_report import print_check
 from translator.cli.console import console
 from translator.config.load import load_config
@@ -35,7 +35,7 @@ def check(
     from translator.data.store import open_store
     from translator.training.trial import measure_steps
 
-    resolved = load_config(config, [*(settings or []), *(overrides or [])])
+    resolved = load_config(config, settings_of(settings, overrides))
     folder = RunFolder(run or Path("runs") / config.stem)
     vocabulary, store = vocabulary_of(resolved, folder), open_store(folder.data, None)
     if steps and not store:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from translator.cli.arguments import Overrides, Settings
+from translator.cli.arguments import Overrides, Settings, settings_of
 from translator.config.json_schema import json_schema
 from translator.config.load import dump_config, load_config
 from translator.config.reference import describe_settings
@@ -22,7 +22,7 @@ def show_config(
     ] = False,
 ) -> None:
     """Print a configuration as it resolves, or, without one, every setting with its unit and default."""
-    given = [*(settings or []), *(overrides or [])]
+    given = settings_of(settings, overrides)
     if given and (config is None or as_json_schema):
         raise ConfigError(f"--set {given[0]}: there is no configuration to change; name a YAML file")
     if as_json_schema:

@@ -15,6 +15,7 @@ from translator.cli.arguments import (
     References,
     To,
     Tokenize,
+    settings_of,
 )
 from translator.cli.console import console
 from translator.cli.report import print_report, print_robustness
@@ -77,7 +78,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Translate a test set and score it, or score given translations: BLEU, chrF, chrF++, TER."""
-    given = [*(settings or []), *(overrides or [])]
+    given = settings_of(settings, overrides)
     if given and (source or reference):
         raise RunError("--set says where the test set is; leave it out with --source and --reference")
     from translator.evaluation.external import ExternalMetric  # what scores takes its time to import

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from translator import train as start_training
-from translator.cli.arguments import ConfigFile, Overrides, Quiet, RunOption, Settings
+from translator.cli.arguments import ConfigFile, Overrides, Quiet, RunOption, Settings, settings_of
 from translator.cli.console import console, own_command, say
 from translator.cli.report import print_report
 from translator.config.load import load_config
@@ -112,7 +112,7 @@ def _asked_for(
     config: Path, overrides: list[str] | None, settings: list[str] | None, run: Path | None
 ) -> tuple[Config, RunFolder]:
     """The configuration that a command line asks for, and its run's folder."""
-    resolved = load_config(config, [*(settings or []), *(overrides or [])])
+    resolved = load_config(config, settings_of(settings, overrides))
     own = RunFolder(config.parent if config.parent.name not in ("", "..") else config.parent.resolve())
     if run is None and config.name == own.config.name and own.is_claimed:
         free = next(

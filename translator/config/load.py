@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -33,15 +33,25 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> Config:
     """
     tree, origins = _read_with_parents(path, ())
     for override in overrides:
-        key, equals, text = override.partition("=")
-        keys = key.split(".")
-        if not equals or not key:
-            raise ConfigError(f"--set {override}: expected key=value, as in train.max_steps=1000")
-        if len(keys) > MOST_NESTED:
-            raise ConfigError(f"--set {override}: unknown key; no key has {len(keys)} parts")
-        hint = f'; in the shell, put the whole argument in quotes as well: --set "{key}=…"'
-        _override(tree, keys, _parsed(text, f"--set {override}", hint), origins, f"--set {override}")
+        _override(tree, *_key_and_value(override), origins, f"--set {override}")
     return _validated(tree, origins, str(path))
+
+
+def require_set_once(overrides: Sequence[str]) -> None:
+    """Raises a ConfigError for an override that takes back what another one sets, or that is none.
+
+    `load_config` takes the last one, so that a program can lay the user's overrides over its own.
+    """
+    tree: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    set_by: dict[str, str] = {}
+    for override in overrides:
+        keys, value = _key_and_value(override)
+        _override(tree, keys, value, origins, f"--set {override}")
+        for key, earlier in set_by.items():
+            if origins.get(key) != f"--set {earlier}":
+                raise ConfigError(f"--set {override}: --set {earlier} has set {key} already; leave one of them out")
+        set_by |= dict.fromkeys(_leaves(".".join(keys), value), override)
 
 
 def load_resolved_config(path: Path) -> Config:
@@ -128,6 +138,27 @@ def _parsed(text: str, where: str, hint: str = "") -> Any:
         return parse_yaml(text)
     except YamlError as error:
         raise ConfigError(f"{where}: {error}{hint}") from error
+
+
+def _key_and_value(override: str) -> tuple[list[str], Any]:
+    """The parts of an override's key, and its value."""
+    key, equals, text = override.partition("=")
+    keys = key.split(".")
+    if not equals or not key:
+        raise ConfigError(f"--set {override}: expected key=value, as in train.max_steps=1000")
+    if len(keys) > MOST_NESTED:
+        raise ConfigError(f"--set {override}: unknown key; no key has {len(keys)} parts")
+    hint = f'; in the shell, put the whole argument in quotes as well: --set "{key}=…"'
+    return keys, _parsed(text, f"--set {override}", hint)
+
+
+def _leaves(key: str, value: Any) -> Iterator[str]:
+    """The keys of all that is no mapping in a value."""
+    if isinstance(value, dict) and value:
+        for name, inner in value.items():
+            yield from _leaves(f"{key}.{name}", inner)
+    else:
+        yield key
 
 
 def _override(tree: dict[str, Any], keys: Sequence[str], value: Any, origins: dict[str, str], origin: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from translator.config.changes import changes
-from translator.config.load import dump_config, load_config
+from translator.config.load import dump_config, load_config, require_set_once
 from translator.config.schema import Config, ConfigError
 from translator.config.section import MayChange
 from translator.data.preflight import require_evaluation_corpora
@@ -135,11 +135,13 @@ def make_trials(config: Path, shared: Sequence[str], points: Sequence[Point]) ->
         ConfigError: naming every problem of all configurations.
         SweepError: two runs are the same.
     """
+    require_set_once(shared)
     load_config(config, shared)
     trials, problems = [], {}
     for number, point in enumerate(points, 1):
         settings = [setting for option in point.values() for setting in option.settings]
         try:
+            require_set_once([*shared, *settings])
             resolved = load_config(config, [*shared, *settings])
         except ConfigError as error:
             problems.update(dict.fromkeys(str(error).splitlines()))
