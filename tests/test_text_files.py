@@ -70,6 +70,16 @@ def test_the_command_for_a_compressed_file_makes_text_of_it(tmp_path: Path, cont
         assert converted(what, path) == LATIN
 
 
+def test_no_command_overwrites_a_file(tmp_path: Path):
+    path = tmp_path / "u"
+    path.write_bytes(LATIN.encode("utf-16"))
+    for name in ("u.txt", "u-2.txt"):
+        path.with_name(name).write_text("kept")
+    path.with_name("u-3.txt").symlink_to("nowhere")
+    what = what_else_it_is(path.read_bytes(), path)
+    assert what == f"is not UTF-8 but UTF-16; convert it: iconv -f UTF-16 -t UTF-8 < {path} > {path}-4.txt"
+
+
 def converted(what: str, path: Path) -> str:
     """What the command of a message makes of a file."""
     subprocess.run(what.split(": ", 1)[1], shell=True, check=True)
@@ -84,7 +94,7 @@ def test_an_archive_is_to_be_unpacked():
         member = tarfile.TarInfo("a")
         member.size = len(LATIN.encode())
         archive.addfile(member, io.BytesIO(LATIN.encode()))
-    for content, kind, command in ((zipped, "ZIP", "unzip"), (tarred, "tar", "tar -xf")):
+    for content, kind, command in ((zipped, "ZIP", "unzip"), (tarred, "tar", "tar -xkf")):
         start = first_line(content.getvalue())
         assert what_else_it_is(start, Path("a b")) == f"is a {kind} archive; unpack it: {command} 'a b'"
         assert what_else_it_is(start, None) == f"is a {kind} archive; unpack it first"

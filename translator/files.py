@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import itertools
 import os
 import re
 import secrets
@@ -129,6 +130,12 @@ def beside(path: Path, ending: str) -> Path:
     if len(os.fsencode(name)) > MOST_NAME_BYTES:
         name = f"{target.name[:40]}.{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}{ending}"
     return target.with_name(name)
+
+
+def free_path(path: Path) -> Path:
+    """A path for a file that a message suggests to write: this one, or `a-2.txt` and so on where there is an `a.txt`."""
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return next(each for each in itertools.chain([path], numbered) if not os.path.lexists(each))
 
 
 def set_owner_and_mode(path: Path, of: os.stat_result) -> None:

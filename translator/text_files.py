@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from translator.errors import shell_quoted
+from translator.files import free_path
 
 
 class Compression(NamedTuple):
@@ -47,7 +48,7 @@ def what_else_it_is(start: bytes, path: Path | None, unpacked_by: str = "") -> s
     """
     name = shell_quoted(path or "-")
     if start.startswith(b"PK\3\4") or start[_TAR_MARK:].startswith(b"ustar"):
-        kind, command = ("ZIP", f"unzip {name}") if start.startswith(b"PK") else ("tar", f"tar -xf {name}")
+        kind, command = ("ZIP", f"unzip {name}") if start.startswith(b"PK") else ("tar", f"tar -xkf {name}")
         return f"is a {kind} archive; unpack it" + (f": {command}" if path else " first")
     found = next(((kind, command) for mark, kind, command in _STARTS if start.startswith(mark)), None)
     if found is None and (encoding := _unmarked_encoding(start)):
@@ -58,7 +59,7 @@ def what_else_it_is(start: bytes, path: Path | None, unpacked_by: str = "") -> s
     if path is None:
         return f"is {kind}; pipe it through: {command}"
     commands = f"{unpacked_by} < {name} | {command}" if unpacked_by else f"{command} < {name}"
-    return f"is {kind}; convert it: {commands} > {shell_quoted(f'{path}.txt')}"
+    return f"is {kind}; convert it: {commands} > {shell_quoted(free_path(Path(f'{path}.txt')))}"
 
 
 def _unmarked_encoding(start: bytes) -> str | None:

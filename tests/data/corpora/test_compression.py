@@ -9,6 +9,7 @@ from backports import zstd
 
 from tests.corpora import error_of, pairs_of
 from translator.data.arriving import count_lines
+from translator.data.corpora.base import CorpusError
 from translator.data.corpora.compression import _OPENERS
 from translator.data.corpora.lines import MOST_LINE_BYTES, read_lines
 from translator.text_files import COMPRESSIONS, what_else_it_is
@@ -38,6 +39,18 @@ def test_an_archive_that_is_cut_off_is_named_with_the_line_reached(tmp_path: Pat
     path = tmp_path / f"a{suffix}"
     path.write_bytes(COMPRESS[suffix](b"a\nb\n")[:-3])
     assert error_of(read_lines(path)).startswith(f"{path} cannot be read ")
+
+
+@pytest.mark.parametrize("suffix", COMPRESS)
+def test_an_empty_file_is_no_archive(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.touch()
+    said = f"{path} cannot be read at all: a {suffix} file has more than 0 bytes; copy or write it again"
+    assert error_of(read_lines(path)) == said
+    with pytest.raises(CorpusError, match="more than 0 bytes"):
+        count_lines(path)
+    path.write_bytes(COMPRESS[suffix](b""))
+    assert (list(read_lines(path)), count_lines(path)) == ([], 0)
 
 
 @pytest.mark.parametrize("suffix", COMPRESS)

@@ -91,6 +91,13 @@ def test_a_gz_file_that_is_not_gzip_is_named(tmp_path: Path) -> None:
     )
 
 
+def test_an_archive_that_is_none_takes_the_name_of_no_other_file(tmp_path: Path) -> None:
+    path = tmp_path / "train.en.gz"
+    for name in ("train.en.gz", "train.en", "train-2.en"):
+        (tmp_path / name).write_text("text\n")
+    assert error_of(read_lines(path)).endswith(f"rename it: mv {path} {tmp_path / 'train-3.en'}")
+
+
 def test_what_follows_an_archive_is_no_matter_of_its_name(tmp_path: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b"text\n") + b"garbage")

@@ -12,7 +12,7 @@ from typing import Protocol
 from translator.data.corpora.base import CorpusError
 from translator.data.corpora.compression import UNREADABLE, opened
 from translator.errors import shell_quoted
-from translator.files import open_file
+from translator.files import free_path, open_file
 from translator.text_files import COMPRESSIONS, what_else_it_is
 
 # Of a line, its end included. A longer line is not a sentence, and one without an end would fill the memory.
@@ -143,7 +143,7 @@ def _instead_of_archive(path: Path) -> str | None:
         return None
     return what_else_it_is(start, path) or (
         f"is not compressed with {compression.name}; if it is text, rename it: "
-        f"mv {shell_quoted(path)} {shell_quoted(path.with_suffix(''))}"
+        f"mv {shell_quoted(path)} {shell_quoted(free_path(path.with_suffix('')))}"
     )
 
 
