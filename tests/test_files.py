@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from translator.files import OverwriteError, replacing, require_not_read, write_file
+from translator.files import OverwriteError, open_file, replacing, require_not_read, write_file
 
 
 def names(folder: Path) -> set[str]:
@@ -54,6 +54,11 @@ def test_a_link_that_leads_nowhere_yet_is_followed(tmp_path: Path):
     write_file(tmp_path / "link", b"text")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "new").read_bytes() == b"text"
+
+
+def test_a_folder_is_no_file(tmp_path: Path):
+    with pytest.raises(IsADirectoryError, match=f"is a folder; name a file: '{tmp_path}'$"):
+        open_file(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["read", "link", "hard"])

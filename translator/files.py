@@ -33,7 +33,10 @@ def open_file(path: Path) -> BinaryIO:
     Raises:
         OSError: It cannot be opened, or is not a regular file.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise _is_a_folder(path)
+    if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "Not a regular file", str(path))
     return path.open("rb")
 
@@ -93,7 +96,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def require_writable(path: Path) -> None:
     """Raises an OSError, which says what to do, unless a file can be written there: before work is done for it."""
     if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "is a folder; name a file", str(path))
+        raise _is_a_folder(path)
     if path.exists():
         if not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
@@ -104,6 +107,10 @@ def require_writable(path: Path) -> None:
         raise FileNotFoundError(errno.ENOENT, what, str(path))
     if not os.access(folder, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def _is_a_folder(path: Path) -> IsADirectoryError:
+    return IsADirectoryError(errno.EISDIR, "is a folder; name a file", str(path))
 
 
 def require_not_read(

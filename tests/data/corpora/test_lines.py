@@ -120,7 +120,7 @@ def test_a_stream_of_utf16_is_named_with_the_command_that_converts_it() -> None:
 
 
 def test_a_folder_in_a_files_place_is_named(tmp_path: Path) -> None:
-    assert error_of(read_lines(tmp_path)) == f"{tmp_path} cannot be read at all: Is a directory"
+    assert error_of(read_lines(tmp_path)) == f"{tmp_path} is a folder; name a file"
 
 
 def test_a_missing_file_is_named_with_the_files_near_it(tmp_path: Path) -> None:

@@ -20,5 +20,14 @@ _OPENERS: Mapping[str, Callable[[Path], Any]] = MappingProxyType(
 
 
 def opened(path: Path) -> BinaryIO:
-    """A file for reading in bytes; one that ends in `.gz`, `.bz2`, `.xz` or `.zst` is decompressed."""
-    return _OPENERS[path.suffix](path) if path.suffix in _OPENERS else path.open("rb")
+    """A file for reading in bytes; one that ends in `.gz`, `.bz2`, `.xz` or `.zst` is decompressed.
+
+    Raises:
+        OSError: it cannot be opened.
+        EOFError: it is to be decompressed, and is empty.
+    """
+    if path.suffix not in _OPENERS:
+        return path.open("rb")
+    if path.is_file() and not path.stat().st_size:  # Python's gzip takes it for the archive of an empty file
+        raise EOFError(f"a {path.suffix} file has more than 0 bytes; copy or write it again")
+    return _OPENERS[path.suffix](path)

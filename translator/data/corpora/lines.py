@@ -65,6 +65,8 @@ def unreadable(path: Path, error: BaseException, line: int) -> CorpusError:
     """The error for a file that can be read no further than a line; 0 is not at all."""
     if not line and path.suffix in COMPRESSIONS and (what := _instead_of_archive(path)):
         return CorpusError(f"{path}, despite its name, {what}")
+    if isinstance(error, IsADirectoryError):
+        return CorpusError(f"{path} is a folder; name a file")
     reached = f"past line {line}" if line else "at all"
     return CorpusError(f"{path} cannot be read {reached}: {getattr(error, 'strerror', None) or error}")
 
