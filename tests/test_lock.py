@@ -3,12 +3,14 @@
 import errno
 import fcntl
 import logging
+import math
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +50,28 @@ def test_a_holder_that_is_waited_for_is_named(tmp_path: Path, caplog: pytest.Log
         holder.stdout.readline()
         let_go = threading.Timer(0.3, holder.stdin.close)
         let_go.start()
-        with locked(tmp_path, wait=True):
+        with locked(tmp_path, wait_seconds=math.inf):
             assert holder.wait() == 0
             assert (tmp_path / "lock").read_text() == f"process {os.getpid()} on {socket.gethostname()}"
     assert caplog.messages == [f"waiting for process {holder.pid} on {socket.gethostname()}"]
+
+
+def test_what_one_may_do_other_than_wait_is_what_the_caller_knows(tmp_path: Path):
+    here = rf"{tmp_path} is in use by process {os.getpid()} on \S+\. Wait until that ends"
+    with locked(tmp_path):
+        with pytest.raises(LockedError, match=f"^{here}$"), locked(tmp_path):
+            pass
+        with pytest.raises(LockedError, match=f"^{here}, or name another$"), locked(tmp_path, advice="name another"):
+            pass
+
+
+def test_a_holder_that_stays_is_waited_for_so_long_and_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    with locked(tmp_path), pytest.raises(LockedError), locked(tmp_path, wait_seconds=60.0):
+        pass
+    assert 60.0 <= now[0] < 61.0
 
 
 def test_a_folder_is_free_again_after_the_block_however_it_ends(tmp_path: Path):

@@ -246,7 +246,8 @@ def test_a_folder_that_is_neither_empty_nor_a_run_is_refused(tmp_path: Path):
 def test_a_folder_is_locked_before_anything_in_it_is_made(run: RunFolder, tmp_path: Path):
     with run.locked():
         assert [path.name for path in run.path.iterdir()] == ["lock"]
-        with pytest.raises(LockedError, match=f"{run.path} is in use by process {os.getpid()} on "), run.locked():
+        message = rf"{run.path} is in use by process {os.getpid()} on \S+\. Wait until .*, or name another .* --run"
+        with pytest.raises(LockedError, match=message), run.locked():
             pass
         run.claim(config_of())
     with run.locked():

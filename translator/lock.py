@@ -15,7 +15,9 @@ from translator.errors import TranslatorError
 log = logging.getLogger(__name__)
 
 LOCK = "lock"
-TRIES, SECONDS_BETWEEN = 3, 0.05  # to take a lock that another process may have had only to look at it
+TAKEN = (BlockingIOError, PermissionError)  # the latter from SMB
+LOOK_SECONDS = 0.1  # that another process may have a lock only to look at it
+LOOK_POLL_SECONDS, POLL_SECONDS = 0.05, 0.5
 
 
 class LockedError(TranslatorError):
@@ -23,16 +25,19 @@ class LockedError(TranslatorError):
 
 
 @contextlib.contextmanager
-def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
+def locked(folder: Path, *, advice: str = "", wait_seconds: float = 0.0) -> Iterator[None]:
     """Keeps other processes out of a folder until the block ends, or this process dies, in whatever way.
-
-    With `wait`, another process that is in there is waited for.
 
     The lock is one of `flock` on the file `lock`, which stays: between processes of one machine, and between those of
     all machines that mount a folder by NFSv4. Where the file system has no locks, a warning says so.
 
+    Args:
+        folder: which exists.
+        advice: what one may do other than wait: `name another folder with --run`.
+        wait_seconds: how long another process that is in there is waited for; may be infinite.
+
     Raises:
-        LockedError: another process is in there; names it.
+        LockedError: another process is in there, and stays; names it.
     """
     path = folder / LOCK
     if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):  # a link may lead out of the folder
@@ -41,14 +46,13 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         try:
-            _take(file, wait)
-        except (BlockingIOError, PermissionError):  # the latter from SMB
-            raise LockedError(
-                f"{folder} is in use by {_holder(file)}. Wait until that ends, or name another folder with --run"
-            ) from None
+            _take(file, wait_seconds)
+        except TAKEN:
+            instead = f", or {advice}" if advice else ""
+            raise LockedError(f"{folder} is in use by {_holder(file)}. Wait until that ends{instead}") from None
         except OSError as error:
             log.warning(
-                "%s: this file system has no locks (%s); see to it that nothing else trains in this folder",
+                "%s: this file system has no locks (%s); see to it that nothing else works in this folder",
                 folder, error.strerror,
             )  # fmt: skip
         os.ftruncate(file, 0)
@@ -67,7 +71,7 @@ def is_locked(folder: Path) -> bool:
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # until the file is closed, which is at once
-    except (BlockingIOError, PermissionError):
+    except TAKEN:
         return True
     except OSError:
         return False
@@ -77,17 +81,24 @@ def is_locked(folder: Path) -> bool:
         os.close(file)
 
 
-def _take(file: int, wait: bool) -> None:
-    """Locks a file for this process alone; `is_locked` of another one may have it for an instant."""
-    for _ in range(TRIES - 1):
+def _take(file: int, wait_seconds: float) -> None:
+    """Locks a file for this process alone, as soon as no other has it; the error of `flock` if one keeps it."""
+    with contextlib.suppress(*TAKEN):
+        return _try(file, LOOK_SECONDS, LOOK_POLL_SECONDS)
+    if wait_seconds:
+        log.info("waiting for %s", _holder(file))
+    return _try(file, wait_seconds, POLL_SECONDS)
+
+
+def _try(file: int, seconds: float, poll_seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while True:
         try:
             return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(SECONDS_BETWEEN)
-    if wait:
-        log.info("waiting for %s", _holder(file))
-        return fcntl.flock(file, fcntl.LOCK_EX)
-    return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except TAKEN:
+            if time.monotonic() >= end:
+                raise
+        time.sleep(poll_seconds)
 
 
 def _holder(file: int) -> str:

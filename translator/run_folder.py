@@ -146,10 +146,11 @@ class RunFolder:
         return load_resolved_config(self.config)
 
     @contextlib.contextmanager
-    def locked(self, *, wait: bool = False) -> Iterator[None]:
+    def locked(self, *, wait_seconds: float = 0.0) -> Iterator[None]:
         """Creates the folder if it does not exist, and locks it against other processes that prepare or train.
 
-        With `wait`, another process that does so is waited for.
+        Args:
+            wait_seconds: how long another process that does so is waited for.
 
         Raises:
             RunError: It is neither empty nor a run.
@@ -157,7 +158,7 @@ class RunFolder:
         """
         self._require_run_or_free()
         self.path.mkdir(parents=True, exist_ok=True)
-        with locked(self.path, wait=wait):
+        with locked(self.path, advice="name another folder with --run", wait_seconds=wait_seconds):
             yield
 
     def claim(self, config: Config) -> Config:

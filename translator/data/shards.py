@@ -6,6 +6,7 @@ which takes far less time than encoding, and encodes its own blocks into a store
 
 import contextlib
 import heapq
+import math
 import resource
 import shutil
 from collections.abc import Iterator, Sequence
@@ -77,7 +78,7 @@ def prepare_shard(config: Config, run: RunFolder, shard: Shard, show: Show = sho
         OpenFilesError: The shards cannot be merged, since they are too many files.
     """
     require_evaluation_corpora(config.data)
-    with run.locked(wait=True):
+    with run.locked(wait_seconds=math.inf):
         config = run.claim(config)
         corpora = open_corpora(config.data.train, config.data)
         inputs = present_inputs(corpora, config, run)
@@ -88,7 +89,7 @@ def prepare_shard(config: Config, run: RunFolder, shard: Shard, show: Show = sho
             return _finished(store, config, run, tokenizers, show)
     work = _Sharded(config, run, corpora, tokenizers, inputs_as_read(corpora, inputs))
     work.encode(shard, show)
-    with run.locked(wait=True):
+    with run.locked(wait_seconds=math.inf):
         return work.merge(shard.count, show)
 
 

@@ -46,7 +46,6 @@ RECORD = "record.json"
 MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 TIMED_SENTENCES, TIMED_TURNS = 64, 3
 LOCK_SECONDS = 1800.0  # that another process may take to convert the same run
-POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -261,17 +260,10 @@ def _locked(folder: Path) -> Iterator[None]:
         LockedError: that took too long.
         ExportError: the folder cannot be written.
     """
-    end = time.monotonic() + LOCK_SECONDS
     with contextlib.ExitStack() as stack:
-        while True:
-            try:
-                folder.mkdir(exist_ok=True)
-                stack.enter_context(locked(folder))
-                break
-            except LockedError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(POLL_SECONDS)
-            except OSError as error:
-                raise ExportError(f"{folder} cannot be written: {error.strerror}") from error
+        try:
+            folder.mkdir(exist_ok=True)
+            stack.enter_context(locked(folder, wait_seconds=LOCK_SECONDS))
+        except OSError as error:
+            raise ExportError(f"{folder} cannot be written: {error.strerror}") from error
         yield
