@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.report.recorded import make_config
 from translator.config.schema import ModelConfig
 from translator.data.links import SOURCE_POSITIONS
 from translator.model.transformer import Transformer
@@ -59,3 +60,22 @@ def test_it_is_added_with_its_weight_to_the_smoothed_loss_alone():
     expected = plain.numpy() + np.array([0.3 * alignment_loss(weights, links).numpy(), 0.0])
     np.testing.assert_allclose(guided.numpy(), expected, rtol=1e-5)
     assert tokens.numpy() == same.numpy()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, None),
+        ({"guided_alignment": 0.3}, (0.3, 5, 0)),
+        ({"guided_alignment": 0.3, "guided_layer": 2, "guided_head": 2}, (0.3, 1, 1)),
+    ],
+)
+def test_layers_and_heads_of_a_configuration_count_from_1_and_the_last_layer_is_the_default(settings, expected):
+    config = make_config()
+    config = config.model_copy(
+        update={
+            "model": config.model.model_copy(update={"decoder_layers": 6}),
+            "train": config.train.model_copy(update=settings),
+        }
+    )
+    assert Guidance.of(config) == expected

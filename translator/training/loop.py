@@ -34,7 +34,7 @@ from translator.training.setup import make_batches
 from translator.training.signals import collected_signals
 from translator.training.splitting import SplittingUpdate
 from translator.training.state import TrainingState
-from translator.training.step import Update, make_update
+from translator.training.step import Guidance, Update, make_update
 from translator.training.stopping import Due, Ending, best, due_after, figure_that_matters, limits_of
 from translator.training.trackers import Log, Row, trackers_of
 from translator.training.validating import Validating
@@ -139,7 +139,8 @@ class Training:
         train = self.config.train
         train = train.model_copy(update={"micro_batches": parts * train.micro_batches})
         signature = feed.signature if parts == 1 else None
-        return make_update(self.model, self.optimizer, self._rate, train, self.strategy, signature)
+        guidance = Guidance.of(self.config)
+        return make_update(self.model, self.optimizer, self._rate, train, self.strategy, signature, guidance)
 
     def feed(self) -> Feed:
         """The batches from the state's position on."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from translator.config.schema import Config
 from translator.config.training import TrainConfig
 from translator.model.dropout import Dropout
 from translator.model.transformer import Transformer
@@ -54,11 +55,12 @@ class Guidance(NamedTuple):
     head: int  # from 0 on
 
     @classmethod
-    def of(cls, config: TrainConfig) -> "Guidance | None":
+    def of(cls, config: Config) -> "Guidance | None":
         """That of a configuration; None if alignment is not guided."""
-        if not config.guided_alignment:
+        if config.taught_head is None:
             return None
-        return cls(config.guided_alignment, (config.guided_layer or 0) - 1, config.guided_head - 1)
+        layer, head = config.taught_head
+        return cls(config.train.guided_alignment, layer - 1, head - 1)
 
 
 def loss_sums(
@@ -106,6 +108,7 @@ def make_update(
     config: TrainConfig,
     strategy: tf.distribute.Strategy,
     signature: Sequence[tf.TypeSpec] | None = None,
+    guidance: Guidance | None = None,
 ) -> Update:
     """Compiles the update for one set of weights.
 
@@ -117,9 +120,9 @@ def make_update(
         strategy: whose replicas each take a slice of the batch.
         signature: of source, target and links, as a dataset's `element_spec` has it: one trace serves all shapes
             then, and is made at once for all of them. Without one, shapes are found out call by call.
+        guidance: the head that is taught by links, which the arrays then have; None teaches none.
     """
     variables = [weight.value for weight in optimizer.weights]
-    guidance = Guidance.of(config)
 
     def gradients(arrays: Sequence[tf.Tensor], seed: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
         guided = (guidance, arrays[2]) if guidance else None
