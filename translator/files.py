@@ -140,7 +140,7 @@ def beside(path: Path, ending: str) -> Path:
 
 
 def free_path(path: Path) -> Path:
-    """A path for a file that a message suggests to write: this one, or `a-2.txt` and so on where there is an `a.txt`."""
+    """A path for a file that a message suggests to write: this one, or `a-2.txt` and so on if there is an `a.txt`."""
     numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
     return next(each for each in itertools.chain([path], numbered) if not os.path.lexists(each))
 
