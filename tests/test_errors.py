@@ -1,8 +1,11 @@
+import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from translator.errors import MOST_CHARACTERS, TranslatorError, shell_quoted
+from translator.errors import MOST_CHARACTERS, TranslatorError, own_command, shell_quoted
 
 
 def test_a_message_is_one_line_whatever_stands_in_it():
@@ -31,3 +34,21 @@ def test_a_path_in_a_suggested_command_is_one_word_of_it(path: str, quoted: str)
     assert shell_quoted(path) == quoted
     command = ["bash", "-c", f"printf %s\\\\0 {quoted}"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.removeprefix("./") == f"{path}\0"
+
+
+@pytest.mark.parametrize(
+    ("script", "installed", "called"),
+    [
+        ("/a b/translator", True, "translator"), ("/a b/translator", False, "'/a b/translator'"),
+        ("/x/translator/__main__.py", True, "python -m translator"), ("my_script.py", True, "translator"),
+        ("my_script.py", False, "python -m translator"), ("", False, "python -m translator"),
+    ],
+)  # fmt: skip
+def test_a_suggested_command_can_be_found(
+    script: str, installed: bool, called: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    if installed:
+        (tmp_path / "translator").touch(0o755)
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    monkeypatch.setattr(sys, "argv", [script])
+    assert own_command() == called

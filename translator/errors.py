@@ -2,6 +2,9 @@
 
 import os
 import shlex
+import shutil
+import sys
+from pathlib import Path
 
 MOST_CHARACTERS = 2000  # in one line of a message
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: tells a scheduler to start the same command again
@@ -33,6 +36,14 @@ def shell_quoted(path: str | os.PathLike[str]) -> str:
     # Bash's $'…' quoting, for what a terminal would not show: each byte by its number.
     shown = (c if c.isprintable() and c not in "\\'" else "".join(f"\\x{b:02x}" for b in os.fsencode(c)) for c in text)
     return f"$'{''.join(shown)}'"
+
+
+def own_command() -> str:
+    """How to call the command line: by its path where it is not on the PATH, as after `make train`; from Python too."""
+    script = Path(sys.argv[0])
+    if script.name == "translator" and not shutil.which(script.name):
+        return shell_quoted(script)
+    return "translator" if script.name != "__main__.py" and shutil.which("translator") else "python -m translator"
 
 
 def one_line(text: str) -> str:

@@ -1,6 +1,7 @@
 """`translator check`."""
 
 import json
+import shlex
 from dataclasses import asdict
 
 import yaml
@@ -53,10 +54,11 @@ def test_only_the_first_pairs_are_read_if_asked(tmp_path, monkeypatch, capsys):
 
 
 def test_steps_without_an_encoded_corpus_are_refused_before_anything_is_read(tmp_path, monkeypatch, capsys):
-    arguments = write_config(tmp_path, grammar_pairs("train", 300)), "--run", str(tmp_path / "run"), "--steps", "2"
-    code, out, error = command(monkeypatch, capsys, "check", *arguments)
+    config, run = write_config(tmp_path, grammar_pairs("train", 300)), str(tmp_path / "run")
+    settings = "--set", "tokenizer.kind=bpe", "data.train={files: 'train.{lang}'}"
+    code, out, error = command(monkeypatch, capsys, "check", config, "--steps", "2", *settings, "--run", run)
     assert (code, out) == (2, "")
-    command_line = f"translator prepare {tmp_path / 'c.yaml'} --run {tmp_path / 'run'}"
+    command_line = shlex.join(["translator", "prepare", config, "--run", run, *settings])
     assert f"--steps: {tmp_path / 'run'} has no encoded corpus yet; first:  {command_line}" in error
 
 

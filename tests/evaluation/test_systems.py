@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,18 +148,19 @@ def test_what_is_wrong_is_said_in_one_line(call, places, arguments, message):
     assert message.format(**places) in err
 
 
-def test_a_run_is_compared_with_the_last_one_on_its_test_set(tmp_path: Path):
+def test_a_run_is_compared_with_the_last_one_on_its_test_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     runs = {name: make_run(tmp_path / name, BAD) for name in ("first", "second", "new")}
     make_run(tmp_path / "elsewhere", GOOD, REFERENCES[::-1])
     report = Report.read(make_run(tmp_path / "own", GOOD).report)
     assert report is not None
     for age, name in enumerate(["elsewhere", "second", "first", "new"]):
         os.utime(tmp_path / name / "report" / "scores.json", (1e9 - age, 1e9 - age))
+    monkeypatch.setattr(sys, "argv", ["/bin dir/translator"])
     line = compared_with_last(RunFolder(tmp_path / "own"), report, "de")
     assert line is not None
     assert line.startswith(f"beside {tmp_path}/second, the last run on this test set: BLEU +")
     assert "; chrF +" in line
-    assert line.endswith(f"More:  translator compare {tmp_path}/second {tmp_path}/own")
+    assert line.endswith(f"More:  '/bin dir/translator' compare {tmp_path}/second {tmp_path}/own")
     for run in runs.values():
         run.report.joinpath("hypothesis.txt").unlink()
     assert compared_with_last(RunFolder(tmp_path / "own"), report, "de") is None

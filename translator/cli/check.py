@@ -11,7 +11,7 @@ from translator.cli.arguments import ConfigFile, Overrides, RunOption, Settings,
 from translator.cli.check_report import print_check
 from translator.cli.console import console
 from translator.config.load import load_config
-from translator.errors import TranslatorError, shell_quoted
+from translator.errors import TranslatorError, own_command, shell_quoted
 from translator.progress import progress
 from translator.run_folder import RunFolder
 
@@ -35,11 +35,16 @@ def check(
     from translator.data.store import open_store
     from translator.training.trial import measure_steps
 
-    resolved = load_config(config, settings_of(settings, overrides))
+    given = settings_of(settings, overrides)
+    resolved = load_config(config, given)
     folder = RunFolder(run or Path("runs") / config.stem)
     vocabulary, store = vocabulary_of(resolved, folder), open_store(folder.data, None)
     if steps and not store:
-        command = f"translator prepare {shell_quoted(config)}" + (f" --run {shell_quoted(run)}" if run else "")
+        options = [
+            *(["--run", shell_quoted(run)] if run else ()),
+            *(["--set", *map(shell_quoted, given)] if given else ()),
+        ]
+        command = " ".join([own_command(), "prepare", shell_quoted(config), *options])
         raise TranslatorError(f"--steps: {folder.path} has no encoded corpus yet; first:  {command}")
     with progress(console, "checking the corpora") as show:
         report = check_corpora(resolved, first=first, vocabulary=vocabulary, store=store, show=show)

@@ -2,16 +2,12 @@
 
 import contextlib
 import logging
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from rich.console import Console
 from rich.logging import RichHandler
-
-from translator.errors import shell_quoted
 
 console = Console(stderr=True, highlight=False, emoji=False)
 
@@ -31,14 +27,6 @@ def start_logging() -> None:
         handler.setFormatter(logging.Formatter("%(levelname)-8s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("translator").setLevel(logging.INFO)
-
-
-def own_command() -> str:
-    """How to call this command again: by its path where it is not on the PATH, as after `make train`."""
-    script = Path(sys.argv[0])
-    if script.name == "__main__.py":
-        return "python -m translator"
-    return script.name if shutil.which(script.name) else shell_quoted(script)
 
 
 @contextlib.contextmanager

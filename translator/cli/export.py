@@ -7,9 +7,9 @@ import typer
 from rich.text import Text
 
 from translator.cli.arguments import Beam, From, Quantization, Run, To
-from translator.cli.console import console, own_command, say
+from translator.cli.console import console, say
 from translator.cli.search_options import takes_search_options
-from translator.errors import shell_quoted
+from translator.errors import own_command, shell_quoted
 from translator.runtime import start_tensorflow
 
 

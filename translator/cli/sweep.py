@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 
 from translator.cli.arguments import ConfigFile, Overrides, Settings
-from translator.cli.console import own_command, say
-from translator.errors import shell_quoted
+from translator.cli.console import say
+from translator.errors import own_command, shell_quoted
 from translator.sweep.halving import Halving
 from translator.sweep.results import table
 from translator.sweep.run import Asked, make_sweep, run_sweep

@@ -11,7 +11,7 @@ from translator.data.corpora.base import CorpusError
 from translator.data.corpora.formats import files_of, open_corpora
 from translator.data.corpora.lines import read_lines
 from translator.data.words import words_of
-from translator.errors import shell_quoted
+from translator.errors import own_command, shell_quoted
 from translator.evaluation.comparison import System, SystemComparison, compare, compared_metrics
 from translator.evaluation.metrics import CHRF2, bleu
 from translator.evaluation.references import TestSet, lines_of, read_test_files
@@ -79,7 +79,7 @@ def _report_of(path: Path) -> Report:
     RunFolder(path).load_config()
     report = Report.read(RunFolder(path).report)
     if report is None:
-        raise RunError(f"{path} has no report; score it first:  translator eval {shell_quoted(path)}")
+        raise RunError(f"{path} has no report; score it first:  {own_command()} eval {shell_quoted(path)}")
     return report
 
 
@@ -198,7 +198,7 @@ def compared_with_last(run: RunFolder, report: Report, target_language: str) -> 
     figures = [f"{metric.name} {metric.differences[0]}" for metric in compared_metrics(counted).values()]
     return (
         f"beside {path}, the last run on this test set: {'; '.join(figures)}. "
-        f"More:  translator compare {shell_quoted(path)} {shell_quoted(run.path)}"
+        f"More:  {own_command()} compare {shell_quoted(path)} {shell_quoted(run.path)}"
     )
 
 
