@@ -497,9 +497,11 @@ def test_a_file_in_another_encoding_is_told_with_the_command_that_converts_it(tm
 def test_a_folder_is_not_a_configuration(tmp_path: Path):
     (found,) = problems(tmp_path)
     assert found == f"{tmp_path} is a folder, not a configuration"
-    (tmp_path / "config.yaml").touch()
-    (found,) = problems(tmp_path)
-    assert found.endswith(f"; the run in it is resumed with {tmp_path}/config.yaml --run {tmp_path}")
+    run = tmp_path / "my run"
+    run.mkdir()
+    (run / "config.yaml").touch()
+    (found,) = problems(run)
+    assert found.endswith(f"; the run in it is resumed with '{run}/config.yaml' --run '{run}'")
 
 
 # Extending

@@ -13,6 +13,7 @@ from translator.config.corpora import CORPORA, as_corpora
 from translator.config.problems import AUTO_BRANCH, problem
 from translator.config.schema import Config, ConfigError
 from translator.config.yaml_text import MOST_NESTED, YamlError, dump_yaml, parse_yaml, shown
+from translator.errors import shell_quoted
 from translator.files import read_file, write_file
 from translator.text_files import what_else_it_is
 
@@ -129,7 +130,7 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> tuple[dict[str
 
 def _not_a_folder(path: Path) -> str:
     own = path / "config.yaml"
-    hint = f"; the run in it is resumed with {own} --run {path}" if own.is_file() else ""
+    hint = f"; the run in it is resumed with {shell_quoted(own)} --run {shell_quoted(path)}" if own.is_file() else ""
     return f"{path} is a folder, not a configuration{hint}"
 
 
