@@ -5,9 +5,13 @@ import logging
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.logging import RichHandler
+
+from translator.config.data import DataConfig
+from translator.errors import own_command, shell_quoted
 
 console = Console(stderr=True, highlight=False, emoji=False)
 
@@ -27,6 +31,12 @@ def start_logging() -> None:
         handler.setFormatter(logging.Formatter("%(levelname)-8s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("translator").setLevel(logging.INFO)
+
+
+def command_to_translate(run: Path, data: DataConfig) -> str:
+    """A command that translates a sentence with a run; of several target languages into `data.target`."""
+    to = f" --to {shell_quoted(data.target)}" if data.tagged else ""
+    return f"echo 'A sentence.' | {own_command()} translate {shell_quoted(run)}{to}"
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 
 from translator.cli.arguments import ConfigFile, Overrides, Settings
-from translator.cli.console import say
-from translator.errors import own_command, shell_quoted
+from translator.cli.console import command_to_translate, say
+from translator.run_folder import RunFolder
 from translator.sweep.halving import Halving
 from translator.sweep.results import table
 from translator.sweep.run import Asked, make_sweep, run_sweep
@@ -65,7 +65,7 @@ def sweep(
         )
     best = next((planned.folder / result.name for result in found if result.state == "finished"), None)
     if best:
-        say(f"Translate with the best:  echo 'A sentence.' | {own_command()} translate {shell_quoted(best)}")
+        say(f"Translate with the best:  {command_to_translate(best, RunFolder(best).load_config().data)}")
 
 
 def _steps(text: str | None) -> tuple[int, ...]:

@@ -11,11 +11,11 @@ from rich.console import Console
 
 from translator import train as start_training
 from translator.cli.arguments import ConfigFile, Overrides, Quiet, RunOption, Settings, settings_of
-from translator.cli.console import console, say
+from translator.cli.console import command_to_translate, console, say
 from translator.cli.report import print_report
 from translator.config.load import load_config
 from translator.config.schema import Config
-from translator.errors import own_command, shell_quoted
+from translator.errors import shell_quoted
 from translator.progress import duration, progress
 from translator.run_folder import RunError, RunFolder
 from translator.run_log import start_recorded
@@ -49,8 +49,7 @@ def train(
     if result.report and not result.was_scored:
         print_report(result.report)
     if result.is_chief and not result.was_complete:
-        to = f" --to {resolved.data.target}" if resolved.data.tagged else ""
-        say(f"Translate with:  echo 'A sentence.' | {own_command()} translate {shell_quoted(folder.path)}{to}")
+        say(f"Translate with:  {command_to_translate(folder.path, resolved.data)}")
 
 
 def prepare(
