@@ -130,7 +130,7 @@ def test_only_so_many_training_pairs_are_counted(call, places, monkeypatch):
     ("arguments", "message"),
     [
         ("{good}", "name two systems or more: runs, or files of translations"),
-        ("{good} {unscored}", "{unscored} has no report; score it first: translator eval {unscored}"),
+        ("{good} {unscored}", "{unscored} has no report, since its configuration names no data.test"),
         ("{good} {other}", "{other} was scored on another test set than {good}; translate the same sentences"),
         ("{good} {short}", "{short} has 2 lines but the test set has 3 sentences"),
         ("{good} none", "there is no file none"),
@@ -146,6 +146,20 @@ def test_what_is_wrong_is_said_in_one_line(call, places, arguments, message):
     code, out, err = call(*(argument.format(**places) for argument in arguments.split()))
     assert (code, out) == (2, "")
     assert message.format(**places) in err
+
+
+@pytest.mark.parametrize("test", [None, {"grammar": "test"}])
+def test_only_a_run_with_a_test_set_is_to_be_scored(call, places, test):
+    run = RunFolder(places["unscored"])
+    config = run.load_config()
+    changed = Config.model_validate(config.model_dump() | {"data": config.data.model_dump() | {"test": test}})
+    save_config(changed, run.config)
+    _, _, err = call(places["good"], run.path)
+    no_test_set = (
+        "since its configuration names no data.test; translate a test set with it (`translator translate`), and"
+    )
+    assert err.startswith(f"{run.path} has no report, {no_test_set}") == (test is None)
+    assert err.startswith(f"{run.path} has no report; score it first: translator eval {run.path}") == (test is not None)
 
 
 def test_a_run_is_compared_with_the_last_one_on_its_test_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

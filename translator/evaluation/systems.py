@@ -76,8 +76,13 @@ def files_read(given: Given) -> list[Path]:
 
 
 def _report_of(path: Path) -> Report:
-    RunFolder(path).load_config()
+    data = RunFolder(path).load_config().data
     report = Report.read(RunFolder(path).report)
+    if report is None and not data.test:
+        raise RunError(
+            f"{path} has no report, since its configuration names no data.test; translate a test set with it "
+            "(`translator translate`), and compare the file with --reference"
+        )
     if report is None:
         raise RunError(f"{path} has no report; score it first:  {own_command()} eval {shell_quoted(path)}")
     return report
