@@ -11,8 +11,9 @@ from tests.corpora import data_of
 from tests.decoding.scripted import Upside
 from translator.config.load import save_config
 from translator.config.schema import Config
-from translator.decoding import synthetic
+from translator.decoding import files, synthetic
 from translator.decoding.translator import Translator
+from translator.errors import TranslatorError
 
 Opened = list[tuple[Any, ...]]
 
@@ -74,6 +75,32 @@ def test_distillation_by_an_ensemble(
     assert Path("out.tsv").read_text() == "abc\tcba {}\n"
 
 
+def test_training_sources_are_called_what_the_user_knows_them_as(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    Path("sources").write_text("a\n" * 50)
+    monkeypatch.setattr(synthetic, "write_training_sources", lambda run, path, *_: path.write_bytes(sources()))
+    monkeypatch.setattr(synthetic, "training_files", lambda *_: [])
+    sources = Path("sources").read_bytes
+    again = "distill", "run", "--output=out.tsv", "--resume", "--processes=1"
+    monkeypatch.setattr(Searched, "translate_text", stops_after_a_block)
+    monkeypatch.setattr(files, "LINES_TOGETHER", 10)
+    assert command(monkeypatch, capsys, *again)[0] == 2
+    Path("sources").write_text("b\n" * 50)
+    code, _, error = command(monkeypatch, capsys, *again)
+    assert code == 2
+    assert error.startswith("the text that run was trained to translate has changed in the 10 lines")
+    Path("sources").write_text("")
+    nothing = "the text that run was trained to translate is empty, so there is no corpus to write\n"
+    assert command(monkeypatch, capsys, "distill", "run", "--output=new.tsv") == (2, "", nothing)
+
+
+def stops_after_a_block(_: Searched, sentences: Sequence[str], first_line: int, *others: Any) -> list[str]:
+    if first_line > 1:
+        raise TranslatorError("stopped")
+    return list(sentences)
+
+
 @pytest.mark.parametrize("name", ["c.tsv", "a.en", "a.de", "links"])
 def test_no_corpus_is_replaced_by_what_is_distilled_from_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], opened: Opened, name: str
@@ -101,6 +128,15 @@ def test_sampling_takes_the_engine_that_samples(
         command(monkeypatch, capsys, "back-translate", "run", "mono", "--output=o", "--engine=auto", "--beam=2")[0] == 0
     )
     assert [engine for _, _, _, engine, _, _ in opened] == ["transformer", "auto"]
+
+
+@pytest.mark.parametrize("name", ["back-translate", "distill"])
+def test_options_of_a_target_prefix_are_not_offered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+):
+    help = command(monkeypatch, capsys, name, "--help")[1]
+    assert "--top-k" in help
+    assert "--alternatives" not in help
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from translator.errors import own_command, shell_quoted
 from translator.runtime import start_tensorflow
 
 
-@takes_search_options
+@takes_search_options()
 def export(
     run: Run,
     output: Annotated[Path, typer.Option(help="Folder to write.")],

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -13,6 +13,9 @@ from translator.errors import TranslatorError
 
 if TYPE_CHECKING:
     from translator.decoding.translator import Translator
+
+
+Command = Callable[..., None]
 
 
 def _option(kind: Any, text: str, *names: str, **limits: Any) -> Any:
@@ -59,27 +62,35 @@ FLAGS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def takes_search_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds these options to a command's; it is handed those that were given as one mapping, `search`."""
-    own = [each for each in inspect.signature(command).parameters.values() if each.name != "search"]
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in SEARCH_OPTIONS.items()
-    ]
+def takes_search_options(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
+    """Adds these options to a command's; it is handed those that were given as one mapping, `search`.
 
-    @functools.wraps(command)
-    def wrapped(**arguments: Any) -> None:
-        search = {name: arguments.pop(name) for name in SEARCH_OPTIONS}
-        try:
-            command(**arguments, search={name: value for name, value in search.items() if value not in (None, [])})
-        except TranslatorError as error:
-            error.args = (with_flags(str(error)),)
-            raise
+    Args:
+        without: names of options that would do nothing there.
+    """
+    added = {name: option for name, option in SEARCH_OPTIONS.items() if name not in without}
 
-    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + added
-    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
-    return wrapped
+    def adding(command: Command) -> Command:
+        own = [each for each in inspect.signature(command).parameters.values() if each.name != "search"]
+        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            for name, annotation in added.items()
+        ]
+
+        @functools.wraps(command)
+        def wrapped(**arguments: Any) -> None:
+            search = {name: arguments.pop(name) for name in added}
+            try:
+                command(**arguments, search={name: value for name, value in search.items() if value not in (None, [])})
+            except TranslatorError as error:
+                error.args = (with_flags(str(error)),)
+                raise
+
+        wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
+        return wrapped
+
+    return adding
 
 
 def with_flags(message: str) -> str:

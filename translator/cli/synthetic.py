@@ -23,6 +23,7 @@ from translator.run_folder import RunError
 from translator.shard import Shard
 
 if TYPE_CHECKING:
+    from translator.decoding.blocks import Lines
     from translator.decoding.synthetic import Synthesis
 
 Output = Annotated[Path, typer.Option(help="The corpus, as source, tab, target; zipped if it ends in .gz.")]
@@ -32,7 +33,7 @@ EngineOption = Annotated[
 ]
 
 
-@takes_search_options
+@takes_search_options(without=["alternatives"])  # of a target prefix, which there is none of
 def back_translate(
     run: Annotated[Path, typer.Argument(help="A run that translates into the source language.")],
     input: Annotated[Path, typer.Argument(help="Sentences in the target language, one a line.")],
@@ -57,16 +58,17 @@ def back_translate(
     search: dict[str, Any],
 ) -> None:
     """Write the sources of target-language text: a corpus to train on. By sampling, unless there is a --beam."""
+    from translator.decoding.blocks import Lines
     from translator.decoding.synthetic import Synthesis
 
     if beam is None:
         search = {"sample": True, **search}
     _require_no_beam(beam, search)
     how = Synthesis((run,), "source", tag, noise, beam, checkpoint, engine, quantization, search, to)
-    _write(how, input, output, _parsed(shard), processes, resume=resume)
+    _write(how, Lines(input, shard=_parsed(shard)), output, processes, resume=resume)
 
 
-@takes_search_options
+@takes_search_options(without=["alternatives"])  # of a target prefix, which there is none of
 def distill(
     run: Annotated[Path, typer.Argument(help="The teacher, a run.")],
     output: Output,
@@ -86,6 +88,7 @@ def distill(
     search: dict[str, Any],
 ) -> None:
     """Write the translations that a run, or an ensemble, gives its training sources: a corpus for a smaller model."""
+    from translator.decoding.blocks import Lines
     from translator.decoding.files import require_apart
     from translator.decoding.synthetic import Synthesis, training_files, write_training_sources
 
@@ -97,10 +100,11 @@ def distill(
     part = _parsed(shard)  # before all sources are written
     require_apart(output, [input] if input else training_files(run, to))
     with exiting_when_terminated(), tempfile.TemporaryDirectory() as folder:
+        name = None
         if input is None:
-            input = Path(folder) / "sources"
+            input, name = Path(folder) / "sources", f"the text that {run} was trained to translate"
             write_training_sources(run, input, to)
-        _write(how, input, output, part, processes, resume=resume)
+        _write(how, Lines(input, shard=part, name=name), output, processes, resume=resume)
 
 
 def _require_no_beam(beam: int | None, search: dict[str, Any]) -> None:
@@ -113,14 +117,10 @@ def _parsed(shard: str | None) -> Shard | None:
     return Shard.parse(shard) if shard else None
 
 
-def _write(
-    how: "Synthesis", input: Path, output: Path, shard: Shard | None, processes: int | None, *, resume: bool
-) -> None:
-    from translator.decoding.blocks import Lines
+def _write(how: "Synthesis", lines: "Lines", output: Path, processes: int | None, *, resume: bool) -> None:
     from translator.decoding.files import translate_file
 
-    lines = Lines(input, shard=shard)
     if lines.total == 0:
-        raise RunError(f"{input} is empty, so there is no corpus to write")
+        raise RunError(f"{lines.name} is empty, so there is no corpus to write")
     with exiting_when_terminated(), progress(console, "translating") as show:
         translate_file(how, lines, output, processes=processes, resume=resume, show=show)

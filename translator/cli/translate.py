@@ -208,7 +208,7 @@ class Asked:
             raise RunError(f"{what}, whose search begins freely; leave --target-prefixes out")
 
 
-@takes_search_options
+@takes_search_options()
 def translate(
     model: Annotated[
         Path, typer.Argument(help="A run folder; with --engine, a folder that `translator export` wrote.")

@@ -39,12 +39,17 @@ class Lines:
 
     Attributes:
         source: the file; None for standard input.
+        name: what messages call it.
         total: how many lines the file has; None for a stream.
         part: those of them to translate, from 0; None for all that arrive.
     """
 
     def __init__(
-        self, source: Path | str | None, target_prefixes: Path | str | None = None, shard: Shard | None = None
+        self,
+        source: Path | str | None,
+        target_prefixes: Path | str | None = None,
+        shard: Shard | None = None,
+        name: str | None = None,
     ) -> None:
         """Counts lines, if that can be done.
 
@@ -52,12 +57,14 @@ class Lines:
             source: the file, compressed or not; None, as a pipe or a device, for lines as they arrive.
             target_prefixes: a file with as many lines, how the translation of each begins.
             shard: the part of a file; None for all of it.
+            name: what messages call the file; None for its path.
 
         Raises:
             CorpusError: a file cannot be read to its end.
             FilesError: a stream has no parts, or the two files have not as many lines.
         """
         self.source = None if source is None else Path(source)
+        self.name = name or ("standard input" if source is None else str(source))
         self._prefixes = None if target_prefixes is None else Path(target_prefixes)
         self._shard = shard
         self.total: int | None = None
@@ -80,7 +87,7 @@ class Lines:
     def require_file(self, option: str) -> None:
         """Raises a FilesError for an option that a stream cannot follow."""
         if not self.is_file:
-            given = "standard input" if self.source is None else f"{self.source}, a pipe or a device"
+            given = self.name if self.source is None else f"{self.name}, a pipe or a device"
             raise FilesError(f"{option} needs a file as --input, which can be counted; found {given}")
 
     @property
@@ -107,7 +114,7 @@ class Lines:
             while left and (block := reading.block(min(left, most))):
                 left, digest = left - len(block.lines), block.digest
             if begun and begun.lines:
-                begun.require_input(" or ".join(map(str, filter(None, (self.source, self._prefixes)))), digest)
+                begun.require_input(" or ".join(map(str, filter(None, (self.name, self._prefixes)))), digest)
             while block := reading.block(most):
                 yield block
             if self._shard is None:

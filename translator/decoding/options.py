@@ -121,9 +121,8 @@ class SearchOptions:
 
 # The defaults of the options by name; MISSING where there is none.
 OPTIONS: Mapping[str, Any] = MappingProxyType({each.name: each.default for each in fields(SearchOptions)})
-OF_BEAM_SEARCH = frozenset(
-    {"coverage_penalty", "stopping", "patience"}
-)  # the options that greedy search and samples lack
+# The options that greedy search and samples lack.
+OF_BEAM_SEARCH = frozenset({"coverage_penalty", "stopping", "patience"})
 
 
 def _searched(options: Mapping[str, Any], asked_for: Set[str]) -> SearchOptions:
