@@ -60,9 +60,9 @@ def main() -> int:
 
 
 def train(run: Path, config: Config, epochs: int) -> None:
-    """Trains a run, or goes on with it, and scores it; it is validated once an epoch or so, whatever its corpora.
+    """Trains a run, or goes on with it, and scores it; it is validated every two epochs of Multi30k or so.
 
-    A complete run stays as it is; one of other settings is refused.
+    A complete run stays as it is; one of other settings is refused. Ends with the code of a training that stops.
     """
     print(f"training {run}", file=sys.stderr, flush=True)
     path = run.with_suffix(".yaml")
@@ -71,7 +71,8 @@ def train(run: Path, config: Config, epochs: int) -> None:
     settings = [f"train.max_epochs={epochs}", f"train.validate_every_steps={140 * len(config.data.pairs) * 2}"]
     command = [sys.executable, "-m", "translator", "train", str(path), "--run", str(run)]
     command += [f"--set={setting}" for setting in settings]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    if code := subprocess.run(command, stdout=subprocess.DEVNULL).returncode:
+        sys.exit(code)
 
 
 def rows(folder: Path, pairs: tuple[LanguagePair, ...]) -> list[str]:

@@ -11,12 +11,12 @@ from translator.decoding.translator import Translator
 from translator.evaluation import test_set
 from translator.evaluation.external import ExternalMetric
 from translator.evaluation.metrics import EvaluationError
-from translator.evaluation.references import TestSet
+from translator.evaluation.references import TestSet, only_pair
 from translator.evaluation.report import Report, Scoring
 from translator.evaluation.scores import score
 from translator.evaluation.test_set import evaluate_run
 from translator.languages import LanguagePair
-from translator.run_folder import RunFolder
+from translator.run_folder import RunError, RunFolder
 
 
 def test_translations_are_kept_before_other_programs_score_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -34,3 +34,19 @@ def test_translations_are_kept_before_other_programs_score_them(tmp_path: Path, 
     kept = Report.read(run.report)
     assert kept is not None
     assert kept.hypotheses == ["c d"]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "advice"),
+    [
+        (["en-de", "de-en"], "give --to; where that leaves several, its --source, --reference and --to"),
+        (["fr-en", "de-en"], "give its --source, --reference and --to"),
+    ],
+)
+def test_what_takes_one_pair_of_languages_says_how_to_name_it(pairs: list[str], advice: str, tmp_path: Path):
+    sets = {LanguagePair(*pair.split("-")): TestSet([]) for pair in pairs}
+    with pytest.raises(RunError) as raised:
+        only_pair(sets, RunFolder(tmp_path))
+    assert str(raised.value) == (
+        f"{tmp_path} has test sets of {', '.join(pairs)}, and this takes one pair of languages: {advice}"
+    )

@@ -89,10 +89,11 @@ def own_test_set(folder: RunFolder, settings: Sequence[str] = (), to: str | None
 def only_pair(test_sets: Mapping[LanguagePair, TestSet], run: RunFolder) -> tuple[LanguagePair, TestSet]:
     """The test set of a run, if that is of one pair of languages; else a RunError."""
     if len(test_sets) > 1:
-        pairs = ", ".join(map(str, test_sets))
+        pairs, targets = ", ".join(map(str, test_sets)), {pair.target for pair in test_sets}
+        files = "its --source, --reference and --to"
         raise RunError(
-            f"{run.path} has test sets of {pairs}, and this takes one pair of languages: give its --source, "
-            "--reference and --to"
+            f"{run.path} has test sets of {pairs}, and this takes one pair of languages: give "
+            + (files if len(targets) == 1 else f"--to; where that leaves several, {files}")
         )
     ((pair, test_set),) = test_sets.items()
     return pair, test_set
