@@ -1,6 +1,6 @@
 import io
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.hostile import TEXT, budget
 from translator.config.data import DataConfig
 from translator.data.corpora.base import InputFile, SentencePair, Side
-from translator.data.filters import Duplicates, LeftOut, filtered, make_filters
+from translator.data.filters import Duplicates, Filtered, filtered, listed, make_filters, passed
 
 
 @dataclass
@@ -38,8 +38,9 @@ def data_of(**filters: Any) -> DataConfig:
 
 def left_out(pairs: Sequence[tuple[str, str]], **filters: Any) -> list[str | None]:
     """The filter that leaves out each pair; None where none does."""
-    stream = filtered(Scripted(pairs), make_filters(data_of(**filters)))
-    return [each.filter if isinstance(each, LeftOut) else None for each in stream]
+    stream = list(filtered(Scripted(pairs), make_filters(data_of(**filters))))
+    assert [(each.number, each.pair) for each in stream] == list(enumerate(pairs, 1))
+    return [each.rejected_by for each in stream]
 
 
 def test_by_default_nothing_is_left_out():
@@ -74,8 +75,17 @@ def test_a_duplicate_is_of_both_sides_but_for_spaces_and_the_first_stays():
 
 def test_duplicates_are_told_across_corpora():
     filters = make_filters(data_of(duplicates=True))
-    streams = [list(filtered(Scripted([("a", "b"), ("c", "d")]), filters)) for _ in range(2)]
-    assert streams == [[("a", "b"), ("c", "d")], [LeftOut("duplicates")] * 2]
+    streams = [list(passed(Scripted([("a", "b"), ("c", "d")]), filters)) for _ in range(2)]
+    assert streams == [[("a", "b"), ("c", "d")], []]
+
+
+def test_a_part_of_a_corpus_is_filtered_as_in_the_whole():
+    pairs = [("a", "b"), ("a", "b"), ("a", "a"), ("c", "d"), ("c", "d")]
+
+    def stream(is_own: Callable[[int], bool]) -> list[Filtered]:
+        return list(filtered(Scripted(pairs), make_filters(data_of(duplicates=True, identical=True)), is_own))
+
+    assert stream(lambda number: number % 2 == 1) == stream(lambda _: True)[::2]
 
 
 def test_the_first_filter_that_rejects_a_pair_counts_it():
@@ -89,7 +99,8 @@ def test_pairs_with_a_blank_side_are_not_the_filters_matter():
 def test_what_is_left_out_is_listed_by_place_and_filter_on_one_line():
     listing = io.StringIO()
     pairs = [("a", "b"), ("x\ty\u2028z\v", "X y"), ("c", "c")]
-    list(filtered(Scripted(pairs), make_filters(data_of(identical=True, max_ratio=1.2)), listing))
+    corpus, filters = Scripted(pairs), make_filters(data_of(identical=True, max_ratio=1.2))
+    assert list(listed(filtered(corpus, filters), corpus, listing)) == list(filtered(corpus, filters))
     assert listing.getvalue() == "t:2\tmax_ratio\tx y z\tX y\nt:3\tidentical\tc\tc\n"
 
 

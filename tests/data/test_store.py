@@ -1,6 +1,7 @@
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 import numpy as np
@@ -11,7 +12,7 @@ from translator.config.tokenizer import TokenizerConfig
 from translator.data import encoding as encoding_module
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.encoding import write_store
-from translator.data.filters import LeftOut
+from translator.data.filters import Filtered
 from translator.data.store import Counts, Sequences, TokenStore, open_store
 from translator.data.tokenizer import Tokenizer
 
@@ -26,9 +27,14 @@ class WordNumbers:
         return [[int(word) for word in sentence.split()] for sentence in sentences]
 
 
+def numbered(corpus: Sequence[tuple[str, str]], rejected: Mapping[int, str] = MappingProxyType({})) -> list[Filtered]:
+    """The pairs of a corpus, of which filters reject some, by number."""
+    return [Filtered(number, SentencePair(*pair), rejected.get(number)) for number, pair in enumerate(corpus, 1)]
+
+
 def write(folder: Path, *corpora: Sequence[tuple[str, str]], max_tokens: int = 5, vocabulary_size: int = 1000) -> None:
     tokenizer = cast(Tokenizer, WordNumbers(vocabulary_size))
-    pairs = [[SentencePair(*pair) for pair in corpus] for corpus in corpora]
+    pairs = list(map(numbered, corpora))
     write_store(folder, pairs, [(tokenizer, tokenizer)] * len(pairs), max_tokens, "fingerprint")
 
 
@@ -98,8 +104,8 @@ def test_what_is_encoded_together_makes_no_difference(
 def test_pairs_are_encoded_so_many_or_so_many_characters_at_a_time(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(encoding_module, "ENCODED_TOGETHER", 3)
     monkeypatch.setattr(encoding_module, "CHARACTERS_TOGETHER", 10)
-    pairs = [SentencePair(*pair) for pair in [*[("a", "b")] * 4, ("a" * 5, "b" * 5), ("a", "b")]]
-    chunks = list(encoding_module._chunks(pairs))
+    pairs = [*[("a", "b")] * 4, ("a" * 5, "b" * 5), ("a", "b")]
+    chunks = list(encoding_module._chunks(numbered(pairs)))
     assert [chunk.numbers for chunk in chunks] == [[1, 2, 3], [4, 5], [6]]
     assert [pair for chunk in chunks for pair in chunk.pairs] == pairs
 
@@ -107,10 +113,9 @@ def test_pairs_are_encoded_so_many_or_so_many_characters_at_a_time(monkeypatch: 
 def test_pairs_that_filters_have_left_out_are_counted_and_shift_no_other(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(encoding_module, "ENCODED_TOGETHER", 2)
     tokenizer = cast(Tokenizer, WordNumbers())
-    out, one, two = LeftOut("max_ratio"), SentencePair("1", "2"), SentencePair("3", "4")
-    corpora: list[list[SentencePair | LeftOut]] = [
-        [out, one, out, out, SentencePair("", "5")],
-        [LeftOut("forbidden"), two],
+    corpora = [
+        numbered([("7", "7"), ("1", "2"), ("8", "8"), ("9", "9"), ("", "5")], dict.fromkeys((1, 3, 4), "max_ratio")),
+        numbered([("7", "7"), ("3", "4")], {1: "forbidden"}),
     ]
     write_store(folder, corpora, [(tokenizer, tokenizer)] * len(corpora), 5, "fingerprint")
     store = opened(folder)
@@ -128,7 +133,14 @@ def test_a_long_corpus_is_encoded_on_all_cores_with_the_same_result(folder: Path
     for chunks, name in ((100, "alone"), (2, "together")):
         monkeypatch.setattr(encoding_module, "ENCODED_TOGETHER", 7)
         monkeypatch.setattr(encoding_module, "ENCODED_ALONE", chunks)
-        write_store(folder / name, [pairs, pairs[:50]], [(tokenizer, tokenizer)] * 2, 20, "fingerprint", shown.append)
+        write_store(
+            folder / name,
+            [numbered(pairs), numbered(pairs[:50])],
+            [(tokenizer, tokenizer)] * 2,
+            20,
+            "fingerprint",
+            shown.append,
+        )
         stores.append(opened(folder / name))
     alone, together = stores
     assert pairs_of(together) == pairs_of(alone)
@@ -179,8 +191,8 @@ def test_a_store_that_lacks_a_file_is_no_store(folder: Path, name: str):
     assert open_store(folder, "fingerprint") is None
 
 
-def broken_off() -> Iterator[SentencePair]:
-    yield SentencePair("1", "1")
+def broken_off() -> Iterator[Filtered]:
+    yield Filtered(1, SentencePair("1", "1"))
     raise KeyboardInterrupt
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from translator.data.corpora.base import CorpusError, SentencePair
-from translator.data.filters import LeftOut
+from translator.data.filters import Filtered
 from translator.data.store import Counts, Sequences
 from translator.data.store_writer import writing_store
 from translator.data.tokenizer import Tokenizer
@@ -43,7 +43,7 @@ class Encoded(NamedTuple):
 
 def write_store(
     folder: Path,
-    corpora: Sequence[Iterable[SentencePair | LeftOut | None]],
+    corpora: Sequence[Iterable[Filtered]],
     tokenizers: Sequence[tuple[Tokenizer, Tokenizer]],
     max_tokens: int,
     fingerprint: str,
@@ -57,8 +57,7 @@ def write_store(
 
     Args:
         folder: Replaced if it exists.
-        corpora: The pairs of each corpus, and what stands for those that filters have left out, or that belong to
-            another shard.
+        corpora: The pairs of each corpus, those that filters leave out too, which are counted; of a shard its own.
         tokenizers: Of the source and of the target of each corpus, with the same vocabularies.
         max_tokens: Maximum number of tokens on either side.
         fingerprint: Identifies everything that the ids depend on; `open_store` compares it.
@@ -86,7 +85,7 @@ def no_usable_pair(counts: Counts, max_tokens: int) -> CorpusError:
 
 
 def _encode(
-    corpus: Iterable[SentencePair | LeftOut | None], tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int
+    corpus: Iterable[Filtered], tokenizers: tuple[Tokenizer, Tokenizer], max_tokens: int
 ) -> Generator[Encoded, None, None]:
     """Encodes a corpus chunk by chunk, in order; a long one on all cores."""
     chunks = _chunks(corpus)
@@ -150,14 +149,12 @@ def _encode_in_worker(chunk: Chunk) -> Encoded:
     return _encode_chunk(*_worker, chunk, threads=1)
 
 
-def _chunks(corpus: Iterable[SentencePair | LeftOut | None]) -> Iterator[Chunk]:
+def _chunks(corpus: Iterable[Filtered]) -> Iterator[Chunk]:
     chunk, characters, read = Chunk([], [], {}), 0, 0
-    for number, pair in enumerate(corpus, 1):
-        if pair is None:
-            continue
+    for number, pair, rejected_by in corpus:
         read += 1
-        if isinstance(pair, LeftOut):
-            chunk.filtered[pair.filter] = chunk.filtered.get(pair.filter, 0) + 1
+        if rejected_by is not None:
+            chunk.filtered[rejected_by] = chunk.filtered.get(rejected_by, 0) + 1
         else:
             chunk.pairs.append(pair)
             chunk.numbers.append(number)

@@ -17,10 +17,12 @@ from translator.data.corpora.base import Corpus, SentencePair
 MOST_OF_OTHER_SCRIPTS = 0.5  # of a side's letters
 
 
-class LeftOut(NamedTuple):
-    """Stands in a stream of pairs for one that a filter has left out."""
+class Filtered(NamedTuple):
+    """A pair of a corpus past the filters."""
 
-    filter: str
+    number: int  # in its corpus, from 1 on
+    pair: SentencePair
+    rejected_by: str | None = None  # the name of the first filter that rejects it
 
 
 class Filter(NamedTuple):
@@ -28,72 +30,66 @@ class Filter(NamedTuple):
 
     name: str
     rejects: Callable[[SentencePair], bool]
+    has_memory: bool = False  # whether it depends on the pairs before
 
 
 def make_filters(data: DataConfig) -> list[Filter]:
     """The filters that a configuration asks for, in their order; a new list knows no duplicate yet."""
     settings = data.filters
-    filters: list[tuple[str, bool, Callable[[SentencePair], bool]]] = [
-        ("min_length", settings.min_length > 1, partial(_is_short, settings)),
-        ("max_length", settings.max_length is not None, partial(_is_long, settings)),
-        ("max_ratio", settings.max_ratio is not None, partial(_is_uneven, settings)),
-        ("identical", settings.identical, has_equal_sides),
-        ("scripts", settings.scripts is not None, _of_other_scripts(data)),
-        ("forbidden", bool(settings.forbidden), _matching(settings.forbidden)),
+    filters = [
+        (settings.min_length > 1, Filter("min_length", partial(_is_short, settings))),
+        (settings.max_length is not None, Filter("max_length", partial(_is_long, settings))),
+        (settings.max_ratio is not None, Filter("max_ratio", partial(_is_uneven, settings))),
+        (settings.identical, Filter("identical", has_equal_sides)),
+        (settings.scripts is not None, Filter("scripts", _of_other_scripts(data))),
+        (bool(settings.forbidden), Filter("forbidden", _matching(settings.forbidden))),
         # Last, so that it remembers only what the others pass.
-        ("duplicates", settings.duplicates, Duplicates()),
+        (settings.duplicates, Filter("duplicates", Duplicates(), has_memory=True)),
     ]
-    return [Filter(name, rejects) for name, is_asked_for, rejects in filters if is_asked_for]
+    return [each for is_asked_for, each in filters if is_asked_for]
 
 
 def filtered(
-    corpus: Corpus, filters: Iterable[Filter], listing: IO[str] | None = None
-) -> Generator[SentencePair | LeftOut, None, None]:
-    """Streams a corpus with a `LeftOut` in the place of each pair that a filter rejects.
+    corpus: Corpus, filters: Sequence[Filter], is_own: Callable[[int], bool] = lambda _: True
+) -> Generator[Filtered, None, None]:
+    """Streams a corpus, each pair with the filter that rejects it.
 
     A pair with a blank side passes: no filter is needed to leave it out.
 
     Args:
         corpus: A training corpus.
         filters: What `make_filters` makes, the same list for all corpora.
-        listing: Gets a line for each pair that is left out: its place, its filter, source and target, between tabs.
+        is_own: Whether a pair is wanted, by its number.
     """
-    with contextlib.closing(corpus.pairs()) as pairs:
-        for number, pair in enumerate(pairs, 1):
-            name = _rejected_by(pair, filters)
-            if name and listing:
-                listing.write(_line(corpus, number, name, pair))
-            yield LeftOut(name) if name else pair
-
-
-def filtered_part(
-    corpus: Corpus, filters: Sequence[Filter], is_own: Callable[[int], bool], listing: IO[str] | None = None
-) -> Generator[SentencePair | LeftOut | None, None, None]:
-    """Streams what `filtered` does of some of the pairs, and None in the place of the others.
-
-    Args:
-        corpus: A training corpus.
-        filters: What `make_filters` makes, the same list for all corpora.
-        is_own: Whether a pair is wanted, by its number from 1 on.
-        listing: As that of `filtered`, with the pair's number before each line.
-    """
-    # Only these depend on the pairs before.
-    with_memory = any(isinstance(each.rejects, Duplicates) for each in filters)
+    with_memory = any(each.has_memory for each in filters)
     with contextlib.closing(corpus.pairs()) as pairs:
         for number, pair in enumerate(pairs, 1):
             own = is_own(number)
-            name = _rejected_by(pair, filters) if own or with_memory else None
-            if not own:
-                yield None
-                continue
-            if name and listing:
-                listing.write(f"{number}\t{_line(corpus, number, name, pair)}")
-            yield LeftOut(name) if name else pair
+            rejected_by = _rejected_by(pair, filters) if own or with_memory else None
+            if own:
+                yield Filtered(number, pair, rejected_by)
 
 
-def _line(corpus: Corpus, number: int, name: str, pair: SentencePair) -> str:
-    texts = (" ".join(text.split()) for text in pair)
-    return "\t".join([corpus.place(number), name, *texts]) + "\n"
+def passed(corpus: Corpus, filters: Sequence[Filter]) -> Generator[SentencePair, None, None]:
+    """Streams the pairs of a corpus that no filter rejects."""
+    with contextlib.closing(filtered(corpus, filters)) as stream:
+        yield from (each.pair for each in stream if each.rejected_by is None)
+
+
+def listed(
+    stream: Generator[Filtered, None, None], corpus: Corpus, listing: IO[str], *, numbered: bool = False
+) -> Generator[Filtered, None, None]:
+    """Passes on what `filtered` gives, and writes a line for each pair that is left out.
+
+    The line has its place, its filter, source and target between tabs; `numbered` puts the pair's number before them.
+    """
+    with contextlib.closing(stream):
+        for each in stream:
+            if each.rejected_by is not None:
+                texts = (" ".join(text.split()) for text in each.pair)
+                line = [str(each.number)] * numbered + [corpus.place(each.number), each.rejected_by, *texts]
+                listing.write("\t".join(line) + "\n")
+            yield each
 
 
 class Duplicates:
@@ -153,7 +149,7 @@ def has_equal_sides(pair: SentencePair) -> bool:
 def _rejected_by(pair: SentencePair, filters: Iterable[Filter]) -> str | None:
     if not has_text(pair):
         return None
-    return next((name for name, rejects in filters if rejects(pair)), None)
+    return next((each.name for each in filters if each.rejects(pair)), None)
 
 
 def _lengths(settings: FiltersConfig, pair: SentencePair) -> list[int]:

@@ -14,7 +14,7 @@ from translator.config.tokenizer import TokenizerConfig
 from translator.data.corpora.base import Corpus, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.encoding import write_store
-from translator.data.filters import Filter, LeftOut, filtered, make_filters
+from translator.data.filters import Filter, filtered, listed, make_filters
 from translator.data.inherited import base_run, inherited_tokenizers
 from translator.data.inputs import (
     Input,
@@ -71,10 +71,13 @@ def prepare_corpora(
         inputs = inputs_as_read(corpora, inputs)
         fingerprint = fingerprint_of(config, tokenizers, inputs)
         with _listing(config, run) as listing:
-            filters = filters_of_corpora(config.data)
+            of_each = zip(corpora, filters_of_corpora(config.data), strict=True)
+            streams = [filtered(corpus, filters) for corpus, filters in of_each]
+            if listing:
+                streams = [listed(stream, corpus, listing) for stream, corpus in zip(streams, corpora, strict=True)]
             write_store(
                 run.data,
-                [filtered(corpus, each, listing) for corpus, each in zip(corpora, filters, strict=True)],
+                streams,
                 of_corpora(config.data, tokenizers),
                 config.data.max_tokens,
                 fingerprint,
@@ -146,11 +149,11 @@ def _tokenizers(
             nonlocal count
             number, filters = 0, filters_of_corpora(config.data)
             streams = (filtered(corpus, each) for corpus, each in zip(corpora, filters, strict=True))
-            for number, pair in enumerate(itertools.chain.from_iterable(streams), 1):
+            for number, each in enumerate(itertools.chain.from_iterable(streams), 1):
                 if number % SHOWN_EVERY == 0:
                     show(number, count, "drawing sentences for the vocabulary")
-                if not isinstance(pair, LeftOut):
-                    yield pair
+                if each.rejected_by is None:
+                    yield each.pair
             count = number
             show(number, number, "learning the vocabulary")
 

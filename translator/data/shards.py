@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from translator.config.schema import Config
 from translator.data.corpora.base import Corpus
 from translator.data.corpora.formats import open_corpora
 from translator.data.encoding import no_usable_pair, write_store
-from translator.data.filters import filtered_part
+from translator.data.filters import filtered, listed
 from translator.data.inputs import Input, write_inputs
 from translator.data.links import with_links
 from translator.data.preflight import require_evaluation_corpora, warn_of_trouble
@@ -114,21 +113,19 @@ class _Sharded:
         with locked(folder), contextlib.ExitStack() as stack:
             if self._ready(folder) is not None:
                 return
-            listings: list[IO[str] | None] = [None] * len(self._corpora)
-            if self._config.data.filters.list:
-                paths = [stack.enter_context(replacing(_listing(folder, i))) for i in range(len(self._corpora))]
-                listings = [stack.enter_context(path.open("w", encoding="utf-8")) for path in paths]
-            filters = filters_of_corpora(self._config.data)
 
             def is_own(number: int) -> bool:
                 return (number - 1) // BLOCK_PAIRS % shard.count == shard.number - 1
 
+            filters = filters_of_corpora(self._config.data)
+            streams = [filtered(corpus, each, is_own) for corpus, each in zip(self._corpora, filters, strict=True)]
+            if self._config.data.filters.list:
+                paths = [stack.enter_context(replacing(_listing(folder, i))) for i in range(len(self._corpora))]
+                files = [stack.enter_context(path.open("w", encoding="utf-8")) for path in paths]
+                streams = [listed(*each, numbered=True) for each in zip(streams, self._corpora, files, strict=True)]
             write_store(
                 folder / "store",
-                [
-                    filtered_part(corpus, of_corpus, is_own, listing)
-                    for corpus, of_corpus, listing in zip(self._corpora, filters, listings, strict=True)
-                ],
+                streams,
                 of_corpora(self._config.data, self._tokenizers),
                 self._config.data.max_tokens,
                 self._fingerprint,

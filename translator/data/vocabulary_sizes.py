@@ -16,7 +16,7 @@ from translator.config.tokenizer import TokenizerConfig
 from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.explaining import counts_of
-from translator.data.filters import LeftOut, filtered
+from translator.data.filters import has_text, passed
 from translator.data.learning import train_tokenizer
 from translator.data.modifiers import modified_for_vocabulary
 from translator.data.prepare import filters_of_corpora
@@ -124,9 +124,7 @@ def _sample(config: Config, show: Show) -> tuple[list[SentencePair], int]:
     sample: list[SentencePair] = []
     total = 0
     for corpus, of_corpus in zip(open_corpora(config.data.train, config.data), filters, strict=True):
-        for pair in filtered(corpus, of_corpus):
-            if isinstance(pair, LeftOut) or not (pair.source.strip() and pair.target.strip()):
-                continue
+        for pair in filter(has_text, passed(corpus, of_corpus)):
             total += 1
             if total % 1000 == 0:
                 show(total, None, "drawing sentences")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from translator.data.corpora.base import Side
 from translator.data.corpora.formats import files_of, open_corpora
-from translator.data.filters import LeftOut, filtered
+from translator.data.filters import passed
 from translator.data.prepare import filters_of_corpora
 from translator.decoding.language_choice import chosen_pair
 from translator.decoding.options import OptionsError
@@ -156,5 +156,5 @@ def write_training_sources(run: Path, path: Path, to: str | None = None) -> None
         for settings, corpus, filters in zip(data.train, *opened, strict=True):
             if data.pair_of(settings).target != target:
                 continue
-            with contextlib.closing(filtered(corpus, filters)) as pairs:
-                file.writelines(f"{pair.source}\n" for pair in pairs if not isinstance(pair, LeftOut))
+            with contextlib.closing(passed(corpus, filters)) as pairs:
+                file.writelines(f"{pair.source}\n" for pair in pairs)
