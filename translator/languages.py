@@ -1,6 +1,5 @@
 """What a language code says: `zh-Hant`, `zho_Hans` and `cmn` are all Chinese, which is written without spaces."""
 
-import re
 from typing import NamedTuple
 
 # ISO 639-3 and 639-2/B to ISO 639-1, for the languages that have both; and common wrong codes.
@@ -60,6 +59,11 @@ def primary(code: str) -> str:
     return _TO_ISO_639_1.get(language, language)
 
 
+def normalized(code: str) -> str:
+    """A code as codes are compared: in lower case, with hyphens."""
+    return code.strip().lower().replace("_", "-")
+
+
 def tag_of(language: str) -> str:
     """The subword that asks a model of several target languages for one of them."""
     return f"<2{language}>"
@@ -87,4 +91,4 @@ def _is_romanised(code: str) -> bool:
 
 
 def _subtags(code: str) -> list[str]:
-    return re.split("[-_]", code.strip().lower())
+    return normalized(code).split("-")

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from translator.data.alignment import Alignment
 from translator.data.words import words_of
 from translator.documents.pieces import Document, Pieces, raw
-from translator.documents.sentences import Languages
 from translator.documents.translating import translated
+from translator.languages import LanguagePair
 
-ENGLISH = Languages("en", "en")
+ENGLISH = LanguagePair("en", "en")
 
 
 class Identity:
@@ -61,12 +61,12 @@ class Pages:
         return "\n".join(map(raw, translations))
 
 
-def unchanged(document: Document, languages: Languages = ENGLISH) -> str:
+def unchanged(document: Document, languages: LanguagePair = ENGLISH) -> str:
     engine = Identity()
     return translated(document, languages, engine, lambda: engine)
 
 
-def scripted(document: Document, engine: Scripted | None = None, languages: Languages = ENGLISH) -> str:
+def scripted(document: Document, engine: Scripted | None = None, languages: LanguagePair = ENGLISH) -> str:
     engine = engine or Scripted()
     return translated(document, languages, engine, lambda: engine)
 

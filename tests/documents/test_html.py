@@ -10,12 +10,12 @@ from lxml import etree
 from tests.documents.scripted import ENGLISH, Scripted, scripted, unchanged
 from translator.documents.html import HtmlDocument
 from translator.documents.pieces import DocumentError
-from translator.documents.sentences import Languages
+from translator.languages import LanguagePair
 
-GERMAN = Languages("en", "de")
+GERMAN = LanguagePair("en", "de")
 
 
-def shouted(page: str, languages: Languages = ENGLISH) -> str:
+def shouted(page: str, languages: LanguagePair = ENGLISH) -> str:
     """With words in capitals, in the same order."""
     return scripted(HtmlDocument(page, languages), Scripted(rename=str.upper, order=range), languages)
 

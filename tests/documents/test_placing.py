@@ -10,8 +10,8 @@ from tests.documents.scripted import Pages, Scripted, scripted, unchanged
 from translator.data.alignment import Alignment
 from translator.documents.pieces import Break, Close, Kept, Markup, Open, Piece, Point, Space, raw
 from translator.documents.placing import Sentence, placed
-from translator.documents.sentences import Languages
 from translator.documents.units import KINDS, Unit, occurrences
+from translator.languages import LanguagePair
 
 B, _B = Open("<b>"), Close("</b>")
 
@@ -28,7 +28,7 @@ def aligned(pieces: list[Piece], translation: str, links: str) -> str:
     unit = Unit.of(pieces, "en")
     pairs = frozenset((int(i), int(j)) for i, j in (link.split("-") for link in links.split()))
     alignment = Alignment(tuple(unit.text.split()), tuple(translation.split()), pairs)
-    return raw(placed(unit, [Sentence(translation, alignment)], Languages("en", "en")))
+    return raw(placed(unit, [Sentence(translation, alignment)], LanguagePair("en", "en")))
 
 
 def test_markup_of_words_that_are_apart_encloses_the_most_of_them_in_a_row():
@@ -117,7 +117,7 @@ def test_sentences_of_figures_and_of_what_is_kept_are_not_translated():
 )
 def test_the_space_between_sentences_is_that_of_the_target_language(languages, source, translations, expected):
     unit = Unit.of([source], languages[0])
-    assert raw(placed(unit, [Sentence(each) for each in translations.split()], Languages(*languages))) == expected
+    assert raw(placed(unit, [Sentence(each) for each in translations.split()], LanguagePair(*languages))) == expected
 
 
 # Unequal pieces, so that each can be told from any other in what comes out.
@@ -154,7 +154,7 @@ def test_all_markup_comes_out_once_and_nested_whatever_the_translation_and_its_a
     unit = Unit.of(pieces, "en")
     draw = random.Random(seed)
     sentences = [any_translation(unit.text[start:end], unit, draw) for start, end in unit.sentences]
-    found = placed(unit, sentences, Languages("en", "en"))
+    found = placed(unit, sentences, LanguagePair("en", "en"))
     markup, expected = ([each for each in of if isinstance(each, Markup)] for of in (found, pieces))
     spaces = [each for each in expected if isinstance(each, Space)]
     assert sorted(map(id, markup)) == sorted(id(each) for each in expected if each not in spaces or each in markup)

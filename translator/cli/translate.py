@@ -277,7 +277,6 @@ def _translate_document(
 ) -> None:
     from translator.documents.files import translate_document
     from translator.documents.formats import Format
-    from translator.documents.sentences import Languages
 
     reading = Format.of(document, form, columns.split(",") if columns else ())
-    translate_document(document, output, reading, Languages(*pair), lambda: (asked(), asked.load_aligner), show)
+    translate_document(document, output, reading, pair, lambda: (asked(), asked.load_aligner), show)

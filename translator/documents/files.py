@@ -8,9 +8,9 @@ from pathlib import Path
 from translator.decoding.translating import TranslatesText
 from translator.documents.formats import Format
 from translator.documents.pieces import DocumentError
-from translator.documents.sentences import Languages
 from translator.documents.translating import Aligns, translated
 from translator.files import is_standard_output, open_file, require_not_read, require_writable, write_file
+from translator.languages import LanguagePair
 from translator.progress import Show, show_nothing
 from translator.text_files import what_else_it_is
 
@@ -21,7 +21,7 @@ def translate_document(
     path: Path | str,
     output: Path | str | None,
     form: Format,
-    languages: Languages,
+    languages: LanguagePair,
     load: Callable[[], tuple[TranslatesText, Callable[[], Aligns]]],
     show: Show = show_nothing,
 ) -> None:

@@ -8,7 +8,7 @@ from translator.documents import columns, markdown, plain, subtitles
 from translator.documents.gettext import Catalogue
 from translator.documents.html import HtmlDocument
 from translator.documents.pieces import Document, DocumentError
-from translator.documents.sentences import Languages
+from translator.languages import LanguagePair
 
 FormatName = Literal["text", "markdown", "html", "srt", "vtt", "tsv", "po"]
 SUFFIXES: dict[str, FormatName] = {
@@ -48,7 +48,7 @@ class Format(NamedTuple):
             raise DocumentError(f"{path}: --columns is for tab-separated values; this is {found}")
         return cls(found, columns)
 
-    def read(self, text: str, languages: Languages) -> Document:
+    def read(self, text: str, languages: LanguagePair) -> Document:
         """Finds what is to be translated.
 
         Raises:

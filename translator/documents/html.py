@@ -12,8 +12,7 @@ from typing import Any
 from lxml import etree
 
 from translator.documents.pieces import DEEPEST, Break, Close, DocumentError, Kept, Open, Piece, Pieces, Point, raw
-from translator.documents.sentences import Languages
-from translator.languages import primary
+from translator.languages import LanguagePair, primary
 
 Element = Any  # of lxml, which has no types
 
@@ -42,7 +41,7 @@ _UNWRITABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 class HtmlDocument:
     """A page, or a part of one, and where its text goes."""
 
-    def __init__(self, text: str, languages: Languages) -> None:
+    def __init__(self, text: str, languages: LanguagePair) -> None:
         """Parses it.
 
         Raises:

@@ -14,10 +14,11 @@ from typing import NamedTuple
 from translator.data.alignment import Alignment
 from translator.documents.pieces import Piece
 from translator.documents.runs import OTHER, runs_of
-from translator.documents.sentences import Languages
+from translator.documents.sentences import gap
 from translator.documents.units import Node, Span, Unit, occurrences
 from translator.documents.words import Link, Words, linked, moved
 from translator.documents.writer import Writer
+from translator.languages import LanguagePair
 
 
 class Sentence(NamedTuple):
@@ -32,7 +33,7 @@ class Sentence(NamedTuple):
     alignment: Alignment | None = None
 
 
-def placed(unit: Unit, sentences: Sequence[Sentence], languages: Languages) -> list[Piece]:
+def placed(unit: Unit, sentences: Sequence[Sentence], languages: LanguagePair) -> list[Piece]:
     """The pieces of a unit's translation.
 
     Args:
@@ -52,7 +53,7 @@ class _Placing:
         places: where each node is.
     """
 
-    def __init__(self, unit: Unit, sentences: Sequence[Sentence], languages: Languages) -> None:
+    def __init__(self, unit: Unit, sentences: Sequence[Sentence], languages: LanguagePair) -> None:
         self.unit = unit
         parts: list[str] = []
         self.sentences: list[Span] = []
@@ -60,7 +61,7 @@ class _Placing:
         for number, ((start, end), sentence) in enumerate(zip(unit.sentences, sentences, strict=True)):
             between = unit.text[last:start]
             is_plain = number and not any(place in unit.spaces for place in range(last, start))
-            parts += [languages.gap(between) if is_plain else between, sentence.text]
+            parts += [gap(between, languages) if is_plain else between, sentence.text]
             at += len(parts[-2])
             self.sentences.append((at, at + len(sentence.text)))
             at, last = self.sentences[-1][1], end

@@ -2,26 +2,20 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import sentencex
 
-from translator.languages import primary, writes_no_spaces
+from translator.languages import LanguagePair, primary, writes_no_spaces
 
 
-class Languages(NamedTuple):
-    """The codes of the languages of a translation."""
-
-    source: str
-    target: str
-
-    def gap(self, between: str) -> str:
-        """What stands between the translations of two sentences, given what stood between them."""
-        if between == "" and writes_no_spaces(self.source) and not writes_no_spaces(self.target):
-            return " "
-        if between == " " and writes_no_spaces(self.target) and not writes_no_spaces(self.source):
-            return ""
-        return between
+def gap(between: str, languages: LanguagePair) -> str:
+    """What stands between the translations of two sentences, given what stood between them."""
+    spaceless_source, spaceless_target = map(writes_no_spaces, languages)
+    if between == "" and spaceless_source and not spaceless_target:
+        return " "
+    if between == " " and spaceless_target and not spaceless_source:
+        return ""
+    return between
 
 
 def sentence_spans(text: str, language: str) -> list[tuple[int, int]]:

@@ -7,8 +7,8 @@ from translator.data.alignment import Alignment
 from translator.decoding.translating import TranslatesText
 from translator.documents.pieces import Document, Pieces
 from translator.documents.placing import Sentence, placed
-from translator.documents.sentences import Languages
 from translator.documents.units import Unit
+from translator.languages import LanguagePair
 from translator.progress import Show, show_nothing
 
 SENTENCES_TOGETHER = 4096  # at most so many are translated and aligned before the next are
@@ -28,7 +28,7 @@ class Sentences:
         texts: what is to be translated.
     """
 
-    def __init__(self, document: Document, languages: Languages) -> None:
+    def __init__(self, document: Document, languages: LanguagePair) -> None:
         """Finds the sentences of a document."""
         self.document, self.languages = document, languages
         self._units = [Unit.of(pieces, languages.source) for pieces in document.units]
@@ -69,7 +69,7 @@ class Sentences:
 
 def translated(
     document: Document,
-    languages: Languages,
+    languages: LanguagePair,
     translator: TranslatesText,
     load_aligner: Callable[[], Aligns],
     show: Show = show_nothing,

@@ -16,7 +16,7 @@ import translator as this_program
 from translator.config.schema import Config
 from translator.export import ctranslate2
 from translator.files import write_file
-from translator.languages import english_name, primary
+from translator.languages import english_name, normalized, primary
 
 if TYPE_CHECKING:
     from translator.decoding.translator import Translator
@@ -42,7 +42,7 @@ def refusal(config: Config) -> str | None:
 
 def code_of(language: str) -> str:
     """The code by which Argos Translate knows a language."""
-    return CODES.get(language.lower().replace("_", "-"), primary(language))
+    return CODES.get(normalized(language), primary(language))
 
 
 def write(translator: "Translator", folder: Path, quantization: str, config: Config) -> None:

@@ -13,9 +13,8 @@ from translator.documents.html import HtmlDocument
 from translator.documents.pieces import DocumentError
 from translator.documents.placing import Sentence
 from translator.documents.plain import read_lines
-from translator.documents.sentences import Languages
 from translator.documents.translating import Sentences
-from translator.languages import english_name, primary
+from translator.languages import LanguagePair, english_name, primary
 from translator.serve.bodies import ERRORS, Code, JSONAnswer, described
 from translator.serve.detection import detect
 from translator.serve.errors import RequestError
@@ -220,7 +219,7 @@ def _joined(
 
 
 def _sentences(text: str, model: Model, *, is_html: bool) -> Sentences:
-    languages = Languages(model.source, model.target)
+    languages = LanguagePair(model.source, model.target)
     return Sentences(HtmlDocument(text, languages) if is_html else read_lines(text), languages)
 
 

@@ -12,7 +12,7 @@ from translator.data.tokenizer import Tokenizer
 from translator.decoding.options import SearchOptions
 from translator.decoding.translation import Translation
 from translator.inspect.attention import Attention
-from translator.languages import primary
+from translator.languages import normalized, primary
 from translator.serve.batching import Batcher
 from translator.serve.detection import Profile
 from translator.serve.errors import RequestError
@@ -229,7 +229,7 @@ class Models:
 
     def __init__(self, models: Sequence[Model]) -> None:
         """Takes models of different pairs."""
-        self._by_pair = {(key_of(model.source), key_of(model.target)): model for model in models}
+        self._by_pair = {(normalized(model.source), normalized(model.target)): model for model in models}
 
     def __iter__(self) -> Any:
         return iter(self._by_pair.values())
@@ -248,7 +248,7 @@ class Models:
         Raises:
             RequestError: there is none.
         """
-        if model := self._by_pair.get((key_of(source), key_of(target))):
+        if model := self._by_pair.get((normalized(source), normalized(target))):
             return model
         wanted = primary(source), primary(target)
         for model in self:
@@ -269,8 +269,3 @@ class Models:
         """See `Model.close`."""
         for model in self:
             model.close()
-
-
-def key_of(code: str) -> str:
-    """A language code as it is compared."""
-    return code.strip().lower().replace("_", "-")

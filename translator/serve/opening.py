@@ -11,12 +11,12 @@ from translator.data.prepare import load_tokenizers
 from translator.decoding.engines.transformer import TransformerEngine
 from translator.decoding.translator import EngineName, Translator
 from translator.errors import shell_quoted
-from translator.languages import LanguagePair
+from translator.languages import LanguagePair, normalized
 from translator.run_folder import RunFolder
 from translator.serve.detection import Profile
 from translator.serve.errors import ServerError
 from translator.serve.limits import Limits
-from translator.serve.models import TEXT, Model, Models, key_of
+from translator.serve.models import TEXT, Model, Models
 from translator.serve.own_model import OwnModel
 from translator.training.choosing import Checkpoint
 
@@ -38,7 +38,7 @@ def open_models(
     runs = [(path, RunFolder(path).load_config()) for path in paths]
     seen: dict[tuple[str, str], Path] = {}
     for path, (source, target) in ((path, pair) for path, config in runs for pair in config.data.pairs):
-        other = seen.setdefault((key_of(source), key_of(target)), path)
+        other = seen.setdefault((normalized(source), normalized(target)), path)
         if other is not path:
             raise ServerError(
                 f"{shell_quoted(other)} and {shell_quoted(path)} both translate {source} to {target}; "

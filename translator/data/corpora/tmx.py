@@ -14,7 +14,7 @@ from translator.config.data import DataConfig
 from translator.data.corpora.base import CorpusError, InputFile, SentencePair, Side
 from translator.data.corpora.compression import UNREADABLE, opened
 from translator.data.corpora.lines import MOST_LINE_BYTES, one_line, require_file, unreadable
-from translator.languages import primary
+from translator.languages import normalized, primary
 from translator.text_files import what_else_it_is
 
 READ_BYTES = 2**16
@@ -210,7 +210,7 @@ class _Reader:
 @functools.lru_cache(1024)
 def _fits(code: str, language: str, other: str) -> int:
     """How well a variant's language fits the one that is wanted, beside another: 0 is not at all."""
-    if code.lower().replace("_", "-") == language.lower().replace("_", "-"):
+    if normalized(code) == normalized(language):
         return 2
     return int(primary(code) == primary(language) != primary(other))
 
