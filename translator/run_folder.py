@@ -16,6 +16,7 @@ from translator.errors import TranslatorError
 from translator.files import PARTIAL_NAME
 from translator.lock import LOCK, locked
 
+SCORES = "scores.json"  # of a report
 PARTIAL_SECONDS = 24 * 60 * 60  # after which no process is writing an unfinished file any more
 
 
@@ -83,6 +84,11 @@ class RunFolder:
     def report(self) -> Path:
         """Test translations and scores."""
         return self.path / "report"
+
+    @property
+    def scores(self) -> Path:
+        """The scores of the report; with them it is complete."""
+        return self.report / SCORES
 
     @property
     def page(self) -> Path:

@@ -18,6 +18,7 @@ from translator.evaluation.references import TestSet, lines_of
 from translator.evaluation.scores import Scores, score
 from translator.files import read_file, write_file
 from translator.languages import LanguagePair
+from translator.run_folder import SCORES
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class Report:
     def read(cls, folder: Path) -> "Report | None":
         """What `write` wrote, in this version or an earlier one; None where there is none, or not all of it."""
         try:
-            figures = json.loads(read_file(folder / "scores.json"))
+            figures = json.loads(read_file(folder / SCORES))
             sources, references, hypotheses = (
                 read_file(folder / name).decode().split("\n")[:-1]
                 for name in ("source.txt", "reference.txt", "hypothesis.txt")
@@ -192,7 +193,7 @@ class Report:
         for name, lines in texts.items():
             write_file(folder / name, "".join(f"{line}\n" for line in lines).encode())
         # Last: with it the report is complete.
-        write_file(folder / "scores.json", f"{json.dumps(self.figures, indent=1)}\n".encode())
+        write_file(folder / SCORES, f"{json.dumps(self.figures, indent=1)}\n".encode())
 
 
 def _from(kind: type[Any], figures: Mapping[str, Any]) -> Any:

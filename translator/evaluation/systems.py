@@ -212,7 +212,7 @@ def _last(own: Path, test_set: str) -> tuple[Path, Report] | None:
     scored: list[tuple[float, Path]] = []
     folder = own.parent if own.name not in ("", "..") else own.resolve().parent
     for path in folder.iterdir():
-        scores = RunFolder(path).report / "scores.json"
+        scores = RunFolder(path).scores
         with contextlib.suppress(OSError):
             if scores.is_file() and not path.samefile(own):
                 scored.append((scores.stat().st_mtime, path))

@@ -102,7 +102,7 @@ class Record:
             return "training"
         if not self.run.model.is_file():
             return "stopped" if self.run.is_trained else "untrained"
-        return "scored" if (self.run.report / "scores.json").is_file() else "complete"
+        return "scored" if self.run.scores.is_file() else "complete"
 
     @cached_property
     def starts(self) -> list[Start]:
@@ -150,7 +150,7 @@ class Record:
     @cached_property
     def scores(self) -> dict[str, Any]:
         """`report/scores.json`; empty if there is none."""
-        scores = self._json(self.run.report / "scores.json")
+        scores = self._json(self.run.scores)
         return scores if isinstance(scores, dict) else {}
 
     @cached_property

@@ -84,7 +84,7 @@ def _result(sweep: Sweep, trial: Trial, standing: Standing, state: str) -> Resul
     run = sweep.run(trial)
     rows = read_rows(run)
     try:
-        scores = json.loads(read_file(run.report / "scores.json"))
+        scores = json.loads(read_file(run.scores))
     except (OSError, ValueError):
         scores = {}
     return Result(

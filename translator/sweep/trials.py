@@ -60,7 +60,7 @@ class Sweep:
     def standing(self, trial: Trial) -> Standing:
         """How far a run has come, as its folder says."""
         run = self.run(trial)
-        scored = not trial.config.data.test or (run.report / "scores.json").is_file()
+        scored = not trial.config.data.test or run.scores.is_file()
         bleus = [(row["step"], row["validation_bleu"]) for row in read_rows(run) if "validation_bleu" in row]
         return Standing(bleus, run.model.is_file() and scored, self.failure(trial))
 
