@@ -119,7 +119,9 @@ def test_counts_are_those_of_all_sequences(monkeypatch: pytest.MonkeyPatch):
 def test_what_is_no_id_is_named(run: RunFolder, line: str):
     last = 19 + 256 * run.load_config().tokenizer.byte_fallback
     given = line.split()[-1]
-    with pytest.raises(ExplainError, match=f"'{given}' is no id of this vocabulary; expected numbers from 0 to {last}"):
+    with pytest.raises(
+        ExplainError, match=f"'{given}' is not an id of this vocabulary; expected numbers from 0 to {last}"
+    ):
         Explainer.load(run.path).ids_of(line)
 
 

@@ -252,7 +252,7 @@ def test_columns_are_named_or_numbered():
     [
         (["txt"], "--columns 'txt' is not in the first line, which has 'id', 'text'"),
         (["3"], "line 1 has 2 columns; --columns asks for column 3"),
-        (["2", "9" * 5000], "--columns 999999999… is no number of a column; count them from 1 on"),
+        (["2", "9" * 5000], "--columns 999999999… is not a column number; columns count from 1"),
         (["0"], "--columns are counted from 1 on; found 0"),
     ],
 )

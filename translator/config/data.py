@@ -95,7 +95,7 @@ class DataConfig(Section):
             )
         if (self.source, self.target) not in self.pairs:
             raise ValueError(
-                f"source {self.source} and target {self.target} are no pair of the training corpora, which have "
+                f"source {self.source} and target {self.target} are not a pair of the training corpora, which have "
                 f"{', '.join(map(str, self.pairs))}; set them to one of those"
             )
         return self

@@ -27,7 +27,7 @@ class ModifiersConfig(Section):
     merged: Share = 0.0
     """Append another pair, drawn at random, to both sides."""
     noise: Share = 0.0
-    """Replace both sides by the same random characters of the vocabulary: what is no text is copied."""
+    """Replace both sides by the same random characters of the vocabulary: what is not text is copied."""
     placeholders: Share = 0.0
     """Put the same placeholder, such as {name} or %s, or the same tags into both sides: in the place of a word, or
     around a word, that the two have in common, or at an end."""

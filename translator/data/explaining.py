@@ -28,7 +28,7 @@ COUNTED_TOGETHER = 2**22  # ids
 
 
 class ExplainError(TranslatorError):
-    """Something asked about segmentations that there is not."""
+    """A question about segmentations that has no answer."""
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,13 @@ class Explainer:
         ]
 
     def ids_of(self, line: str) -> list[int]:
-        """Reads ids between spaces; an ExplainError names what is none."""
+        """Reads ids between spaces; an ExplainError names what is not an id."""
         for given in line.split():
             if not re.fullmatch("[0-9]{1,9}", given) or int(given) >= self.tokenizer.vocabulary_size:
                 last = self.tokenizer.vocabulary_size - 1
-                raise ExplainError(f"{given!r:.80} is no id of this vocabulary; expected numbers from 0 to {last:,}")
+                raise ExplainError(
+                    f"{given!r:.80} is not an id of this vocabulary; expected numbers from 0 to {last:,}"
+                )
         return list(map(int, line.split()))
 
     def _subwords(self, text: str, ids: list[int], spans: list[tuple[int, int]]) -> tuple[Subword, ...]:

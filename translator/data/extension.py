@@ -78,7 +78,7 @@ def extended(
 
 
 def missing_characters(tokenizers: Sequence[Tokenizer], sample: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    """The characters of normalized text that are no subword, with how often they occur, the most frequent first."""
+    """The characters of normalized text that are not subwords, with how often they occur, the most frequent first."""
     counts = Counter(character for text, side in sample for character in tokenizers[side].normalize(text))
     known = _subwords(tokenizers[0])
     missing = [(character, count) for character, count in counts.items() if character not in known]

@@ -26,7 +26,7 @@ def inherited_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePa
         pairs: reads its training corpus; not called unless `tokenizer.extend_by` asks for it.
 
     Raises:
-        RunError: that is no run, or has another model.
+        RunError: that is not a run, or has another model.
         TokenizerError: it has no tokenizers, or they cannot be extended.
     """
     require_same_model(config, base_run(config))

@@ -13,7 +13,7 @@ from translator.data.store import Sequences
 from translator.data.tokenizer import Tokenizer
 
 _PAIR_BITS = 22
-_UNKNOWN = 0  # stands for every character that is no subword itself
+_UNKNOWN = 0  # stands for every character that is not a subword itself
 
 
 class Units(NamedTuple):

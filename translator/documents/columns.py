@@ -22,7 +22,7 @@ def read(text: str, columns: Sequence[str]) -> Skeleton:
     header = rows[0][0].split("\t") if rows else []
     by_number = all(column.isdecimal() for column in columns)
     if by_number and len(longest := max(columns, key=len)) > MOST_DIGITS:
-        raise DocumentError(f"--columns {longest:.{MOST_DIGITS}}… is no number of a column; count them from 1 on")
+        raise DocumentError(f"--columns {longest:.{MOST_DIGITS}}… is not a column number; columns count from 1")
     numbers = {int(column) if by_number else _number(column, header) for column in columns}
     if min(numbers) < 1:
         raise DocumentError("--columns are counted from 1 on; found 0")

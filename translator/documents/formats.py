@@ -52,7 +52,7 @@ class Format(NamedTuple):
         """Finds what is to be translated.
 
         Raises:
-            DocumentError: it is no document of this format; says where.
+            DocumentError: it is not a document of this format; says where.
         """
         match self.name:
             case "text":

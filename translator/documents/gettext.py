@@ -32,7 +32,7 @@ class Catalogue:
         """Parses it.
 
         Raises:
-            DocumentError: it is no such file; says in which line.
+            DocumentError: it is not such a file; says in which line.
         """
         for number, row in enumerate(text.splitlines(), 1):
             before = _WITH_STRING.match(row)
@@ -41,7 +41,7 @@ class Catalogue:
         line_end = LINE_END.search(text)
         self._line_end = line_end[0] if line_end else "\n"
         try:
-            self._file = polib.pofile(text + "\n")  # with a line end it is no file's name
+            self._file = polib.pofile(text + "\n")  # with a line end it cannot be the name of a file
         except (OSError, ValueError) as error:
             line = re.search(r"line (\d+)", str(error))
             raise DocumentError(f"{f'line {line[1]}: ' if line else ''}this is not the syntax of a .po file") from error

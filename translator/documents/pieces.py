@@ -15,7 +15,7 @@ class DocumentError(TranslatorError):
 
 @dataclass(frozen=True)
 class Markup:
-    """What is no text, as its format has it: a string of the document, or an element."""
+    """What is not text, as its format has it: a string of the document, or an element."""
 
     what: Any
 

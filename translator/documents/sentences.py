@@ -30,7 +30,7 @@ def sentence_spans(text: str, language: str) -> list[tuple[int, int]]:
 def _spans(line: str, language: str) -> Iterator[tuple[int, int]]:
     start = 0
     # At white space of several bytes sentencex 1.0 looks into the middle of a character, and panics. Half a pair of
-    # surrogates is no character to it.
+    # surrogates is not a character to it.
     for part in sentencex.segment(language, re.sub(r"[\ud800-\udfff]", "\ufffd", re.sub(r"\s", " ", line))):
         end = start + len(part)
         if part.strip():

@@ -57,7 +57,7 @@ class Words:
 
         Args:
             twins: the parts of the source, each with that of the translation.
-            again: parts of the translation that are no words.
+            again: parts of the translation that are not words.
         """
         own, others = sorted(twins), sorted([*twins.values(), *again])
         parts = {word: _without(word, own) for word in self.source}

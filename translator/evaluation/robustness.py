@@ -36,7 +36,7 @@ class Row:
     lines: int
     measure: str  # BLEU, or the share of lines, in percent, that are as they should be
     value: float
-    difference: float | None  # to clean text; None of what is no BLEU, and of clean text itself
+    difference: float | None  # to clean text; None where the figure is not BLEU, and of clean text itself
     how: str
 
 

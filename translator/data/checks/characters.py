@@ -14,7 +14,7 @@ _CODES = 0x110000
 _classes = np.zeros(_CODES, np.uint8)
 _lower = np.arange(_CODES, dtype=np.uint32)
 _scripts = np.zeros(_CODES, np.uint8)
-SCRIPTS = [""]  # names of scripts by their number; "" is for what is no letter
+SCRIPTS = [""]  # names of scripts by their number; "" is for what is not a letter
 
 # Zero-width space, byte order mark, replacement character, ends of line and paragraph, and marks of direction, some of
 # which are invisible. Joiners (U+200C, U+200D) and soft hyphens belong to the text of many languages.

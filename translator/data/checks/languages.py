@@ -71,7 +71,7 @@ class LanguageStatistics:
         return np.log(smoothed / smoothed.sum()).astype(np.float32)
 
     def usual_scripts(self) -> np.ndarray:
-        """Which scripts belong to the language: bool; 0, which is for what is no letter, always does."""
+        """Which scripts belong to the language: bool; 0, which is for what is not a letter, always does."""
         usual = self.letters >= USUAL_SHARE * max(1, self.letters[1:].sum())
         usual[0] = True
         return usual
