@@ -1,5 +1,6 @@
 """`translator back-translate` and `translator distill`."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,19 +79,19 @@ def test_distillation_by_an_ensemble(
 def test_training_sources_are_called_what_the_user_knows_them_as(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    Path("sources").write_text("a\n" * 50)
-    monkeypatch.setattr(synthetic, "write_training_sources", lambda run, path, *_: path.write_bytes(sources()))
+    sources = Path("sources")
+    sources.write_text("a\n" * 50)
+    monkeypatch.setattr(synthetic, "write_training_sources", lambda _, path, *__: shutil.copy(sources, path))
     monkeypatch.setattr(synthetic, "training_files", lambda *_: [])
-    sources = Path("sources").read_bytes
     again = "distill", "run", "--output=out.tsv", "--resume", "--processes=1"
     monkeypatch.setattr(Searched, "translate_text", stops_after_a_block)
     monkeypatch.setattr(files, "LINES_TOGETHER", 10)
     assert command(monkeypatch, capsys, *again)[0] == 2
-    Path("sources").write_text("b\n" * 50)
+    sources.write_text("b\n" * 50)
     code, _, error = command(monkeypatch, capsys, *again)
     assert code == 2
     assert error.startswith("the text that run was trained to translate has changed in the 10 lines")
-    Path("sources").write_text("")
+    sources.write_text("")
     nothing = "the text that run was trained to translate is empty, so there is no corpus to write\n"
     assert command(monkeypatch, capsys, "distill", "run", "--output=new.tsv") == (2, "", nothing)
 
