@@ -152,6 +152,10 @@ def test_ids_become_text_again_and_json_has_all(run: RunFolder, monkeypatch, cap
     (tmp_path / "ids").write_text(ids)
     _, back, _ = command(monkeypatch, capsys, *given[:3], str(tmp_path / "ids"), "--detokenize")
     assert back.splitlines() == texts
+    (tmp_path / "ids").write_text(ids.splitlines()[0] + "\n\n7 99999\n")
+    code, back, error = command(monkeypatch, capsys, *given[:3], str(tmp_path / "ids"), "--detokenize")
+    assert (code, back.splitlines()) == (2, [texts[0], ""])
+    assert error.startswith(f"{tmp_path / 'ids'}:3: '99999' is ")
     _, output, _ = command(monkeypatch, capsys, *given, "--format", "json")
     documents = [json.loads(line) for line in output.splitlines()]
     assert [" ".join(str(each["id"]) for each in one["subwords"]) for one in documents] == ids.splitlines()

@@ -84,9 +84,17 @@ def test_sizes_that_the_corpus_cannot_give_are_named_and_the_others_measured():
     assert [each.size for each in advice.sizes] == [200]
     assert "tokenizer.vocabulary_size 20 is too small" in advice.impossible[20]
     assert "tokenizer.vocabulary_size 50000 is too large" in advice.impossible[50_000]
-    assert measure_sizes(config_of(byte_fallback=True, user_defined_symbols=["<x>"]), [100]).impossible == {
-        100: "has no room for text"
-    }
+    found = measure_sizes(config_of(byte_fallback=True, user_defined_symbols=["<x>"]), [100, 99_999_999]).impossible
+    assert found[100].startswith("vocabulary_size 100 has no room for text: 1 user_defined_symbols and")
+    assert found[99_999_999] == "Input should be less than or equal to 16777216"
+
+
+def test_a_side_of_several_languages_is_called_by_all():
+    corpora = [{"grammar": "train", "pairs": 50, **pair} for pair in ({}, {"source": "de", "target": "en"})]
+    data = {"train": corpora, "validation": {"grammar": "validation", "pairs": 5}}
+    config = Config.model_validate({"data": data, "train": {"max_steps": 1}})
+    (size,) = measure_sizes(config, [200]).sizes
+    assert (size.source.language, size.target.language) == ("en, de", "de, en")
 
 
 def test_the_largest_size_with_enough_frequent_subwords_is_suggested():
@@ -125,6 +133,8 @@ def test_the_command_prints_a_table_or_json(monkeypatch, capsys, tmp_path: Path)
     [
         (["--advise", "configs/quickstart.yaml", "--sizes", "1k"], "--sizes 1k: expected numbers between commas"),
         (["runs/x", "--advise", "configs/quickstart.yaml"], "--advise measures a configuration"),
+        (["--seed", "2", "--advise", "configs/quickstart.yaml"], "--advise measures a configuration"),
+        (["--side", "target", "--advise", "configs/quickstart.yaml"], "--advise measures a configuration"),
         (["runs/x", "--sizes", "100"], "name a run folder, or with --advise a configuration"),
         ([], "name a run folder, or with --advise a configuration"),
     ],

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from translator.cli.console import console
 from translator.config.load import load_config
-from translator.errors import one_line
+from translator.errors import TranslatorError, one_line
 from translator.progress import progress
 from translator.run_folder import RunError
 
@@ -54,7 +54,7 @@ def tokenize(
     if sys.stdout is None:
         raise RunError("standard output is closed; send it to a file")
     if advise:
-        if run or input or sampled or detokenize or form in ("pieces", "ids"):
+        if run or input or sampled or detokenize or form in ("pieces", "ids") or (side, seed) != ("source", 1):
             raise RunError("--advise measures a configuration; of the other options it takes --sizes and --format json")
         _advise(advise, sizes, form)
         return
@@ -72,7 +72,7 @@ def tokenize(
     first_row = 0
     for lines in arriving_lines(input, LINES_TOGETHER):
         if detokenize:
-            written: Iterable[str] = explainer.tokenizer.decode([explainer.ids_of(line) for line in lines])
+            written = _detokenized(explainer, lines, input, first_row)
         else:
             written = _written(explainer, lines, form, (sampled, seed, first_row))
         for line in written:
@@ -136,6 +136,15 @@ def _verdict(advice: "Advice", configured: int) -> str:
         f"tokenizer.vocabulary_size {advice.suggested:,} is the largest of them of which 95% are seen 100 times "
         f"(the configuration has {configured:,}): {source}"
     )
+
+
+def _detokenized(explainer: "Explainer", lines: list[str], input: Path | None, first_row: int) -> Iterator[str]:
+    for number, line in enumerate(lines, first_row + 1):
+        try:
+            ids = explainer.ids_of(line)
+        except TranslatorError as error:
+            raise TranslatorError(f"{input or 'standard input'}:{number}: {error}") from None
+        yield from explainer.tokenizer.decode([ids])
 
 
 def _written(explainer: "Explainer", lines: list[str], form: Format, sampling: tuple[int, int, int]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pydantic
 
 from translator.config.schema import Config
 from translator.config.tokenizer import TokenizerConfig
@@ -36,7 +37,7 @@ class MeasuredSide:
     """One side of the corpus, segmented with a vocabulary.
 
     Attributes:
-        language: of the side.
+        language: of the side; several between commas.
         subwords: a sentence, on average.
         subwords_a_word: words are what spaces separate; None in a language that writes none.
     """
@@ -113,8 +114,10 @@ def measure_sizes(config: Config, sizes: Sequence[int] = SIZES, show: Show = sho
         try:
             of_size = TokenizerConfig.model_validate({**settings.model_dump(), "vocabulary_size": size})
             found.append(_measured(config, of_size, pairs, total / len(pairs)))
-        except (TokenizerError, ValueError) as error:
-            impossible[size] = str(error) if isinstance(error, TokenizerError) else "has no room for text"
+        except TokenizerError as error:
+            impossible[size] = str(error)
+        except pydantic.ValidationError as error:
+            impossible[size] = error.errors()[0]["msg"].removeprefix("Value error, ")
     return Advice(total, len(pairs), tuple(found), impossible)
 
 
@@ -155,9 +158,9 @@ def _measured(config: Config, settings: TokenizerConfig, pairs: Sequence[Sentenc
         counts = [counts[0] + counts[1]]
     of_text = [count[_classes(tokenizer)] for count, tokenizer in zip(counts, (source, target), strict=False)]
     of_source, of_target = (
-        _side(language, ids, [text for text, _ in texts])
-        for language, ids, texts in zip(
-            (config.data.source, config.data.target), sides, (sources, targets), strict=True
+        _side(languages, ids, [text for text, _ in texts])
+        for languages, ids, texts in zip(
+            (config.data.sources, config.data.targets), sides, (sources, targets), strict=True
         )
     )
     frequent = min(float(np.mean(count * scale >= FREQUENT)) for count in of_text)
@@ -170,6 +173,6 @@ def _classes(tokenizer: Tokenizer) -> np.ndarray:
     return np.array([id_ for id_ in range(tokenizer.vocabulary_size) if tokenizer.spelled([id_]) is not None], np.int64)
 
 
-def _side(language: str, ids: Sequences, texts: Sequence[str]) -> MeasuredSide:
-    words = 0 if writes_no_spaces(language) else sum(len(text.split()) for text in texts)
-    return MeasuredSide(language, len(ids.ids) / len(ids), len(ids.ids) / words if words else None)
+def _side(languages: Sequence[str], ids: Sequences, texts: Sequence[str]) -> MeasuredSide:
+    words = 0 if any(map(writes_no_spaces, languages)) else sum(len(text.split()) for text in texts)
+    return MeasuredSide(", ".join(languages), len(ids.ids) / len(ids), len(ids.ids) / words if words else None)
