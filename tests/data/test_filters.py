@@ -59,6 +59,7 @@ def test_by_default_nothing_is_left_out():
         ({"identical": True}, ("a b", "a c"), ("A  b", "a B ")),
         ({"scripts": {"en": "Latin"}}, ("a Я 1", "Я"), ("a Яб", "a")),  # half of the letters, and a third
         ({"scripts": {"de": ["Han", "Hiragana"]}}, ("Я", "日の a"), ("a", "カ")),
+        ({"scripts": {"de": ["Hiragana"]}}, ("Я", "あーーー"), ("a", "カカあーーー")),  # ー is of no script by itself
         ({"scripts": {"en": "Latin", "de": "Latin"}}, ("1 2", "…"), ("a", "Я")),
         ({"forbidden": ["</?[a-z]+>", "^#"]}, ("a <b", "a #"), ("a", "b</i>")),
         ({"forbidden": ["</?[a-z]+>", "^#"]}, ("<", ">"), ("#a", "b")),

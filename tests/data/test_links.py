@@ -65,7 +65,7 @@ def test_each_subword_of_a_word_is_linked_with_each_of_the_others():
 def test_what_is_no_link_is_named():
     assert parse_pharaoh(" 0-1  2-0", Path("links"), 1) == [(0, 1), (2, 0)]
     for line in ("0-1 2", "a-b", "0-1-2"):
-        with pytest.raises(CorpusError, match=r"links, line 7: expected links such as 0-0 1-2, found"):
+        with pytest.raises(CorpusError, match=r"links:7: expected links such as 0-0 1-2, found"):
             parse_pharaoh(line, Path("links"), 7)
 
 
@@ -126,6 +126,9 @@ def test_links_are_made_once_and_a_file_gives_the_same_as_the_grammar(prepared, 
     written = (run.data / "links.ids").stat().st_mtime_ns
     prepare(config, run)
     assert (run.data / "links.ids").stat().st_mtime_ns == written
+    (tmp_path / "links").write_text("\n".join([*lines, "0-0"]) + "\n")
+    with pytest.raises(CorpusError, match=r"links has more lines than .* has pairs; it may be of another corpus"):
+        prepare(config, run)
     (tmp_path / "links").write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(CorpusError, match=f"links ends after line {PAIRS - 1}; it needs a line for each pair"):
         prepare(config, run)

@@ -170,14 +170,18 @@ def _is_uneven(settings: FiltersConfig, pair: SentencePair) -> bool:
     return settings.max_ratio is not None and longer > settings.max_ratio * shorter
 
 
+# Those of a script; ー, which Han, Hiragana and Katakana share, and others like it are of none by themselves.
+LETTERS = r"[\p{L}--[\p{Script=Common}\p{Script=Inherited}]]"
+
+
 def _of_other_scripts(data: DataConfig) -> Callable[[SentencePair], bool]:
     """Whether too many of a side's letters are in other scripts than its language's."""
     of_sides = []
     for language in (data.source, data.target):
         scripts = (data.filters.scripts or {}).get(language, ())
         own = "".join(rf"\p{{Script={script}}}" for script in scripts)
-        of_sides.append(regex.compile(rf"[\p{{L}}--[{own}]]", regex.V1) if scripts else None)
-    letter = regex.compile(r"\p{L}")
+        of_sides.append(regex.compile(rf"[{LETTERS}--[{own}]]", regex.V1) if scripts else None)
+    letter = regex.compile(LETTERS, regex.V1)
 
     def rejects(pair: SentencePair) -> bool:
         # Letters are counted only where one is in another script: seldom.

@@ -78,11 +78,10 @@ def _rows(
         wanted = next(kept, None)
         with contextlib.closing(aligned_pairs(open_corpus(corpus, config.data))) as pairs:
             for number, (pair, links) in enumerate(pairs, 1):
-                if wanted is None:
-                    break
-                if number != wanted:
+                if number != wanted:  # None once no more is kept; the rest is read to see whether it fits
                     continue
-                yield subword_links(pair, links, sides, (source, target), f"{corpus.alignment}, line {number:,}")
+                place = f"{config.data.root / str(corpus.alignment)}:{number}"
+                yield subword_links(pair, links, sides, (source, target), place)
                 wanted, done = next(kept, None), done + 1
                 if done % SHOWN_EVERY == 0:
                     show(done, len(store), "aligning subwords")

@@ -33,6 +33,10 @@ class WithAlignment:
                         f"{path} ends after line {number - 1:,}; it needs a line for each pair of the corpus"
                     )
                 yield pair, parse_pharaoh(line, path, number)
+            if next(lines, None) is not None:
+                raise CorpusError(
+                    f"{path} has more lines than {self.description} has pairs; it may be of another corpus"
+                )
 
     def inputs(self) -> list[InputFile]:
         return self.corpus.inputs() + [self.file] * self.file.path.is_file()
@@ -50,4 +54,4 @@ def parse_pharaoh(line: str, path: Path, number: int) -> list[Link]:
     try:
         return [(int(i), int(j)) for i, j in (link.split("-") for link in line.split())]
     except ValueError:
-        raise CorpusError(f"{path}, line {number:,}: expected links such as 0-0 1-2, found {line!r:.80}") from None
+        raise CorpusError(f"{path}:{number}: expected links such as 0-0 1-2, found {line!r:.80}") from None
