@@ -1,3 +1,4 @@
+import errno
 import io
 import logging
 import re
@@ -8,7 +9,8 @@ from rich.console import Console
 
 from translator.errors import TranslatorError
 from translator.progress import progress
-from translator.run_log import RunLog, logged
+from translator.run_log import LogLine, RunLog, as_warning, logged, warnings_and_errors
+from translator.training.errors import Interrupted
 
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d  ")
 
@@ -55,12 +57,42 @@ def test_warnings_are_kept(path: Path, console: Console):
     assert texts(path) == ["start", "warning: this is odd"]
 
 
+def test_a_printed_warning_has_its_level_in_the_log_alone_and_once_for_all_its_lines(path: Path):
+    printed = io.StringIO()
+    console = Console(file=printed, width=80)
+    with logged(console, path, "start"):
+        for line in ("step [6]: skipped this update by 2 pairs", "    a.en:1: one " + "x" * 100, "    a.en:2: [two]"):
+            console.print(as_warning(line), soft_wrap=True)
+        console.print("step 7", soft_wrap=True)
+    skipped = ["warning: step [6]: skipped this update by 2 pairs", "    a.en:1: one " + "x" * 100, "    a.en:2: [two]"]
+    assert texts(path) == ["start", *skipped, "step 7"]
+    assert printed.getvalue().splitlines() == [skipped[0].removeprefix("warning: "), *skipped[1:], "step 7"]
+    lines = [LogLine.of(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [line.text for line in warnings_and_errors(lines)] == skipped
+
+
+def test_warnings_and_errors_are_told_by_their_level_and_other_lines_are_not():
+    texts = [
+        "translator 1: train",
+        "info: using",
+        "warning: odd",
+        "    of it",
+        "step 1",
+        "    of it",
+        "error: one",
+        "x",
+    ]
+    found = warnings_and_errors([LogLine("", text) for text in texts])
+    assert [line.text for line in found] == ["warning: odd", "    of it", "error: one"]
+
+
 @pytest.mark.parametrize(
     ("error", "lines"),
     [
-        (TranslatorError("one", "two"), ["one", "two"]),
-        (KeyError("name"), ["KeyError: 'name'"]),
-        (KeyboardInterrupt(), ["KeyboardInterrupt: "]),
+        (TranslatorError("one", "two"), ["error: one", "error: two"]),
+        (Interrupted("stopped after step 5"), ["warning: stopped after step 5"]),
+        (KeyError("name"), ["error: KeyError: 'name'"]),
+        (KeyboardInterrupt(), ["error: KeyboardInterrupt: "]),
     ],
 )
 def test_the_error_that_ends_the_block_is_kept(path: Path, console: Console, error: BaseException, lines: list[str]):
@@ -87,11 +119,15 @@ def test_a_full_disk_leaves_no_line_in_part(path: Path, monkeypatch: pytest.Monk
     log.write("one")
     size = path.stat().st_size
     written = io.FileIO.write
-    monkeypatch.setattr(
-        Path,
-        "open",
-        lambda self, *_, **__: type("Full", (io.FileIO,), {"write": lambda f, b: written(f, b[:7])})(self, "ab"),
-    )
+    room = [7]
+
+    class Full(io.FileIO):
+        def write(self, content: bytes) -> int:  # type: ignore[override]
+            if not room:
+                raise OSError(errno.ENOSPC, "full")
+            return written(self, content[: room.pop()])
+
+    monkeypatch.setattr(Path, "open", lambda self, *_, **__: Full(self, "ab"))
     log.write("two")
     assert path.stat().st_size == size
     monkeypatch.undo()

@@ -17,6 +17,7 @@ from typing import Any
 
 import translator
 from translator.files import read_file, room_for, write_file
+from translator.runtime import cores
 
 log = logging.getLogger(__name__)
 
@@ -98,11 +99,10 @@ def processor() -> dict[str, Any]:
         pairs = [(key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines)]
         fields = dict(reversed(pairs))  # the first of each: those of the first core
     flags = fields.get("flags") or fields.get("Features") or ""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "model": fields.get("model name") or platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
-        "usable_cores": usable,
+        "usable_cores": cores(),
         "flags": sorted({flag for flag in flags.split() if FLAGS_THAT_MATTER.fullmatch(flag)}),
     }
 

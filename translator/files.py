@@ -165,6 +165,22 @@ def write_file(path: Path, content: bytes) -> None:
         place.write_bytes(content)
 
 
+def append_to_file(path: Path, content: bytes) -> None:
+    """Appends to a file, whole or not at all, what then would survive a power failure."""
+    whole = None
+    try:
+        with path.open("ab", buffering=0) as file:
+            whole = file.tell()
+            while content:
+                content = content[file.write(content) :]
+            os.fsync(file.fileno())
+    except OSError:
+        if whole is not None:
+            with contextlib.suppress(OSError):
+                os.truncate(path, whole)
+        raise
+
+
 def flush_to_disk(path: Path) -> None:
     """Returns when a file, or the entries of a folder, would survive a power failure."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -1,7 +1,8 @@
-"""Starts TensorFlow: without log lines, only when it is needed, and configured before anything runs."""
+"""Starts TensorFlow, configured before anything runs, and tells what this process has to compute with."""
 
 import contextlib
 import os
+import resource
 import sys
 from collections.abc import Iterator
 
@@ -54,6 +55,11 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def peak_memory() -> int:
+    """The most bytes that this process has held in memory so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def own_threads() -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.recorded import LOG, ROWS, START, finish, make_run, score_run
+from tests.report.recorded import ROWS, finish, make_run, score_run
 from translator.lock import is_locked, locked
 from translator.report.listing import listed
 from translator.report.record import Record, Start, runs_in
@@ -35,21 +35,6 @@ def test_looking_at_a_lock_takes_it_from_nobody(tmp_path: Path):
     assert not is_locked(tmp_path)
     with locked(tmp_path):
         pass
-
-
-def test_trouble_is_warnings_skipped_steps_with_their_pairs_and_what_ended_a_start(tmp_path: Path):
-    # Lines 4 to 7 are a warning and a skipped step; line 9 is the last of a start, and of no kind that is routine.
-    assert [line.text for line in Record(make_run(tmp_path / "run")).trouble] == [*LOG[3:7], LOG[8]]
-
-
-@pytest.mark.parametrize(
-    ("last", "is_trouble"),
-    [("the disk burns", True), ("step 50  epoch 0.3  loss 4.000", False), ("runs/x: starting; 9 pairs", False)],
-)
-def test_the_last_line_is_trouble_if_the_run_stopped_with_it(last: str, is_trouble: bool, tmp_path: Path):
-    run = make_run(tmp_path / "run", log=[START, last])
-    assert bool(Record(run, is_open=False).trouble) == is_trouble
-    assert Record(run, is_open=True).trouble == []
 
 
 def test_figures_are_the_last_ones_and_the_best_validation_is_by_bleu(tmp_path: Path):

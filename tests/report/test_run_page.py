@@ -122,7 +122,7 @@ def test_a_page_that_cannot_be_written_is_one_warning(tmp_path: Path, caplog: py
 def test_a_start_that_fails_leaves_a_page_that_says_why(tmp_path: Path):
     run = make_run(tmp_path / "run", log=LOG[:2])
     with run.locked(), contextlib.suppress(OSError), page_left_behind(run):
-        RunLog(run.log).write("the disk burns")
+        RunLog(run.log).write("the disk burns", "error")
         raise OSError
     found = Balanced(run.page.read_text(encoding="utf-8"))
     assert "the disk burns" in found.text

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from translator.training.memory import LARGEST_BUDGET, free_memory, most_by_growth, most_by_trial, peak_memory
+from translator.runtime import peak_memory
+from translator.training.memory import LARGEST_BUDGET, free_memory, most_by_growth, most_by_trial
 
 
 @pytest.mark.parametrize("room", [1024, 1500, 2048, 3000, 7777, 100_000])

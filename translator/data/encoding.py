@@ -18,6 +18,7 @@ from translator.data.filters import Filtered
 from translator.data.store import Counts, Sequences
 from translator.data.store_writer import writing_store
 from translator.data.tokenizer import Tokenizer
+from translator.runtime import cores
 
 ENCODED_TOGETHER = 10_000  # sentence pairs; fewer if they have more characters than
 CHARACTERS_TOGETHER = 2**24
@@ -94,15 +95,15 @@ def _encode(
     first = next(chunks, None)
     if first is None:
         return
-    cores = len(os.sched_getaffinity(0))
+    processes = cores()
     # No fork: TensorFlow's threads may be running already.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores, context, _start_encoder, (tokenizers, max_tokens)) as pool:
+    with ProcessPoolExecutor(processes, context, _start_encoder, (tokenizers, max_tokens)) as pool:
         # Only as many chunks in flight as keep all cores busy: the corpus may not fit into memory.
         pending: deque[Future[Encoded]] = deque()
         for chunk in itertools.chain([first], chunks):
             pending.append(pool.submit(_encode_in_worker, chunk))
-            if len(pending) > 2 * cores:
+            if len(pending) > 2 * processes:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -5,7 +5,6 @@ Whatever is missing or damaged counts as not there, so that a report can be had 
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,29 +18,13 @@ from translator.config.schema import Config
 from translator.files import read_file
 from translator.lock import is_locked
 from translator.run_folder import RunFolder
+from translator.run_log import LogLine
 
 # A process prepares or trains in the folder. Or none does: there is no checkpoint; there is one, but no model; there is
 # a model; it has been scored.
 State = Literal["training", "untrained", "stopped", "complete", "scored"]
 
 MOST_LOG_BYTES = 2**24
-START = re.compile(r"translator \S+: ")  # the first line of each start in the log
-TROUBLE = re.compile(
-    r"(warning|error|critical): | NaN or infinite|; going back to step|^training is slower|waiting for space"
-    r"|^stopped after step|^the learning rate will not reach"
-)
-# What a start says that goes well; the last line of one that ended otherwise says why.
-ROUTINE = re.compile(
-    r"step [\d,]+(:|  epoch)|training ended|test set: |beside |translating |preparing |\S+ is complete,"
-    r"|\S.*: (start|resum)ing"
-)
-
-
-class LogLine(NamedTuple):
-    """A line of the log."""
-
-    time: str
-    text: str
 
 
 class Start(NamedTuple):
@@ -156,24 +139,7 @@ class Record:
     @cached_property
     def log(self) -> list[LogLine]:
         """The lines of the log."""
-        lines = (line.partition("  ") for line in self._text(self.run.log, MOST_LOG_BYTES).splitlines())
-        return [LogLine(time, text) for time, _, text in lines]
-
-    @property
-    def trouble(self) -> list[LogLine]:
-        """The lines of the log that say what was skipped or went wrong, and how starts ended that did not go well."""
-        found = []
-        skipping = False
-        for i, line in enumerate(self.log):
-            goes_on = skipping and line.text.startswith("    ")  # the pairs of a step that was skipped
-            is_last = i + 1 == len(self.log) or START.match(self.log[i + 1].text) is not None
-            ended = is_last and not (ROUTINE.match(line.text) or START.match(line.text))
-            if i + 1 == len(self.log) and self.state in ("training", "complete", "scored"):
-                ended = False
-            skipping = goes_on or TROUBLE.search(line.text) is not None
-            if skipping or ended:
-                found.append(line)
-        return found
+        return [LogLine.of(line) for line in self._text(self.run.log, MOST_LOG_BYTES).splitlines()]
 
     @cached_property
     def parameters(self) -> int | None:

@@ -9,6 +9,7 @@ from translator.report.charts import Line, line_chart
 from translator.report.facts import Facts, Lengths
 from translator.report.markup import Markup, clipped, joined, table, tag
 from translator.report.record import Record, number
+from translator.run_log import warnings_and_errors
 
 MOST_TROUBLE = 100  # lines
 MOST_LOG_LINES = 500
@@ -20,7 +21,8 @@ PARTS = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 def trouble(record: Record) -> list[Markup]:
     """What the log says that is not as it should be, and the log."""
-    lines, log = record.trouble, record.log
+    log = record.log
+    lines = warnings_and_errors(log)
     if not log:
         return []
     if lines:
@@ -29,7 +31,7 @@ def trouble(record: Record) -> list[Markup]:
         if len(lines) > MOST_TROUBLE:
             found.append(tag("p", f"The last {MOST_TROUBLE} lines of {len(lines):,}.", class_="note"))
     else:
-        found = [tag("p", "No warning, no skipped step, no start that ended early.")]
+        found = [tag("p", "No line of the log is marked as a warning or an error.")]
     text = "\n".join(f"{line.time}  {clipped(line.text, MOST_CHARACTERS)}" for line in log[-MOST_LOG_LINES:])
     of = f"the last {MOST_LOG_LINES} lines of the log" if len(log) > MOST_LOG_LINES else "the log"
     return [*found, tag("details", tag("summary", of), tag("pre", text))]

@@ -1,7 +1,6 @@
 """What one watches while training: step, loss, speed, time left, memory, and the best BLEU so far."""
 
 import collections
-import resource
 from collections.abc import Collection
 from types import TracebackType
 
@@ -13,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from translator.progress import duration
+from translator.run_log import as_warning
+from translator.runtime import peak_memory
 from translator.training.pace import Pace
 from translator.training.state import Validation
 from translator.training.trackers import Row
@@ -49,6 +50,10 @@ class TrainingProgress:
         """Prints a line that stays."""
         self._console.print(message, highlight=False, markup=False, soft_wrap=True)
 
+    def warn(self, message: str) -> None:
+        """Prints such a line, which the run's log keeps as a warning."""
+        self._console.print(as_warning(message), soft_wrap=True)
+
     def trained(self, row: Row, fraction: float, seconds_left: float) -> None:
         """Shows a row of training metrics, and how far the run is; says so if it has become slow."""
         if "loss" in row:
@@ -58,7 +63,7 @@ class TrainingProgress:
         else:
             self.say(self._line(row, seconds_left))
         if slower := self._pace.slower(row):
-            self.say(slower)
+            self.warn(slower)
 
     def validated(self, validation: Validation, best_bleu: float, best_by: str | None) -> None:
         """Shows a validation; the line stays. `best_by` is the figure, bleu or loss, that is the best so far."""
@@ -100,11 +105,6 @@ class TrainingProgress:
                 *(Text(part, style) for pair in pairs for part, style in zip(pair, ("dim", ""), strict=True))
             )
         return Panel(Group(head, figures, Text(sparkline(self._losses), "cyan")), title=Text(self._name), expand=False)
-
-
-def peak_memory() -> int:
-    """The most memory that this process has had, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def sparkline(figures: Collection[float]) -> str:

@@ -2,12 +2,11 @@
 
 import json
 import math
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from translator.files import room_for, write_file
+from translator.files import append_to_file, room_for, write_file
 from translator.training.room import Room
 from translator.training.state import TrainingState, Validation
 from translator.training.trackers import NO_PICTURES, Log, Pictures, Row
@@ -34,18 +33,8 @@ class MetricsFile:
         Raises:
             NoRoomError: there is no room for it.
         """
-        whole = None
         with room_for("a row of metrics", self._path):
-            try:
-                with self._path.open("ab") as file:
-                    whole = file.tell()
-                    file.write(f"{json.dumps(row)}\n".encode())
-                    file.flush()
-                    os.fsync(file.fileno())
-            except OSError:
-                if whole is not None:
-                    os.truncate(self._path, whole)
-                raise
+            append_to_file(self._path, f"{json.dumps(row)}\n".encode())
 
     def close(self) -> None:
         """Nothing is held back."""

@@ -67,9 +67,7 @@ class Training:
             self.weights = self.model.named_weights()
             self.trained = trained(self.weights, config.train)
             self.optimizer = Adam(self.trained, config.train.optimizer_betas, config.train.optimizer_epsilon)
-        self.saving = Saving(
-            config, run, self.checkpoints, self.weights, self.optimizer.variables, workers, progress.say
-        )
+        self.saving = Saving(config, run, self.checkpoints, self.weights, self.optimizer.variables, workers, progress)
         restored = self.saving.restore(store.fingerprint)
         if restored is None and config.train.init_from:
             path = inherit_weights(config, tokenizers, self.weights)
@@ -199,7 +197,7 @@ class Training:
             self.state.count(sums)
             if not sums.finite and self.workers.chief:
                 for line in skipped_lines(step, self.batches, self.config, self.tokenizers):
-                    self.progress.say(line)
+                    self.progress.warn(line)
             if self.state.skipped_in_a_row > self.config.train.max_skipped_steps:
                 return step.number
         self.speed.fetched(time.monotonic(), self.state.target_tokens - before)
@@ -252,7 +250,7 @@ class Training:
         """Returns to the newest checkpoint, to go on from there at half the learning rate."""
         newest = self.saving.restore(self.batches.store.fingerprint)
         restored = gone_back(self.state, failed, newest, self.config.train.learning_rate)
-        self.progress.say(
+        self.progress.warn(
             f"step {failed}: {self.state.skipped_in_a_row} updates in a row were NaN or infinite; going back to step "
             f"{restored.step} and on with half the learning rate"
         )

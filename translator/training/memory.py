@@ -6,7 +6,6 @@ steps tell what a large one would take.
 """
 
 import dataclasses
-import resource
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import tensorflow as tf
 
 from translator.config.schema import Config
 from translator.data.batches import TrainingBatches
+from translator.runtime import peak_memory
 from translator.training.errors import TrainingError
 
 # Of the memory that there is, the part that a step may take: fragments, validation and others need some too.
@@ -121,11 +121,6 @@ def most_by_growth(step: Callable[[int], None], smallest: int, free: int, peak: 
     constant = max(0.0, first - before - per_token * smallest)
     most = int((free * USED_FRACTION - constant) / per_token)
     return min(most, LARGEST_BUDGET) if most >= smallest else 0
-
-
-def peak_memory() -> int:
-    """The most bytes that this process has held in memory so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def free_memory() -> int:

@@ -16,10 +16,10 @@ Written = TypeVar("Written")
 class Room:
     """Room on the disk, and those to whom the lack of it is told."""
 
-    def __init__(self, checkpoints: Checkpoints, say: Callable[[str], None], signals: Sequence[int] = ()) -> None:
+    def __init__(self, checkpoints: Checkpoints, warn: Callable[[str], None], signals: Sequence[int] = ()) -> None:
         """`signals` are those received so far, and grow."""
         self.signals = signals
-        self._checkpoints, self._say = checkpoints, say
+        self._checkpoints, self._warn = checkpoints, warn
 
     def wait_for(self, write: Callable[[], Written]) -> Written:
         """Writes, again and again until there is room.
@@ -36,6 +36,6 @@ class Room:
                 if self.signals:
                     raise Interrupted(f"{error}; stopped without it. Checkpoints saved: {kept}") from None
                 if not told:
-                    self._say(f"{error}; waiting for space, then training continues. Checkpoints saved: {kept}")
+                    self._warn(f"{error}; waiting for space, then training continues. Checkpoints saved: {kept}")
                     told = True
                 time.sleep(SECONDS_BETWEEN_WRITES)

@@ -29,7 +29,7 @@ from translator.languages import LanguagePair
 from translator.progress import progress
 from translator.report.written import page_left_behind
 from translator.run_folder import RunFolder
-from translator.run_log import start_recorded
+from translator.run_log import as_warning, start_recorded
 from translator.runtime import gpu_names
 from translator.training.beginning import require_beginning
 from translator.training.display import TrainingProgress
@@ -115,7 +115,8 @@ def _train(training: Training, shown: Console, until_step: int | None) -> None:
     _say(summary(training), shown)
     warmup, last = training.config.train.warmup_steps, training.limits.total_steps(training.steps_per_epoch)
     if warmup >= last:
-        _say(f"the learning rate will not reach its peak: train.warmup_steps {warmup:,}, {last:,} steps", shown)
+        message = f"the learning rate will not reach its peak: train.warmup_steps {warmup:,}, {last:,} steps"
+        shown.print(as_warning(message), soft_wrap=True)
     training.train(until_step)
 
 

@@ -1,11 +1,10 @@
 """What stays of a training: its checkpoints, and the model that is made of them."""
 
-from collections.abc import Callable
-
 from translator.config.schema import Config
 from translator.run_folder import RunFolder
 from translator.training.averaging import averaged_steps, mean_weights, write_model
 from translator.training.checkpoints import Checkpoints
+from translator.training.display import TrainingProgress
 from translator.training.optimizer import Variables
 from translator.training.restore import restore, take_up_corpus
 from translator.training.room import Room
@@ -24,7 +23,7 @@ class Saving:
         weights: Variables,
         optimizer: Variables,
         workers: Workers,
-        say: Callable[[str], None],
+        progress: TrainingProgress,
     ) -> None:
         """Nothing is read or written yet.
 
@@ -35,11 +34,11 @@ class Saving:
             weights: the model's variables.
             optimizer: the optimizer's variables.
             workers: among whom the training is shared.
-            say: tells the user a line.
+            progress: tells the user what happens.
         """
-        self.room = Room(checkpoints, say)
+        self.room = Room(checkpoints, progress.warn)
         self._config, self._run, self._checkpoints = config, run, checkpoints
-        self._weights, self._optimizer, self._workers, self._say = weights, optimizer, workers, say
+        self._weights, self._optimizer, self._workers, self._progress = weights, optimizer, workers, progress
 
     def restore(self, fingerprint: str) -> TrainingState | None:
         """Goes back to the newest intact checkpoint, if there is one, and on with the corpus of this fingerprint.
@@ -49,7 +48,7 @@ class Saving:
         """
         restored = restore(self._checkpoints, self._weights, self._optimizer, self._workers)
         if restored is not None and (news := take_up_corpus(restored, fingerprint, self._config, self._checkpoints)):
-            self._say(news)
+            self._progress.say(news)
         return restored
 
     def save(self, state: TrainingState) -> None:

@@ -110,7 +110,7 @@ def _peak_memory() -> int:
     """The most bytes that the fullest GPU has held; without one, this process."""
     import tensorflow as tf
 
-    from translator.training.memory import peak_memory
+    from translator.runtime import peak_memory
 
     gpus = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU")]
     return max((int(tf.config.experimental.get_memory_info(gpu)["peak"]) for gpu in gpus), default=peak_memory())
