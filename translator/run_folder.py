@@ -228,12 +228,12 @@ class RunFolder:
                 "Name another folder with --run, or delete this one to start again"
             )
         moved = [change for change in changed if change.key in ("train.max_steps", "train.max_epochs")]
-        if moved and stage == MayChange.UNTIL_CHECKPOINT and now.train.schedule == "cosine":
+        if moved and stage == MayChange.UNTIL_CHECKPOINT and now.train.schedule_has_end:
             raise RunError(
-                f"{self.path}: {'; '.join(map(str, moved))}, but with train.schedule cosine the learning rate falls to "
-                "zero at the last step that was set when the run started, where the schedule ends. Start a new run in "
-                "another folder (--run), with the new limit or with train.schedule inverse_sqrt or constant, whose "
-                "limits may change. To end this run earlier, set train.max_minutes"
+                f"{self.path}: {'; '.join(map(str, moved))}, but with train.schedule {now.train.schedule} the learning "
+                "rate falls to zero at the last step that was set when the run started, where the schedule ends. Start "
+                "a new run in another folder (--run), with the new limit or with train.schedule inverse_sqrt or "
+                "constant, whose limits may change. To end this run earlier, set train.max_minutes"
             )
 
     def _require_run_or_free(self) -> None:

@@ -92,12 +92,17 @@ class TrainConfig(Section):
     patience: Always[int] = Field(10, ge=1)
     """Early stopping: number of validations without improvement after which training stops."""
 
+    @property
+    def schedule_has_end(self) -> bool:
+        """Whether the learning rate depends on the last step, which then has to be known when training begins."""
+        return self.schedule == "cosine"
+
     @model_validator(mode="after")
     def _limits_make_sense(self) -> "TrainConfig":
         if self.max_steps is None and self.max_epochs is None and self.max_minutes is None:
             raise ValueError("training has no end: set max_steps, max_epochs or max_minutes")
-        if self.schedule == "cosine" and self.max_steps is None and self.max_epochs is None:
-            raise ValueError("the cosine schedule depends on the last step: set max_steps or max_epochs")
+        if self.schedule_has_end and self.max_steps is None and self.max_epochs is None:
+            raise ValueError(f"the {self.schedule} schedule depends on the last step: set max_steps or max_epochs")
         return self
 
     @model_validator(mode="after")

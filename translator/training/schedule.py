@@ -16,7 +16,7 @@ def learning_rate(config: TrainConfig, step: tf.Tensor, total_steps: int | None 
     Args:
         config: `schedule`, `learning_rate` (the peak) and `warmup_steps`.
         step: integer scalar, the number of updates before this one.
-        total_steps: where the cosine reaches zero; the other two do without.
+        total_steps: where a schedule that has an end reaches zero; the others do without.
         halvings: how often the peak is halved.
 
     Returns:

@@ -33,7 +33,7 @@ class TrainingState:
     training_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     target_tokens: Count = 0
     corpus: str = ""  # the fingerprint of the store that `position` refers to
-    last_step: Count | None = None  # where a cosine schedule ends
+    last_step: Count | None = None  # where the schedule ends, if it has an end
     # Sums since the last row of metrics, so that the row after a resume is the row that would have been.
     window: Annotated[list[float], Field(min_length=5, max_length=5)] = field(default_factory=lambda: [0.0] * 5)
     plain: Count = 0  # sentences since then that stayed plain, of `drawn` whose segmentation was to be drawn

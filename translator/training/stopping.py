@@ -80,11 +80,11 @@ class Limits:
 def limits_of(config: Config, state: TrainingState, steps_per_epoch: int) -> Limits:
     """When training from a state ends.
 
-    A cosine ends at the step where it was to end when training began, though a corpus of another size might end
+    A schedule that has an end keeps the one that it had when training began, though a corpus of another size might end
     elsewhere; the state keeps that step.
     """
     limits = Limits.of(config)
-    if config.train.schedule == "cosine":
+    if config.train.schedule_has_end:
         last_step = int(limits.total_steps(steps_per_epoch))
         state.last_step = state.last_step or last_step
         if state.last_step != last_step:
@@ -130,6 +130,6 @@ def _early_stopping(config: TrainConfig, validations: Sequence[Validation]) -> l
 
 
 def _longer(config: TrainConfig, key: str) -> str:
-    if config.schedule == "cosine" and key != "max_minutes":
-        return f"start another run (--run) with a higher train.{key}; this run's cosine schedule has ended"
+    if config.schedule_has_end and key != "max_minutes":
+        return f"start another run (--run) with a higher train.{key}; this run's {config.schedule} schedule has ended"
     return f"raise train.{key}"
