@@ -86,6 +86,13 @@ class Clause(NamedTuple):
     fronted: Phrase = NOTHING
 
 
+def unfronted(clause: Clause) -> Clause:
+    """Moves a fronted time to the end of the clause, because a question word, the verb or a conjunction comes first."""
+    if clause.fronted is NOTHING:
+        return clause
+    return clause._replace(fronted=NOTHING, time=NOTHING if clause.negated else clause.fronted)
+
+
 @cache
 def english_verbs(verb: Verb, person: Person, tense: Tense, modal: Modal | None, do: bool) -> tuple[Words, Words]:
     """Splits the English verbs into the auxiliary, which is inverted and negated, and the rest; either may be empty.

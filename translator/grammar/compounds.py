@@ -12,6 +12,7 @@ from translator.grammar.clauses import (
     finish,
     german_main,
     german_subordinate,
+    unfronted,
 )
 from translator.grammar.lexicon import Verb
 from translator.grammar.nominals import PERSONAL_PRONOUNS, is_person, subject
@@ -161,9 +162,7 @@ def doubt(chooser: Chooser) -> Phrase:
 
 def _embed(matrix: Clause, conjunction: Phrase, clause: Clause) -> Phrase:
     """Makes a clause the object of another: after it, in German with a comma."""
-    if clause.fronted is not NOTHING:
-        clause = clause._replace(fronted=NOTHING, time=NOTHING if clause.negated else clause.fronted)
-    return _behind(matrix, subordinate(conjunction, clause))
+    return _behind(matrix, subordinate(conjunction, unfronted(clause)))
 
 
 def contrast(chooser: Chooser) -> Phrase:

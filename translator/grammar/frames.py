@@ -159,7 +159,7 @@ def prepositional(
     chosen = setting(chooser, verb, agent, tense, bare)
     # *nicht auf einen Brief*: the preposition keeps *nicht* and the article apart.
     nominal = verbal_object(chooser, noun, agent, verb, negated=False)
-    # The English preposition stands with the verb; see `clauses.english_verb`.
+    # The English preposition stands with the verb; see `clauses.english_verbs`.
     complement = Phrase(nominal.english, german.contract(verb.preposition, nominal.german))
     return _clause(agent, verb, chosen, complement=complement, place=_place(chooser, verb, chosen, bare))
 

@@ -5,7 +5,16 @@ from collections.abc import Callable, Iterator
 
 from translator.grammar import adverbials, frames, lexicon
 from translator.grammar.alignment import AlignedPair, aligned, under, written
-from translator.grammar.clauses import ASKED, Clause, Tense, english_question, english_statement, finish, german_main
+from translator.grammar.clauses import (
+    ASKED,
+    Clause,
+    Tense,
+    english_question,
+    english_statement,
+    finish,
+    german_main,
+    unfronted,
+)
 from translator.grammar.compounds import (
     AND,
     BUT,
@@ -97,15 +106,8 @@ def existence(chooser: Chooser) -> Phrase:
 def yes_no_question(chooser: Chooser) -> Phrase:
     """*Did the woman read the book* -- *Hat die Frau das Buch gelesen*?"""
     frame = frames.copular if chooser.chance(0.15) else chooser.pick(frames.ALL)
-    clause = _unfronted(frame(chooser, chooser.split))
+    clause = unfronted(frame(chooser, chooser.split))
     return finish(english_question(clause), german_main(clause, vorfeld=()), "?")
-
-
-def _unfronted(clause: Clause) -> Clause:
-    """Moves a fronted time to the end of the clause, because the question word or the verb comes first."""
-    if clause.fronted is NOTHING:
-        return clause
-    return clause._replace(fronted=NOTHING, time=NOTHING if clause.negated else clause.fronted)
 
 
 def adverbial_question(chooser: Chooser) -> Phrase:
@@ -126,13 +128,13 @@ def adverbial_question(chooser: Chooser) -> Phrase:
 def agent_question(chooser: Chooser) -> Phrase:
     """*Who bought the house* -- *Wer hat das Haus gekauft*?"""
     clause = chooser.pick(frames.WITH_FREE_AGENT)(chooser, chooser.split, WHO)
-    clause = _unfronted(clause)
+    clause = unfronted(clause)
     return finish(english_statement(clause), german_main(clause), "?")
 
 
 def object_question(chooser: Chooser) -> Phrase:
     """*Which book did the man read* -- *Welches Buch hat der Mann gelesen?*; also *how many*."""
-    clause = _unfronted(frames.transitive(chooser, chooser.split, None, None, chooser.chance(0.5)))
+    clause = unfronted(frames.transitive(chooser, chooser.split, None, None, chooser.chance(0.5)))
     noun = clause.objects[0].noun
     if noun is None or not noun.english_plural or noun in ONLY_ONE or clause.negated or clause.adverb is frames.NEVER:
         return agent_question(chooser)

@@ -19,9 +19,6 @@ TEXT_COLOR = "#7d8590"
 MOST_NAMED = len(COLORS)  # runs in the legend of the picture
 MOST_AXES = 3  # that have a picture each
 STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "sweep",  # with no date in the file, the same results give the same bytes
-    "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), TEXT_COLOR),
@@ -139,8 +136,13 @@ def draw(sweep: Sweep, found: Sequence[Result], output: BinaryIO) -> None:
     import matplotlib
     from matplotlib.figure import Figure
 
+    from translator.inspect.plots import style
+
     names = list(found[0].varied)[:MOST_AXES]
-    with matplotlib.rc_context(STYLE):
+    texts = [
+        plain_text(each, 40) for result in found for each in (result.name, *result.varied, *result.varied.values())
+    ]
+    with matplotlib.rc_context(style(9, texts) | STYLE):
         figure = Figure(figsize=(4.4 + 2.6 * len(names), 3.2), layout="constrained")
         curves, *others = figure.subplots(1, 1 + len(names), squeeze=False, width_ratios=[1.6, *[1.0] * len(names)])[0]
         for rung in sweep.halving.rungs:
