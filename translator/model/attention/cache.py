@@ -14,7 +14,7 @@ class KeysValues(NamedTuple):
 
     keys: tf.Tensor  # [B, G, M, K], with the G heads of keys that `Heads` has
     values: tf.Tensor  # [B, G, M, K]
-    notes: tuple[tf.Tensor, ...] = ()  # [B, H, M, ·] each: what the layer keeps of a position beside them
+    log_forget: tf.Tensor = ()  # [B, H, M, 1], see `Forgetting`; () in a layer that forgets nothing
 
     def append(self, other: "KeysValues") -> "KeysValues":
         """Puts another memory behind this one."""
@@ -31,10 +31,10 @@ class KeysValues(NamedTuple):
         return self._replace(values=self.values * tf.cast(scale, self.values.dtype)[:, None, :, None])
 
 
-def cache_shapes(heads: Heads, note_sizes: tuple[int, ...]) -> KeysValues:
+def cache_shapes(heads: Heads, *, forgets: bool) -> KeysValues:
     """The shapes of a cache at any step: None where it grows, and for the number of hypotheses."""
     shape = tf.TensorShape([None, heads.of_keys, None, heads.size])
-    return KeysValues(shape, shape, tuple(tf.TensorShape([None, heads.number, None, size]) for size in note_sizes))
+    return KeysValues(shape, shape, tf.TensorShape([None, heads.number, None, 1]) if forgets else ())
 
 
 def empty_cache(shapes: KeysValues, hypotheses: tf.Tensor, dtype: str, length: int = 0) -> KeysValues:

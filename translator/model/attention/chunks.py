@@ -26,8 +26,8 @@ class Operands(NamedTuple):
     queries: tf.Tensor  # [B, H, Q, K]
     keys: tf.Tensor  # [B, G, M, K]
     values: tf.Tensor  # [B, G, M, K]
-    query_ages: tf.Tensor = ()  # float32 [B, H, Q, 1], see `Forgetting.ages`
-    key_ages: tf.Tensor = ()  # float32 [B, H, M, 1]
+    query_cumulative: tf.Tensor = ()  # float32 [B, H, Q, 1], see `Forgetting.cumulative`
+    key_cumulative: tf.Tensor = ()  # float32 [B, H, M, 1]
     silence_scores: tf.Tensor = ()  # [B, H, Q, 1]
     silence_value: tf.Tensor = ()  # [1, G, 1, K]
 
@@ -42,11 +42,11 @@ class Operands(NamedTuple):
 
     def of_queries(self) -> "Operands":
         """Those that all keys have in common."""
-        return self._replace(keys=(), values=(), key_ages=(), silence_scores=(), silence_value=())
+        return self._replace(keys=(), values=(), key_cumulative=(), silence_scores=(), silence_value=())
 
     def of_keys(self) -> "Operands":
         """Those that each key has."""
-        return self._replace(queries=(), query_ages=(), silence_scores=(), silence_value=())
+        return self._replace(queries=(), query_cumulative=(), silence_scores=(), silence_value=())
 
 
 # (queries and keys with what belongs to them, where they stand) -> masked scores [B, H, Q, M]
@@ -110,7 +110,9 @@ class Chunks:
         self.number = (self.length + self.size - 1) // self.size
         self._missing = self.number * self.size - self.length
         self._padded = operands._replace(
-            keys=self._pad(operands.keys), values=self._pad(operands.values), key_ages=self._pad(operands.key_ages)
+            keys=self._pad(operands.keys),
+            values=self._pad(operands.values),
+            key_cumulative=self._pad(operands.key_cumulative),
         )
         self._positions = tf.pad(context.key_positions, [[0, self._missing]])
         real = context.real_keys
@@ -128,7 +130,9 @@ class Chunks:
             return tf.ensure_shape(tf.slice(x, [0, 0, number * self.size, 0], [-1, -1, self.size, -1]), _chunk_shape(x))
 
         padded = self._padded
-        return padded._replace(keys=part(padded.keys), values=part(padded.values), key_ages=part(padded.key_ages))
+        return padded._replace(
+            keys=part(padded.keys), values=part(padded.values), key_cumulative=part(padded.key_cumulative)
+        )
 
     def context_of(self, number: tf.Tensor) -> Context:
         """Where the queries and the keys of a chunk stand."""
@@ -201,7 +205,7 @@ class Backwards:
         of_queries, of_keys = shared.like(sums[:count]), own.like([self._joined(each.stack()) for each in arrays])
         of_scores, of_value = self._of_silence()
         found = of_queries._replace(
-            keys=of_keys.keys, values=of_keys.values, key_ages=of_keys.key_ages,
+            keys=of_keys.keys, values=of_keys.values, key_cumulative=of_keys.key_cumulative,
             silence_scores=of_scores, silence_value=of_value,
         )  # fmt: skip
         return [*found.flat(), *sums[count:]]

@@ -17,8 +17,6 @@ class Forgetting(keras.layers.Layer):
     dtype.
     """
 
-    note_sizes = (1,)  # the last dimensions of what `notes` gives
-
     def __init__(self, heads: Heads, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.gate = Linear(heads.width, heads.number, name="gate")
@@ -26,25 +24,25 @@ class Forgetting(keras.layers.Layer):
     def build(self, *_: Any) -> None:
         self.gate.build()
 
-    def notes(self, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def log_forget(self, x: tf.Tensor) -> tf.Tensor:
         """What is cached of each position beside key and value, log f: [B, Q, D] -> [B, H, Q, 1]."""
         logits = tf.cast(self.gate(x), tf.float32)
-        return (tf.cast(tf.transpose(tf.math.log_sigmoid(logits), [0, 2, 1])[..., None], x.dtype),)
+        return tf.cast(tf.transpose(tf.math.log_sigmoid(logits), [0, 2, 1])[..., None], x.dtype)
 
-    def ages(self, notes: tuple[tf.Tensor, ...], queries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def cumulative(self, log_forget: tf.Tensor, queries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Σ log f up to each query and up to each key, whose difference is what is added to the score.
 
         Args:
-            notes: of all M keys, [B, H, M, 1].
+            log_forget: of all M keys, [B, H, M, 1].
             queries: [B, H, Q, K], the last Q of them.
 
         Returns:
             float32 [B, H, Q, 1] and [B, H, M, 1].
         """
-        of_keys = tf.cumsum(tf.cast(notes[0], tf.float32), 2)
+        of_keys = tf.cumsum(tf.cast(log_forget, tf.float32), 2)
         return of_keys[:, :, tf.shape(of_keys)[2] - tf.shape(queries)[2] :], of_keys
 
 
 def forgotten(of_queries: tf.Tensor, of_keys: tf.Tensor) -> tf.Tensor:
-    """What `Forgetting.ages` add to the scores: [B, H, Q, 1], [B, H, M, 1] -> [B, H, Q, M]."""
+    """What `Forgetting.cumulative` adds to the scores: [B, H, Q, 1], [B, H, M, 1] -> [B, H, Q, M]."""
     return of_queries - tf.transpose(of_keys, [0, 1, 3, 2])

@@ -83,8 +83,8 @@ class MultiHeadAttention(keras.layers.Layer):
         """All that attention is a function of, beside where queries and keys stand."""
         operands = Operands(queries, memory.keys, memory.values)
         if self.forgetting is not None:
-            of_queries, of_keys = self.forgetting.ages(memory.notes, queries)
-            operands = operands._replace(query_ages=of_queries, key_ages=of_keys)
+            of_queries, of_keys = self.forgetting.cumulative(memory.log_forget, queries)
+            operands = operands._replace(query_cumulative=of_queries, key_cumulative=of_keys)
         if self.silence is not None:
             value = self.silence.value
             operands = operands._replace(
@@ -100,7 +100,7 @@ class MultiHeadAttention(keras.layers.Layer):
         if bias is not None:
             scores += bias
         if self.forgetting is not None:
-            scores += tf.cast(forgotten(operands.query_ages, operands.key_ages), scores.dtype)
+            scores += tf.cast(forgotten(operands.query_cumulative, operands.key_cumulative), scores.dtype)
         return scores
 
     def _mean(self, weights: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
@@ -162,7 +162,7 @@ class SelfAttention(MultiHeadAttention):
         of_keys = self.heads.of_keys
         queries, keys, values = self.heads.split(self.query_key_value(x), self.heads.number, of_keys, of_keys)
         queries, keys = (self.positions.place(heads, context.query_positions) for heads in (queries, keys))
-        memory = KeysValues(keys, values, self.forgetting.notes(x) if self.forgetting else ())
+        memory = KeysValues(keys, values, self.forgetting.log_forget(x) if self.forgetting else ())
         if past is not None and context.fixed_cache:
             memory = past.put(memory, context.key_positions == context.query_positions)
         elif past is not None:
@@ -171,7 +171,7 @@ class SelfAttention(MultiHeadAttention):
 
     def cache_shapes(self) -> KeysValues:
         """The shapes of this layer's cache, None where it grows."""
-        return cache_shapes(self.heads, self.forgetting.note_sizes if self.forgetting else ())
+        return cache_shapes(self.heads, forgets=self.forgetting is not None)
 
     def empty_cache(self, hypotheses: tf.Tensor, length: int = 0) -> KeysValues:
         """The cache of this layer before the first position, of a fixed length if one is given."""

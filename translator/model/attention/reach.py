@@ -31,7 +31,7 @@ def within(window: int, reach: Reach) -> Reach:
     """
 
     def local(context: Context) -> tf.Tensor:
-        """Bool [1 or B, 1, Q, M]."""
+        """Lets a query attend to the keys that are near, of those in the reach: bool [1 or B, 1, Q, M]."""
         near, others = (tf.abs(context.distances) <= window)[None, None], reach(context)
         return near if others is None else near & others
 

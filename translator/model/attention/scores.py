@@ -100,7 +100,7 @@ class Additive(keras.layers.Layer):
 
 
 def _over_norm(x: tf.Tensor, power: float) -> tf.Tensor:
-    """X / ‖x‖^power over the last axis, computed in float32."""
+    """Divides by a power of the norm, x / ‖x‖^power, over the last axis; computed in float32."""
     wide = tf.cast(x, tf.float32)
     squared = tf.reduce_sum(tf.square(wide), -1, keepdims=True) + TINY
     return tf.cast(wide * tf.pow(squared, -power / 2), x.dtype)

@@ -129,10 +129,10 @@ class Differential(keras.layers.Layer):
         shape = tf.shape(scores)
         weights = tf.nn.softmax(masked(scores, may_attend))
         pairs = tf.reshape(weights, [shape[0], self.heads.number // 2, 2, shape[2], shape[3]])  # [B, H/2, 2, Q, M]
-        difference = pairs[:, :, 0] - tf.cast(self.share(), scores.dtype) * pairs[:, :, 1]
+        difference = pairs[:, :, 0] - tf.cast(self.current_lambda(), scores.dtype) * pairs[:, :, 1]
         return tf.repeat(difference, 2, 1)
 
-    def share(self) -> tf.Tensor:
+    def current_lambda(self) -> tf.Tensor:
         """λ: float32 scalar."""
         query_1, key_1, query_2, key_2 = tf.unstack(self.vectors.value)
         return tf.exp(tf.tensordot(query_1, key_1, 1)) - tf.exp(tf.tensordot(query_2, key_2, 1)) + self.first

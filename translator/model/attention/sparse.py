@@ -11,7 +11,7 @@ import tensorflow as tf
 
 @tf.custom_gradient
 def sparsemax(scores: tf.Tensor) -> Any:
-    """P = max(z − τ, 0), with the τ for which Σp = 1 (Martins and Astudillo, 2016).
+    """Gives the weights p = max(z − τ, 0), with the τ for which Σp = 1 (Martins and Astudillo, 2016).
 
     The gradient is that of the support S alone: dz = dp − mean of dp over S.
 
@@ -39,7 +39,7 @@ def sparsemax(scores: tf.Tensor) -> Any:
 
 @tf.custom_gradient
 def entmax15(scores: tf.Tensor) -> Any:
-    """P = max(z / 2 − τ, 0)², with the τ for which Σp = 1 (Peters et al., 2019, algorithm 2).
+    """Gives the weights p = max(z / 2 − τ, 0)², with the τ for which Σp = 1 (Peters et al., 2019, algorithm 2).
 
     The gradient is dz = s ⊙ (dp − Σ(s ⊙ dp) / Σs), where s = √p.
 
