@@ -23,7 +23,7 @@ class Shard:
     count: int
 
     def __post_init__(self) -> None:
-        """Raises a ShardError for a part that there is not."""
+        """Raises a ShardError for a part that does not exist."""
         if not 1 <= self.number <= self.count:
             raise ShardError(
                 f"--shard {self}: expected the number of a part and of all, as in 3/8; there is no part {self.number} "

@@ -241,7 +241,11 @@ def test_another_sweep_in_the_folder_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("rungs", "eta", "message"),
     [
-        ((15,), 2.0, "--rungs: 15 is no multiple of train.validate_every_steps 10; runs are compared by a validation"),
+        (
+            (15,),
+            2.0,
+            "--rungs: 15 is not a multiple of train.validate_every_steps 10; runs are compared by a validation",
+        ),
         ((40,), 2.0, "--rungs: 40 is not before the end, train.max_steps 40"),
         ((20, 10), 2.0, "--rungs 20,10: expected steps that rise, as in --rungs 500,1500"),
         ((10,), 1.0, "--eta 1: 1/η of the runs go on, so that η has to be above 1"),

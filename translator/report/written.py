@@ -28,7 +28,7 @@ def write_page(run: RunFolder, is_open: bool | None = None) -> Path:
         is_open: whether a process is at work in the folder; None to look.
 
     Raises:
-        RunError: the folder is no run.
+        RunError: the folder is not a run.
         OSError: the page cannot be written.
     """
     facts = Facts.of(run, is_open)

@@ -100,8 +100,8 @@ class Sweep:
                 train = trial.config.train
                 if rung % train.validate_every_steps:
                     raise SweepError(
-                        f"--rungs: {rung} is no multiple of train.validate_every_steps {train.validate_every_steps}; "
-                        "runs are compared by a validation"
+                        f"--rungs: {rung} is not a multiple of train.validate_every_steps "
+                        f"{train.validate_every_steps}; runs are compared by a validation"
                     )
                 if train.max_steps is not None and rung >= train.max_steps:
                     raise SweepError(f"--rungs: {rung} is not before the end, train.max_steps {train.max_steps}")

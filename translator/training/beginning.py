@@ -31,7 +31,7 @@ def require_beginning(config: Config, folder: RunFolder) -> None:
     """Checks what training begins with, before anything takes time.
 
     Raises:
-        RunError: `train.init_from` is no run, has no weights yet, or has another model.
+        RunError: `train.init_from` is not a run, has no weights yet, or has another model.
         TrainingError: `train.freeze` names no weight, or all; or the run would begin with itself.
     """
     if config.train.freeze:

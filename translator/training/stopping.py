@@ -99,7 +99,7 @@ def rank(validation: Validation, by: Figure) -> float:
 
 
 def best(validations: Sequence[Validation], by: Figure) -> int:
-    """Index of the best validation; the first of equal ones, since a tie is no improvement."""
+    """Index of the best validation; the first of equal ones, since a tie does not improve on it."""
     ranks = [rank(validation, by) for validation in validations]
     return ranks.index(max(ranks))
 

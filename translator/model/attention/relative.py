@@ -88,7 +88,7 @@ class Alibi(AttentionPositions):
 
 
 def alibi_slopes(heads: int) -> list[float]:
-    """The slope of each head; for a number that is no power of two, as the authors' code fills them up."""
+    """The slope of each head; for a number that is not a power of two, as the authors' code fills them up."""
     power = 2 ** int(math.log2(heads))
     slopes = [2 ** (-8 * (i + 1) / power) for i in range(power)]
     between = [2 ** (-4 * (i + 1) / power) for i in range(0, 2 * power, 2)]
