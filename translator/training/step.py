@@ -90,7 +90,7 @@ def loss_sums(
     targets = tf.reshape(target_out, [-1])
     states = tf.reshape(decoded.output, [-1, decoded.output.shape[-1]])
     table = tf.convert_to_tensor(model.output_table)
-    if dropout:
+    if dropout:  # in training; validation needs no gradient
         sums = cross_entropy(states, table, targets, label_smoothing, model.one_hot)
     else:
         sums = cross_entropy_alone(states, table, targets, label_smoothing)
