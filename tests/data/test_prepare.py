@@ -41,11 +41,13 @@ import multiprocessing, os, signal, sys
 from pathlib import Path
 from translator.data import encoding
 from translator.data.corpora.base import SentencePair
+from translator.data.filters import Filtered
 from translator.data.tokenizer import Tokenizer
 
 encoding.ENCODED_ALONE, encoding.ENCODED_TOGETHER = 0, 1
 tokenizer = Tokenizer(Path(sys.argv[1]).read_bytes())
-for _ in encoding._encode([SentencePair("one", "two")] * 99, (tokenizer, tokenizer), 9):
+pairs = [Filtered(number, SentencePair("one", "two")) for number in range(1, 100)]
+for _ in encoding._encode(pairs, (tokenizer, tokenizer), 9):
     print(*[process.pid for process in multiprocessing.active_children()], flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -148,7 +148,7 @@ def test_what_is_wrong_is_said_in_one_line(call, places, arguments, message):
     assert message.format(**places) in err
 
 
-@pytest.mark.parametrize("test", [None, {"grammar": "test"}])
+@pytest.mark.parametrize("test", [None, {"grammar": "test", "pairs": 3}])
 def test_only_a_run_with_a_test_set_is_to_be_scored(call, places, test):
     run = RunFolder(places["unscored"])
     config = run.load_config()
