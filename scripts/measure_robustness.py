@@ -95,7 +95,7 @@ def figures_of(sweep: Sweep) -> Figures:
     found: dict[str, list[Robustness]] = {}
     for trial in sweep.trials:
         run = sweep.run(trial)
-        known = Robustness.read(run.report)
+        known = Robustness.read(run.robustness)
         if known is None:
             print(f"{trial.name}: scoring damaged text", file=sys.stderr, flush=True)
         found.setdefault(trial.varied["variant"], []).append(known or robustness_of_run(run.path))

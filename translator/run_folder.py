@@ -91,6 +91,11 @@ class RunFolder:
         return self.report / SCORES
 
     @property
+    def robustness(self) -> Path:
+        """The scores of the damaged test set (`translator.evaluation.robustness`)."""
+        return self.report / "robustness.json"
+
+    @property
     def page(self) -> Path:
         """The report as a page."""
         return self.report / "index.html"

@@ -112,6 +112,26 @@ def test_a_step_saved_again_replaces_the_one_before(checkpoints: Checkpoints):
 # Interrupted and damaged
 
 
+def test_there_is_a_checkpoint_at_any_moment_of_saving_its_step_again(
+    checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch
+):
+    save(checkpoints, 5)
+    trained = Trained(5)
+    rename = Path.rename
+
+    def renamed(path: Path, to: Path) -> Path:
+        after = rename(path, to)
+        assert restore(checkpoints, Trained(99)) is not None
+        return after
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    checkpoints.save(TrainingState(5, split_in=2), trained.model, trained.optimizer)
+    other = Trained(99)
+    assert restore(checkpoints, other) == TrainingState(5, split_in=2)
+    assert other.equals(trained)
+    assert [path.name for path in checkpoints.folder.iterdir()] == ["step-00000005"]
+
+
 def test_an_interrupted_save_is_no_checkpoint(checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch):
     save(checkpoints, 5)
 

@@ -362,7 +362,7 @@ def test_a_signal_ends_the_wait_for_room(script: Script, monkeypatch: pytest.Mon
 def test_training_waits_for_room_for_its_model(script: Script, monkeypatch: pytest.MonkeyPatch):
     calls = iter([OSError(28, "No space left on device", "x"), None])
 
-    def write(weights: dict[str, np.ndarray], path: Path) -> None:
+    def write(weights: dict[str, np.ndarray], path: Path, *_: object) -> None:
         if error := next(calls):
             raise error
         write_weights(weights, path)

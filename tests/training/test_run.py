@@ -15,6 +15,7 @@ from translator.config.load import load_config
 from translator.errors import TranslatorError
 from translator.model.weights import read_weights
 from translator.run_folder import RunFolder
+from translator.training import saving
 from translator.training.errors import Paused
 from translator.training.run import TrainingResult
 
@@ -54,6 +55,29 @@ def test_a_complete_run_is_not_trained_again(trained: tuple[TrainingResult, str]
     anew = translator.train(config, str(folder / "run"), console=Console(quiet=True))
     assert anew.bleu == trained[0].bleu
     assert RunFolder(folder / "run").model.read_bytes() == weights
+
+
+def test_a_run_that_is_killed_before_its_next_model_is_written_is_not_complete(
+    trained: tuple[TrainingResult, str], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = RunFolder(Path(shutil.copytree(folder / "run", tmp_path / "run")))
+    before = run.model.read_bytes()
+    run.robustness.write_text("{}")
+    on = [*SETTINGS, "train.max_steps=9"]
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(saving, "mean_weights", killed)
+        with pytest.raises(KeyboardInterrupt):
+            translator.train(folder / "numbers.yaml", run.path, on, console=Console(quiet=True))
+    assert run.model.read_bytes() == before
+    result = translator.train(folder / "numbers.yaml", run.path, on, console=Console(quiet=True))
+    assert (result.step, result.was_complete, result.was_scored) == (9, False, False)
+    assert run.model.read_bytes() != before
+    assert not run.robustness.exists()
+    assert translator.train(folder / "numbers.yaml", run.path, on, console=Console(quiet=True)).was_complete
 
 
 def test_a_run_stops_after_a_step_and_goes_on_as_if_it_had_not(trained: tuple[TrainingResult, str], folder: Path):

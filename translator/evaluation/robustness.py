@@ -53,16 +53,16 @@ class Robustness:
             row.condition: {k: v for k, v in dataclasses.asdict(row).items() if k != "condition"} for row in self.rows
         }
 
-    def write(self, folder: Path) -> None:
-        """Writes `robustness.json`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        write_file(folder / "robustness.json", f"{json.dumps(self.figures, indent=1)}\n".encode())
+    def write(self, path: Path) -> None:
+        """Writes the figures as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, f"{json.dumps(self.figures, indent=1)}\n".encode())
 
     @classmethod
-    def read(cls, folder: Path) -> "Robustness | None":
+    def read(cls, path: Path) -> "Robustness | None":
         """What `write` wrote; None where there is none."""
         try:
-            figures = json.loads(read_file(folder / "robustness.json"))
+            figures = json.loads(read_file(path))
             rows = pydantic.TypeAdapter(list[Row])
             return cls(rows.validate_python([{**row, "condition": name} for name, row in figures.items()]))
         except (OSError, ValueError, AttributeError, TypeError):

@@ -95,7 +95,7 @@ def robustness_of_run(
     case = config.data.modifiers.case_sides
     found = measure_robustness(translator, test_set, pair.target, case, scoring, on_progress)
     if is_own:
-        found.write(folder.report)
+        found.write(folder.robustness)
     return found
 
 

@@ -50,13 +50,26 @@ def read_shapes(path: Path) -> dict[str, Shape]:
         raise WeightsError(f"{path} cannot be read as weights: {error}") from error
 
 
-def write_weights(weights: dict[str, np.ndarray], path: Path) -> None:
-    """Writes arrays by name, replacing the file whole or not at all."""
+def read_notes(path: Path) -> dict[str, str]:
+    """What `write_weights` has noted beside the arrays.
+
+    Raises:
+        WeightsError: no such file, or not safetensors.
+    """
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            return dict(file.metadata() or {})
+    except (OSError, safetensors.SafetensorError) as error:
+        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
+
+
+def write_weights(weights: dict[str, np.ndarray], path: Path, notes: dict[str, str] | None = None) -> None:
+    """Writes arrays by name, with notes if there are any, replacing the file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {name: np.asarray(array, order="C") for name, array in weights.items()}
     with replacing(path) as place:
         try:
-            safetensors.numpy.save_file(arrays, place)
+            safetensors.numpy.save_file(arrays, place, notes)
         except safetensors.SafetensorError as error:
             # It tells of the operating system's error in words alone.
             if number := re.search(r"os error (\d+)", str(error)):

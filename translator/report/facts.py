@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +21,6 @@ from translator.report.record import Record
 from translator.run_folder import RunFolder
 
 MOST_MEASURED = 1_000_000  # sentences whose lengths are counted
-SAME_BLEU = 0.1
 LONGEST = 100_000  # tokens: longer ones count as these
 
 
@@ -106,15 +104,8 @@ class Facts:
 
     @cached_property
     def robustness(self) -> Robustness | None:
-        """Scores of the damaged test set; None where there are none, or if they are of another model's translations.
-
-        Sentences are in other batches there, which rounding may show in a few: BLEU of the clean text tells.
-        """
-        found = Robustness.read(self.record.run.report)
-        if found is None or self.report is None:
-            return None
-        clean = next((row.value for row in found.rows if row.condition == "clean"), math.inf)
-        return found if abs(clean - self.report.scores.bleu) < SAME_BLEU else None
+        """Scores of the damaged test set; None where there are none."""
+        return Robustness.read(self.record.run.robustness)
 
     @cached_property
     def breakdowns(self) -> list[Breakdown]:

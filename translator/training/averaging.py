@@ -7,10 +7,12 @@ import numpy as np
 
 from translator.config.training import TrainConfig
 from translator.files import room_for
-from translator.model.weights import write_weights
+from translator.model.weights import WeightsError, read_notes, write_weights
 from translator.training.checkpoints import Checkpoints
 from translator.training.state import TrainingState, Validation
 from translator.training.stopping import rank
+
+STEP = "step"
 
 
 def chosen(validations: Sequence[Validation], config: TrainConfig) -> list[int]:
@@ -40,11 +42,19 @@ def mean_weights(checkpoints: Checkpoints, steps: Iterable[int]) -> dict[str, np
     return {name: (total / len(steps)).astype(np.float32) for name, total in sums.items()}
 
 
-def write_model(weights: dict[str, np.ndarray], path: Path) -> None:
-    """Writes the run's model.
+def write_model(weights: dict[str, np.ndarray], path: Path, step: int) -> None:
+    """Writes the run's model, as it is after a step.
 
     Raises:
         NoRoomError: there is no room for it.
     """
     with room_for("the model", path):
-        write_weights(weights, path)
+        write_weights(weights, path, {STEP: str(step)})
+
+
+def is_model_of(path: Path, step: int) -> bool:
+    """Whether there is a model, and it is that after a step; one of an earlier version, which notes none, may be."""
+    try:
+        return read_notes(path).get(STEP, str(step)) == str(step)
+    except WeightsError:
+        return False

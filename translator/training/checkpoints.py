@@ -70,11 +70,23 @@ class Checkpoints:
             except OSError:
                 shutil.rmtree(partial, ignore_errors=True)
                 raise
-        before = final.with_name(final.name + ".before.partial")
-        if final.exists():  # saved at this step already, with a state that has changed since
-            final.rename(before)
-        partial.rename(final)
+        if final.exists():
+            self._replace(final, partial)
+        else:
+            partial.rename(final)
         flush_to_disk(self.folder)
+
+    def _replace(self, final: Path, partial: Path) -> None:
+        """Puts a checkpoint in the place of one that was saved at the same step."""
+        hashes = json.loads(read_file(partial / "state.json"))["sha256"]
+        if all(_is_file_of(hashes[name], final / name) for name in WEIGHTS):
+            # The state alone has changed, as of a run that ends where it was stopped: at no time is there none.
+            write_file(final / "state.json", read_file(partial / "state.json"))
+            shutil.rmtree(partial)
+            return
+        before = final.with_name(final.name + ".before.partial")
+        final.rename(before)
+        partial.rename(final)
         shutil.rmtree(before, ignore_errors=True)
 
     def _write(self, partial: Path, state: TrainingState, model: Variables, optimizer: Variables) -> None:

@@ -31,6 +31,7 @@ from translator.report.written import page_left_behind
 from translator.run_folder import RunFolder
 from translator.run_log import as_warning, start_recorded
 from translator.runtime import gpu_names
+from translator.training.averaging import is_model_of
 from translator.training.beginning import require_beginning
 from translator.training.display import TrainingProgress
 from translator.training.errors import TrainingError
@@ -89,7 +90,7 @@ def run(config: Config, folder: RunFolder, console: Console, until_step: int | N
             warn_of_trouble(config, folder)
         config, tokenizers, store = _prepared(config, folder, workers, shown)
         training = _training(config, folder, tokenizers, store, workers, shown)
-        was_complete = any(workers.of_chief([training.complete and folder.model.is_file()]))
+        was_complete = any(workers.of_chief([training.complete and is_model_of(folder.model, training.state.step)]))
         if was_complete:
             _say(
                 f"{folder.path} is complete, after {training.state.step:,} steps: {training.reasons}. "

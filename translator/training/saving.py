@@ -71,6 +71,6 @@ class Saving:
         """Averages the chosen checkpoints into the run's model."""
         if self._workers.chief:
             weights = mean_weights(self._checkpoints, averaged_steps(self._checkpoints, state, self._config.train))
-            for path in (self._run.scores, self._run.attention):  # of another model
+            for path in (self._run.scores, self._run.robustness, self._run.attention):  # of another model
                 path.unlink(missing_ok=True)
-            self.room.wait_for(lambda: write_model(weights, self._run.model))
+            self.room.wait_for(lambda: write_model(weights, self._run.model, state.step))
