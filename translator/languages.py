@@ -1,5 +1,6 @@
 """What a language code says: `zh-Hant`, `zho_Hans` and `cmn` are all Chinese, which is written without spaces."""
 
+import re
 from typing import NamedTuple
 
 # ISO 639-3 and 639-2/B to ISO 639-1, for the languages that have both; and common wrong codes.
@@ -17,7 +18,7 @@ gaz:om oss:os pan:pa pli:pi pol:pl por:pt pus:ps pbt:ps que:qu roh:rm ron:ro rum
 slk:sk slo:sk slv:sl sme:se smo:sm sna:sn snd:sd som:so sot:st spa:es sqi:sq alb:sq als:sq srd:sc srp:sr ssw:ss sun:su
 swa:sw swh:sw swe:sv tah:ty tam:ta tat:tt tel:te tgk:tg tgl:tl tha:th tir:ti ton:to tsn:tn tso:ts tuk:tk tur:tr twi:tw
 uig:ug ukr:uk urd:ur uzb:uz uzn:uz ven:ve vie:vi vol:vo wln:wa wol:wo xho:xh yid:yi ydd:yi yor:yo zha:za zho:zh chi:zh
-cmn:zh cn:zh zul:zu
+cmn:zh cn:zh zhs:zh zht:zh zul:zu
 """
 _NAMES = """
 af Afrikaans, am Amharic, ar Arabic, az Azerbaijani, be Belarusian, bg Bulgarian, bn Bengali, bo Tibetan, bs Bosnian,
@@ -25,7 +26,7 @@ ca Catalan, cs Czech, cy Welsh, da Danish, de German, el Greek, en English, eo E
 eu Basque, fa Persian, fi Finnish, fo Faroese, fr French, fy Western Frisian, ga Irish, gd Scottish Gaelic,
 gl Galician, gu Gujarati, ha Hausa, he Hebrew, hi Hindi, hr Croatian, ht Haitian Creole, hu Hungarian, hy Armenian,
 id Indonesian, ig Igbo, is Icelandic, it Italian, ja Japanese, jv Javanese, ka Georgian, kk Kazakh, km Khmer,
-kn Kannada, ko Korean, ku Kurdish, ky Kyrgyz, la Latin, lb Luxembourgish, lo Lao, lt Lithuanian, lv Latvian,
+kn Kannada, ko Korean, kr Kanuri, ku Kurdish, ky Kyrgyz, la Latin, lb Luxembourgish, lo Lao, lt Lithuanian, lv Latvian,
 mg Malagasy, mi Maori, mk Macedonian, ml Malayalam, mn Mongolian, mr Marathi, ms Malay, mt Maltese, my Burmese,
 nb Norwegian Bokmål, ne Nepali, nl Dutch, nn Norwegian Nynorsk, no Norwegian, oc Occitan, or Odia, pa Punjabi,
 pl Polish, ps Pashto, pt Portuguese, ro Romanian, ru Russian, rw Kinyarwanda, sd Sindhi, si Sinhala, sk Slovak,
@@ -35,9 +36,22 @@ xh Xhosa, yi Yiddish, yo Yoruba, yue Cantonese, zh Chinese, zu Zulu
 """
 _ENGLISH_NAMES = dict(pair.strip().split(" ", 1) for pair in _NAMES.split(","))
 _TO_ISO_639_1 = dict(pair.split(":") for pair in _PAIRS.split())
-# Beside Mandarin: Cantonese, Wu, five of Min, Hakka, Gan, Xiang, Jin, and the classical language.
-_CHINESE = {"zh", "yue", "wuu", "nan", "cdo", "mnp", "cpx", "czo", "hak", "gan", "hsn", "cjy", "lzh"}
-_NO_SPACES = _CHINESE | {"ja", "th", "lo", "km", "my", "bo", "dz"}
+_NAMED = {name.lower(): code for code, name in _ENGLISH_NAMES.items()}
+# Mandarin, Cantonese, Wu, Min, Hakka, Gan, Xiang, Jin, Pinghua, and the classical language.
+_CHINESE = {
+    "zh", "yue", "wuu", "nan", "cdo", "mnp", "cpx", "czo", "hnm", "luh", "sjc", "hak", "gan", "hsn", "cjy", "cnp",
+    "csp", "lzh",
+}  # fmt: skip
+# Japanese and Okinawan; Thai, of the north, northeast and south too, and Lü; Lao; Khmer; Burmese, Rakhine, Mon, Shan;
+# Tibetan, of Amdo and Kham too, and Dzongkha.
+_NO_SPACES = _CHINESE | {
+    "ja", "ryu", "th", "nod", "tts", "sou", "khb", "lo", "km", "my", "rki", "mnw", "shn", "bo", "adx", "khg", "dz",
+}  # fmt: skip
+# By ISO 15924; the last four are those of Lanna, Lü, Dehong and Vietnam's Tai.
+_CHINESE_SCRIPTS = {"hani", "hans", "hant", "hanb", "bopo"}
+_SCRIPTS_WITHOUT_SPACES = _CHINESE_SCRIPTS | {
+    "jpan", "hira", "kana", "hrkt", "thai", "laoo", "khmr", "mymr", "tibt", "lana", "talu", "tale", "tavt",
+}  # fmt: skip
 
 
 class LanguagePair(NamedTuple):
@@ -53,10 +67,16 @@ class LanguagePair(NamedTuple):
 def primary(code: str) -> str:
     """The language of a code, without script and region, in ISO 639-1 if it has a code there: `pt-BR` is `pt`.
 
-    An unknown code is returned in lower case, up to its first hyphen or underscore.
+    An English name stands for its code. What is unknown is returned in lower case, up to its first hyphen or
+    underscore.
     """
     language = _subtags(code)[0]
-    return _TO_ISO_639_1.get(language, language)
+    return _TO_ISO_639_1.get(language) or _NAMED.get(language, language)
+
+
+def script(code: str) -> str:
+    """The script that a code names, by ISO 15924 in lower case: `zho_Hans` has `hans`; "" for none."""
+    return next((subtag for subtag in _subtags(code)[1:] if re.fullmatch("[a-z]{4}", subtag)), "")
 
 
 def normalized(code: str) -> str:
@@ -78,16 +98,17 @@ def english_name(code: str) -> str:
 
 def is_chinese(code: str) -> bool:
     """Whether the language is Mandarin, Cantonese or another Chinese language, in its own script."""
-    return primary(code) in _CHINESE and not _is_romanised(code)
+    return primary(code) in _CHINESE and script(code) in {"", *_CHINESE_SCRIPTS}
 
 
 def writes_no_spaces(code: str) -> bool:
-    """Whether words are written without spaces: Chinese, Japanese, Thai, Lao, Khmer, Burmese and Tibetan."""
-    return primary(code) in _NO_SPACES and not _is_romanised(code)
+    """Whether words are written without spaces, as in Chinese, Japanese, Thai, Lao, Khmer, Burmese and Tibetan.
 
-
-def _is_romanised(code: str) -> bool:
-    return "latn" in _subtags(code)
+    The script that the code names decides, in whatever language: `ryu_Jpan` has none and `nan_Latn` has them.
+    """
+    if named := script(code):
+        return named in _SCRIPTS_WITHOUT_SPACES
+    return primary(code) in _NO_SPACES
 
 
 def _subtags(code: str) -> list[str]:

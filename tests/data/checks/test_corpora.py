@@ -194,7 +194,7 @@ def test_a_side_in_another_script_than_its_language_has_is_an_error(tmp_path):
         for part in ("train", "val"):
             (tmp_path / f"{part}.{language}").write_text(text, encoding="utf-8")
     report = check_corpora(config_of(tmp_path, data={"source": "ja", "target": "en"}))
-    assert "data.source is ja, but 100% of the letters" in found(report, "wrong-script").message
+    assert "data.source is ja (Japanese), but 100% of the letters" in found(report, "wrong-script").message
     assert report.has_errors
 
 

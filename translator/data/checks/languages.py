@@ -49,7 +49,9 @@ _LANGUAGES = {
     ("SINHALA",): "si",
     ("MYANMAR",): "my",
     ("ETHIOPIC",): "am",
-    ("LATIN",): "af ca cs cy da de en es et eu fi fr ga gl hr hu id is it lt lv nb nl nn no pl pt ro sk sl sq sv tr vi",
+    (
+        "LATIN",
+    ): "af ca cs cy da de en es et eu fi fr ga gl hr hu id is it kr lt lv nb nl nn no pl pt ro sk sl sq sv tr vi",
 }
 _SCRIPTS = {code: scripts for scripts, codes in _LANGUAGES.items() for code in codes.split()}
 
@@ -138,16 +140,17 @@ class Languages:
         """Whether a side of training is written as its language is."""
         expected = _SCRIPTS.get(languages.primary(code))
         total = int(side.letters[1:].sum())
-        if not (expected and total and self._pairs) or "latn" in code.lower():
+        if not (expected and total and self._pairs) or languages.script(code) == "latn":
             return []
         numbers = [i for i, script in enumerate(characters.SCRIPTS) if script in expected]
         share = side.letters[numbers].sum() / total
         if share >= 0.5:
             return []
         most = characters.SCRIPTS[1 + int(side.letters[1:].argmax())].title()
+        called = f" ({known})" if (known := languages.english_name(code)) != code else ""
         message = (
-            f"data.{name} is {code}, but {1 - share:.0%} of the letters on that side of training are in other scripts, "
-            f"most of them {most}; are {{lang}}, or the columns, the right way round?"
+            f"data.{name} is {code}{called}, but {1 - share:.0%} of the letters on that side of training are in other "
+            f"scripts, most of them {most}; are {{lang}}, or the columns, the right way round?"
         )
         return [Finding("wrong-script", "error", "train", self._pairs, self._pairs, message)]
 
