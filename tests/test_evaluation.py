@@ -48,11 +48,15 @@ def corpus() -> tuple[list[str], list[str]]:
     return hypotheses, references
 
 
+TER_OF_ASIA = ["--ter-normalized", "--ter-asian-support"]
+
+
 @pytest.mark.parametrize(
     ("language", "options", "tokenize", "more"),
     [
-        ("de", [], None, 0), ("ja", ["-tok", "char"], None, 0), ("zh-TW", ["-tok", "zh"], None, 0),
-        ("de", [], None, 2), ("jpn_Jpan", ["-tok", "intl"], "intl", 1),
+        ("de", [], None, 0), ("ja", ["-tok", "char", *TER_OF_ASIA], None, 0),
+        ("zh-TW", ["-tok", "zh", *TER_OF_ASIA], None, 0), ("de", [], None, 2),
+        ("jpn_Jpan", ["-tok", "intl", *TER_OF_ASIA], "intl", 1), ("ko", ["-tok", "char"], None, 0),
     ],
 )  # fmt: skip
 def test_scores_and_signatures_are_those_of_the_sacrebleu_command(
@@ -71,13 +75,17 @@ def test_scores_and_signatures_are_those_of_the_sacrebleu_command(
     assert round(ours.bleu, 12) == theirs["BLEU"]["score"]
     assert round(ours.chrf, 12) == theirs["chrF2"]["score"]
     assert ours.ter is not None
-    assert round(ours.ter, 12) == theirs["TER"]["score"]
+    assert (round(ours.ter, 12), ours.ter_signature) == (theirs["TER"]["score"], theirs["TER"]["signature"])
     assert ours.bleu_signature == theirs["BLEU"]["signature"]
     assert ours.chrf_signature == theirs["chrF2"]["signature"]
-    assert ours.ter_signature == theirs["TER"]["signature"]
     assert ours.chrf_plus_plus is not None
     assert round(ours.chrf_plus_plus, 12) == plus_plus["chrF2++"]["score"]
     assert ours.chrf_plus_plus_signature == plus_plus["chrF2++"]["signature"]
+
+
+def test_ter_is_of_characters_in_chinese_and_japanese_and_of_nothing_in_others_without_spaces():
+    for language, expected in (("ja", 20), ("zh", 20), ("yue_Hant", 20), ("ryu_Jpan", None), ("th", None), ("de", 100)):
+        assert score(["我我我我我"], ["我我他我我"], language, samples=0).ter == expected, language
 
 
 def test_intervals_are_those_of_the_sacrebleu_command(tmp_path: Path):
@@ -139,6 +147,7 @@ def test_ter_is_left_out_where_it_would_not_end():
     assert score([longer, "c"], [long, longer], "de").ter is not None
     assert score(["c", longer], ["c", longer.replace("b", "d")], "de").ter is None
     assert score(["c", " ".join(map(str, range(50_000)))], ["c", "d " * 50_000], "de").bleu >= 0
+    assert score(["我" * (MOST_TER_WORDS + 1)], ["他" * (MOST_TER_WORDS + 1)], "zh").ter is None
 
 
 def test_the_literatures_figure_ignores_case_spacing_and_kinds_of_quotes():
@@ -214,9 +223,12 @@ def test_japanese_is_scored_by_character_and_says_so():
             (code, "char")
             for code in ("ja", "jpn", "jpn_Jpan", "ja-JP", "ko", "kor", "kor_Hang", "th", "tha", "lo", "lao")
         ],
-        *[(code, "char") for code in ("km", "khm", "my", "mya", "bo", "dzo")],
-        *[(code, "zh") for code in ("zh", "zho", "cmn", "zho_Hans", "zh-Hant", "yue", "yue_Hant")],
-        *[(code, "13a") for code in ("de", "deu", "deu_Latn", "vi", "nan_Latn", "xx", "")],
+        *[
+            (code, "char")
+            for code in ("km", "khm", "my", "mya", "bo", "dzo", "shn_Mymr", "nod_Thai", "za_Hani", "Thai")
+        ],
+        *[(code, "zh") for code in ("zh", "zho", "cmn", "zho_Hans", "zh-Hant", "zht", "yue", "yue_Hant", "Chinese")],
+        *[(code, "13a") for code in ("de", "deu", "deu_Latn", "vi", "nan_Latn", "kor_Latn", "xx", "")],
     ],
 )
 def test_the_tokenizer_suits_the_language_however_it_is_called(code: str, expected: str):

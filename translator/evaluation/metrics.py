@@ -6,7 +6,7 @@ sacreBLEU's own (Post, 2018).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +19,10 @@ from sacrebleu.utils import SACREBLEU_DIR
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
 from translator.errors import TranslatorError
-from translator.languages import is_chinese, primary, writes_no_spaces
+from translator.languages import is_chinese, primary, script, writes_no_spaces
 
-# Words of a hypothesis and of its reference past which TER is left out: the time that it takes for two lines grows with
-# more than the square of their words, and for some tens of thousands it would hardly end.
+# Words of a hypothesis and of its reference, characters in Chinese and Japanese, past which TER is left out: the time
+# that it takes for two lines grows with more than the square of them, and for tens of thousands it would hardly end.
 MOST_TER_WORDS = 500
 SPBLEU_TOKENIZER = "flores200"
 
@@ -107,6 +107,17 @@ CHRF_PLUS_PLUS = Metric("chrF++", lambda: CHRF(word_order=2))  # Popović (2017)
 EDIT_RATE = Metric("TER", TER, higher_is_better=False)  # Snover et al. (2006)
 
 
+def edit_rate(target_language: str) -> Metric | None:
+    """TER of words; of characters in Chinese and Japanese, where a run of kana is a word (Tercom's rules for Asia).
+
+    None in other languages without spaces: Tercom takes a sentence of theirs for one word, and it takes too long for
+    their many characters.
+    """
+    if is_chinese(target_language) or primary(target_language) == "ja":
+        return replace(EDIT_RATE, computed_by=lambda: TER(normalized=True, asian_support=True))
+    return None if writes_no_spaces(target_language) else EDIT_RATE
+
+
 def spbleu() -> Metric | None:
     """BLEU of subwords that are the same for all languages (Goyal et al., 2022), by the model of FLORES-200.
 
@@ -150,11 +161,12 @@ def bleu_tokenizer(target_language: str) -> str:
 
     13a, the standard, takes what stands between spaces for a word, which finds none in Japanese or Thai. sacreBLEU's
     own choices for Japanese and Korean need MeCab, and a score must not depend on what else is installed: these are
-    scored by character, as Thai, Lao, Khmer, Burmese and Tibetan are.
+    scored by character, as all that is written without spaces.
     """
     if is_chinese(target_language):
         return "zh"
-    by_character = writes_no_spaces(target_language) or primary(target_language) == "ko"
+    korean = primary(target_language) == "ko" and script(target_language) != "latn"
+    by_character = korean or writes_no_spaces(target_language)
     return "char" if by_character else BLEU.TOKENIZER_DEFAULT
 
 
@@ -175,10 +187,15 @@ def require_equal_numbers(hypotheses: Sequence[str], every_reference: Sequence[S
         raise EvaluationError("found 0 hypotheses and 0 references; scoring needs at least one of each")
 
 
-def too_long_for_ter(hypotheses: Sequence[str], every_reference: Sequence[Sequence[str]]) -> bool:
+def too_long_for_ter(hypotheses: Sequence[str], every_reference: Sequence[Sequence[str]], target_language: str) -> bool:
     """Whether there is a pair of lines with more words on both sides than TER has time for."""
+    spaceless = writes_no_spaces(target_language)
+
+    def length(line: str) -> int:
+        return sum(map(len, line.split())) if spaceless else len(line.split())
+
     pairs = (pair for references in every_reference for pair in zip(hypotheses, references, strict=True))
-    return any(min(len(line.split()) for line in pair) > MOST_TER_WORDS for pair in pairs)
+    return any(min(map(length, pair)) > MOST_TER_WORDS for pair in pairs)
 
 
 def spm_model(tokenizer: str) -> Path:

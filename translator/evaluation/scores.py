@@ -14,6 +14,7 @@ from translator.evaluation.metrics import (
     EDIT_RATE,
     Counted,
     bleu,
+    edit_rate,
     literature_bleu,
     require_equal_numbers,
     spbleu,
@@ -41,9 +42,9 @@ class Scores:
     """chrF2 (Popović, 2015), the F-score of character n-grams; higher is better."""
     chrf_signature: str
     ter: float | None
-    """Translation edit rate (Snover et al., 2006): edits for each word of the reference; *lower* is better. None where
-    some hypothesis and a reference of it both have more than `metrics.MOST_TER_WORDS` words, for which it may take
-    hours."""
+    """Translation edit rate (Snover et al., 2006): edits for each word of the reference, or for each character in
+    Chinese and Japanese; *lower* is better. None in other languages without spaces, and where some hypothesis and a
+    reference of it both have more than `metrics.MOST_TER_WORDS` of these, for which it may take hours."""
     ter_signature: str
     bleu_lowercase_tokenized: float
     """The figure of the Multi30k literature: both sides lowercased, punctuation-normalised and tokenised by Moses'
@@ -123,11 +124,12 @@ def count(
         EvaluationError: as `score`.
     """
     require_equal_numbers(hypotheses, every_reference)
+    too_long = too_long_for_ter(hypotheses, every_reference, target_language)
     metrics = {
         "bleu": bleu(target_language, tokenize),
         "chrf": CHRF2,
         "chrf_plus_plus": CHRF_PLUS_PLUS,
-        "ter": None if too_long_for_ter(hypotheses, every_reference) else EDIT_RATE,
+        "ter": None if too_long else edit_rate(target_language),
         "spbleu": spbleu(),
         "bleu_lowercase_tokenized": literature_bleu(target_language),
     }
