@@ -112,6 +112,7 @@ def test_sentences_of_figures_and_of_what_is_kept_are_not_translated():
     ("languages", "source", "translations", "expected"),
     [
         (("en", "zh"), "One. Two.\tThree.", "一。 二。 三。", "一。二。\t三。"),
+        (("en", "zh"), "Linux! Kernel!", "Linux Kernel", "Linux Kernel"),
         (("zh", "en"), "一。二。", "One. Two.", "One. Two."),
     ],
 )

@@ -61,9 +61,9 @@ class End(enum.IntFlag):
 # Of all scripts that have marks of their own.
 _SENTENCE = ".!?…‼⁇⁈⁉。！？．｡؟۔।॥։။៕។།።፧"
 _CLAUSE = ",;:—–、，；：､،؛၊፣፤፥"
-_OPENING = "([{（［｛「『【《〈〔„‚‘“‹«"
-_CLOSING = ")]}）］｝」』】》〉〕’”›»"
-_QUOTES = "\"'‘“‹«"  # which close in some languages
+OPENING = "([{（［｛「『【《〈〔„‚‘“‹«"
+CLOSING = ")]}）］｝」』】》〉〕’”›»"
+QUOTES = "\"'‘“‹«"  # which close in some languages
 # Prefixes of the Unicode names of characters in scripts without spaces; full-width letters and digits are excluded.
 _SPACELESS = (
     "CJK ", "IDEOGRAPHIC ", "FULLWIDTH ", "HIRAGANA ", "KATAKANA", "HALFWIDTH KATAKANA", "HALFWIDTH IDEOGRAPHIC",
@@ -176,19 +176,19 @@ def _start(subword: str) -> Start:
         return Start.INSIDE_CHARACTER
     if first == WORD_START:
         second = subword[1:2] or " "
-        closing = second in _SENTENCE + _CLAUSE + _CLOSING
+        closing = second in _SENTENCE + _CLAUSE + CLOSING
         return Start.CLOSING_WORD if closing else Start.LOWERCASE_WORD if second.islower() else Start.WORD
-    if first in _SENTENCE + _CLAUSE + _CLOSING:
+    if first in _SENTENCE + _CLAUSE + CLOSING:
         return Start.CLOSING
-    return Start.SPACELESS if _is_spaceless(first) else Start.OTHER
+    return Start.SPACELESS if is_spaceless(first) else Start.OTHER
 
 
 def _end(subword: str) -> End:
-    text = subword.rstrip(_CLOSING + _QUOTES)
+    text = subword.rstrip(CLOSING + QUOTES)
     last = text[-1:] or " "
     kinds = {
-        End.SPACELESS: _is_spaceless(last),
-        End.OPENING: subword.endswith(tuple(_OPENING)),
+        End.SPACELESS: is_spaceless(last),
+        End.OPENING: subword.endswith(tuple(OPENING)),
         End.CLAUSE: last in _CLAUSE,
         End.SENTENCE: last in _SENTENCE,
         End.PERIOD: last == ".",
@@ -217,6 +217,7 @@ def _place(end: End, start: Start) -> Place:
     return Place.SPACE if space and End.PERIOD not in end else Place.BETWEEN_CHARACTERS
 
 
-def _is_spaceless(character: str) -> bool:
+def is_spaceless(character: str) -> bool:
+    """Whether a character is of a script without spaces, or of its punctuation."""
     name = unicodedata.name(character, "")
     return name.startswith(_SPACELESS) and not name.startswith(_SPACED)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from translator.data.batches import length_sorted
 from translator.data.tokenizer import Tokenizer
+from translator.decoding.joining import joined
 from translator.decoding.options import Engine, Hypothesis, OptionsError, PrefixEngine, SearchOptions
 from translator.decoding.pieces import Cutter
 from translator.decoding.translation import Piece, ScoredText, Translation, log_prob_of, score_of
@@ -87,9 +88,9 @@ class Searcher:
         )
 
     def texts(self, searched: Sequence[Sequence[Piece]]) -> list[str]:
-        """The translation of each sentence. A piece that translates to nothing leaves no joiner behind."""
+        """The translation of each sentence."""
         texts = iter(self._target.decode([list(piece.best.ids) for pieces in searched for piece in pieces]))
-        return [self._joiner.join(filter(None, itertools.islice(texts, len(pieces)))) for pieces in searched]
+        return [joined(itertools.islice(texts, len(pieces)), self._joiner) for pieces in searched]
 
     def translations(self, searched: Sequence[Sequence[Piece]], options: SearchOptions) -> list[Translation]:
         """The translation of each sentence with all that is known of it."""

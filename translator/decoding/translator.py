@@ -62,7 +62,7 @@ class Translator:
             options: how to search.
             max_source_tokens: sentences with more tokens are translated in pieces (`translator.decoding.pieces`).
             batch_sentences: sentences, or pieces, that are searched together.
-            joiner: what stands between the translations of a sentence's pieces.
+            joiner: what stands between the translations of a sentence's pieces; see `joining.joined`.
             languages: that it translates into; none where that is not known.
         """
         self._source, self.target = tokenizers

@@ -61,7 +61,8 @@ class _Placing:
         for number, ((start, end), sentence) in enumerate(zip(unit.sentences, sentences, strict=True)):
             between = unit.text[last:start]
             is_plain = number and not any(place in unit.spaces for place in range(last, start))
-            parts += [gap(between, languages) if is_plain else between, sentence.text]
+            before = "".join(parts[-1:])
+            parts += [gap(between, languages, before, sentence.text) if is_plain else between, sentence.text]
             at += len(parts[-2])
             self.sentences.append((at, at + len(sentence.text)))
             at, last = self.sentences[-1][1], end

@@ -5,16 +5,24 @@ from collections.abc import Iterator
 
 import sentencex
 
+from translator.decoding import joining
 from translator.languages import LanguagePair, primary, writes_no_spaces
 
 
-def gap(between: str, languages: LanguagePair) -> str:
-    """What stands between the translations of two sentences, given what stood between them."""
+def gap(between: str, languages: LanguagePair, before: str, after: str) -> str:
+    """What stands between the translations of two sentences.
+
+    Args:
+        between: what stood between the sentences.
+        languages: from which into which.
+        before: the translations up to there.
+        after: the translation of the second one.
+    """
     spaceless_source, spaceless_target = map(writes_no_spaces, languages)
     if between == "" and spaceless_source and not spaceless_target:
         return " "
     if between == " " and spaceless_target and not spaceless_source:
-        return ""
+        return joining.gap(before, after)
     return between
 
 

@@ -1,11 +1,17 @@
-"""`translator.decoding.pieces` inside a graph, over many sentences at once.
+"""`translator.decoding.pieces` and `joining` inside a graph, over many sentences at once.
 
 Letters: N sentences, T tokens of all of them, L sentences that are still too long, P pieces, M tokens a piece at most.
 """
 
+import functools
+import itertools
+import sys
+from collections.abc import Iterable
+
 import tensorflow as tf
 
-from translator.decoding.pieces import MOST_ABBREVIATED, Cutter, End, Place, Start
+from translator.decoding.joining import AT_END, AT_START
+from translator.decoding.pieces import MOST_ABBREVIATED, Cutter, End, Place, Start, is_spaceless
 
 
 def cut(ids: tf.RaggedTensor, cutter: Cutter, most: int) -> tuple[tf.RaggedTensor, tf.Tensor]:
@@ -40,6 +46,34 @@ def cut(ids: tf.RaggedTensor, cutter: Cutter, most: int) -> tuple[tf.RaggedTenso
     )
     lengths = tf.math.bincount(tf.cumsum(tf.cast(is_first, tf.int32)) - 1)
     return tf.RaggedTensor.from_row_lengths(ids.flat_values, lengths), tf.boolean_mask(sentence, is_first)
+
+
+def with_gaps(texts: tf.Tensor, sentence: tf.Tensor) -> tf.Tensor:
+    """Translations of pieces, each with the `joining.gap` before it: string [P], int32 [P] -> string [P].
+
+    Args:
+        texts: none is empty.
+        sentence: which sentence each is of, in their order.
+    """
+    at_end, at_start = (_characters(map(ord, characters)) for characters in (AT_END, AT_START))
+    ends = tf.strings.regex_full_match(texts, f"(?s).*{_spaceless()}{at_end}*")
+    begins = tf.strings.regex_full_match(texts, f"(?s){at_start}*{_spaceless()}.*")
+    spaced = (sentence[1:] == sentence[:-1]) & ~(ends[:-1] | begins[1:])
+    gaps = tf.concat([tf.zeros_like(texts[:1]), tf.where(spaced, " ", "")], 0)
+    return tf.strings.join([gaps, texts])
+
+
+@functools.cache
+def _spaceless() -> str:
+    """The characters that `is_spaceless`, as RE2 has them."""
+    return _characters(code for code in range(sys.maxunicode + 1) if is_spaceless(chr(code)))
+
+
+def _characters(codes: Iterable[int]) -> str:
+    """One of these characters, as RE2 has it: ranges of them."""
+    runs = itertools.groupby(enumerate(sorted(codes)), lambda each: each[1] - each[0])
+    ranges = [[code for _, code in run] for _, run in runs]
+    return "[" + "".join(rf"\x{{{run[0]:x}}}-\x{{{run[-1]:x}}}" for run in ranges) + "]"
 
 
 def _best_sizes(places: tf.Tensor, begin: tf.Tensor, end: tf.Tensor, most: int) -> tf.Tensor:

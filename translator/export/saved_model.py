@@ -184,7 +184,9 @@ class SavedTranslator(tf.Module):
         """The pieces' translations as those of their sentences: string [P] -> string [N]."""
         said = texts != ""  # a piece that translates to nothing leaves no joiner behind either
         texts, sentence = tf.boolean_mask(texts, said), tf.boolean_mask(sentence, said)
-        return tf.strings.unsorted_segment_join(texts, sentence, number, self._joiner)
+        if self._joiner:
+            return tf.strings.unsorted_segment_join(texts, sentence, number, self._joiner)
+        return tf.strings.unsorted_segment_join(graph_pieces.with_gaps(texts, sentence), sentence, number)
 
     def _score(self, found: "_Found", sentence: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         """`decoding.translation.score_of`: float32 [N]."""
