@@ -158,6 +158,16 @@ def test_unknown_characters_are_the_unknown_id(tokenizer: Tokenizer) -> None:
     assert tokenizer.decode([ids]) == ["fun ⁇ dir ⁇"]
 
 
+def test_what_is_unknown_can_be_written_as_it_was(tokenizer: Tokenizer) -> None:
+    text = "犬 fun\0dir犬犬."
+    (ids,) = tokenizer.encode([text])
+    unknown = tokenizer.unknown(text)
+    assert unknown == ("犬", "\0", "犬犬")
+    assert tokenizer.decode([ids, ids], [unknown, ()]) == ["犬 fun dir犬犬.", "⁇ fun ⁇ dir ⁇ ."]
+    assert [piece for piece in tokenizer.pieces(ids, unknown) if piece in unknown] == list(unknown)
+    assert tokenizer.unknown("fun dir") == ()
+
+
 def test_markers_in_a_text_are_text(tokenizer: Tokenizer) -> None:
     for marker in ("<s>", "</s>", "<pad>"):
         assert not {PAD_ID, BOS_ID, EOS_ID} & set(tokenizer.encode([marker])[0])

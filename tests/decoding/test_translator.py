@@ -173,6 +173,35 @@ def test_a_piece_without_a_translation_leaves_no_joiner(tokenizer: Tokenizer):
         assert translator.translate_text([" ".join(words)]) == [f"{words[0]}{between}{words[2]}"]
 
 
+class BeginningEngine(CopyingEngine):
+    """Gives target prefix and source back, and as the second hypothesis the target prefix alone."""
+
+    def search_after(
+        self, sources: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]], options: SearchOptions
+    ) -> list[list[Hypothesis]]:
+        return [
+            [
+                Hypothesis(ids, -1.0, -1.0, token_log_probs=(-1.0,) * (len(ids) + 1))
+                for ids in ((*prefix, *source), tuple(prefix))
+            ]
+            for source, prefix in zip(sources, prefixes, strict=True)
+        ]
+
+
+def test_what_the_vocabulary_lacks_of_a_target_prefix_stands_as_it_was_given(tokenizer: Tokenizer):
+    first, second = WORDS[:2]
+    lines, prefixes = [first, "", second, f"{first} {second}"], ["龘 gg犬犬", "犬", "", "a犬 (犬)"]
+    translator = copying(tokenizer, engine=BeginningEngine())
+    expected = [f"龘 gg犬犬 {first}", "", second, f"a犬 (犬) {first} {second}"]
+    assert translator.translate_text(lines, target_prefixes=prefixes) == expected
+    found = translator.translate(lines, target_prefixes=prefixes)
+    assert [each.text for each in found] == [each.hypotheses[0].text for each in found] == expected
+    assert [each.hypotheses[1].text for each in found if each.pieces] == ["龘 gg犬犬", "", "a犬 (犬)"]
+    assert "".join(found[0].hypotheses[1].tokens).replace("▁", " ").strip() == "龘 gg犬犬</s>"
+    in_pieces = copying(tokenizer, max_source_tokens=len(tokenizer.encode([first])[0]), engine=BeginningEngine())
+    assert in_pieces.translate_text([f"{first} {first}"], None, target_prefixes=["犬"]) == [f"犬 {first} {first}"]
+
+
 # Scores
 
 

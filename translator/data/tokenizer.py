@@ -19,7 +19,7 @@ from translator.data.merges import Merges
 from translator.data.normalization import normalizer, writable
 from translator.errors import TranslatorError
 from translator.files import read_file, write_file
-from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
+from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID, WORD_START
 
 # Several spaces, and what ends lines or is not printed: a space in what is decoded. RE2, which the exported graph has,
 # reads it alike.
@@ -244,18 +244,38 @@ class Tokenizer:
         pieces = [self._texts[id_] for id_ in ids]
         return None if None in pieces else "".join(pieces)  # type: ignore[arg-type]
 
-    def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
+    def unknown(self, text: str) -> tuple[str, ...]:
+        """What of a text, normalized, each UNK_ID of `encode` stands for, in their order."""
+        subwords = self._processor.encode(writable(text), return_type="proto").pieces
+        return tuple(subword.piece for subword in subwords if subword.id == UNK_ID)
+
+    def decode(self, ids: Sequence[Sequence[int]], unknown: Sequence[Sequence[str]] = ()) -> list[str]:
         """The text of each sequence; PAD_ID, BOS_ID and EOS_ID have no text.
 
         It is one line without control characters, and spaces are as `keep` has them. Few models write anything else:
         those with byte fallback, adopted ones, and those whose training has hardly begun.
+
+        Args:
+            ids: of the sequences.
+            unknown: for each sequence, if any has such, what is written for its UNK_IDs; see `unknown`.
         """
         texts = self._processor.decode([list(map(int, row)) for row in ids])
+        for i, known in enumerate(unknown):
+            if known:
+                texts[i] = self._processor.decode(self.pieces(ids[i], known)).replace(WORD_START, " ")
         return [re.sub(NOT_IN_TEXT, " ", text).strip(" ") for text in texts]
 
-    def pieces(self, ids: Sequence[int]) -> list[str]:
-        """The subwords as they stand in the vocabulary; "▁" is the space before a word."""
-        return [self._processor.id_to_piece(int(piece)) for piece in ids]
+    def pieces(self, ids: Sequence[int], unknown: Sequence[str] = ()) -> list[str]:
+        """The subwords as they stand in the vocabulary; "▁" is the space before a word.
+
+        Args:
+            ids: of one sequence.
+            unknown: what stands for its first UNK_IDs.
+        """
+        pieces = [self._processor.id_to_piece(int(piece)) for piece in ids]
+        for place, text in zip((i for i, id_ in enumerate(ids) if id_ == UNK_ID), unknown, strict=False):
+            pieces[place] = text
+        return pieces
 
     def is_byte(self, id_: int) -> bool:
         """Whether a subword stands for one byte of a character."""

@@ -2,7 +2,8 @@
 
 import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from translator.data.batches import length_sorted
 from translator.data.tokenizer import Tokenizer
@@ -13,6 +14,8 @@ from translator.decoding.translation import Piece, ScoredText, Translation, log_
 from translator.vocabulary import EOS_ID
 
 log = logging.getLogger(__name__)
+
+Of = TypeVar("Of")
 
 
 class Searcher:
@@ -56,11 +59,12 @@ class Searcher:
             pieces += parts
             counts.append(len(parts))
         search = self._search_of(counts, target_prefixes)
+        unknown = self._unknown(counts, target_prefixes or [])
         searched: dict[int, Piece] = {}
         for batch in length_sorted(pieces, self._together):
             hypotheses = search([pieces[i] for i in batch], batch, options)
             for i, found in zip(batch, hypotheses, strict=True):
-                searched[i] = Piece(tuple(pieces[i]), tuple(found))
+                searched[i] = Piece(tuple(pieces[i]), tuple(found), unknown.get(i, ()))
             if on_progress:
                 on_progress(len(searched), len(pieces))
         in_order = (searched[i] for i in range(len(pieces)))
@@ -77,19 +81,18 @@ class Searcher:
             raise OptionsError("this engine takes no target prefixes; leave them out, or translate with the run's own")
         if len(target_prefixes) != len(counts):
             raise OptionsError(f"{len(target_prefixes)} target prefixes for {len(counts)} sentences; give one for each")
-        firsts = list(itertools.accumulate(counts, initial=0))[:-1]
-        of_first = {
-            first: ids
-            for first, count, ids in zip(firsts, counts, self._target.encode(target_prefixes), strict=True)
-            if count
-        }
+        of_first = dict(_of_firsts(counts, self._target.encode(target_prefixes)))
         return lambda sources, numbers, options: engine.search_after(
             sources, [of_first.get(number, []) for number in numbers], options
         )
 
+    def _unknown(self, counts: Sequence[int], target_prefixes: Sequence[str]) -> dict[int, tuple[str, ...]]:
+        """What the vocabulary lacks of target prefixes, by the piece that begins with it: it stands as it was given."""
+        return {first: self._target.unknown(prefix) for first, prefix in _of_firsts(counts, target_prefixes) if prefix}
+
     def texts(self, searched: Sequence[Sequence[Piece]]) -> list[str]:
         """The translation of each sentence."""
-        texts = iter(self._target.decode([list(piece.best.ids) for pieces in searched for piece in pieces]))
+        texts = iter(self._decoded([(piece.best, piece) for pieces in searched for piece in pieces]))
         return [joined(itertools.islice(texts, len(pieces)), self._joiner) for pieces in searched]
 
     def translations(self, searched: Sequence[Sequence[Piece]], options: SearchOptions) -> list[Translation]:
@@ -99,20 +102,30 @@ class Searcher:
 
     def _translation(self, pieces: Sequence[Piece], text: str, options: SearchOptions) -> Translation:
         score, log_prob = score_of(pieces, options), log_prob_of(pieces)
-        hypotheses = [ScoredText(text, score, log_prob, *self._tokens([piece.best for piece in pieces]))]
+        hypotheses = [ScoredText(text, score, log_prob, *self._tokens([(piece.best, piece) for piece in pieces]))]
         if len(pieces) == 1:
-            others = pieces[0].hypotheses[1:]
-            texts = self._target.decode([list(other.ids) for other in others])
+            others = [(other, pieces[0]) for other in pieces[0].hypotheses[1:]]
             hypotheses += [
-                ScoredText(text, other.score, other.log_prob, *self._tokens([other]))
-                for text, other in zip(texts, others, strict=True)
+                ScoredText(text, other.score, other.log_prob, *self._tokens([(other, piece)]))
+                for text, (other, piece) in zip(self._decoded(others), others, strict=True)
             ]
         return Translation(text, score, log_prob, tuple(hypotheses), tuple(pieces))
 
-    def _tokens(self, hypotheses: Sequence[Hypothesis]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    def _decoded(self, hypotheses: Sequence[tuple[Hypothesis, Piece]]) -> list[str]:
+        """The texts of hypotheses, each with the piece that it translates."""
+        unknown = [piece.unknown for _, piece in hypotheses]
+        return self._target.decode([list(each.ids) for each, _ in hypotheses], unknown if any(unknown) else ())
+
+    def _tokens(self, hypotheses: Sequence[tuple[Hypothesis, Piece]]) -> tuple[tuple[str, ...], tuple[float, ...]]:
         """The subwords of hypotheses in a row, with the log-probability of each; none where those are not known."""
-        if any(each.token_log_probs is None for each in hypotheses):
+        if any(each.token_log_probs is None for each, _ in hypotheses):
             return (), ()
-        ids = [token for each in hypotheses for token in (*each.ids, *[EOS_ID] * each.ended)]
-        log_probs = [log_prob for each in hypotheses for log_prob in each.token_log_probs or ()]
-        return tuple(self._target.pieces(ids)), tuple(log_probs)
+        pieces = [self._target.pieces([*each.ids, *[EOS_ID] * each.ended], piece.unknown) for each, piece in hypotheses]
+        log_probs = [log_prob for each, _ in hypotheses for log_prob in each.token_log_probs or ()]
+        return tuple(itertools.chain(*pieces)), tuple(log_probs)
+
+
+def _of_firsts(counts: Sequence[int], of_sentences: Sequence[Of]) -> Iterator[tuple[int, Of]]:
+    """The first piece of each sentence that has pieces, by its number among all, with what is the sentence's."""
+    firsts = itertools.accumulate(counts, initial=0)
+    return ((first, each) for first, count, each in zip(firsts, counts, of_sentences, strict=False) if count)

@@ -35,10 +35,12 @@ class Piece:
     Attributes:
         source_ids: without BOS and EOS.
         hypotheses: the best first, at least one.
+        unknown: what the UNK_IDs of a hypothesis stand for, in their order: a target prefix may have them.
     """
 
     source_ids: tuple[int, ...]
     hypotheses: tuple[Hypothesis, ...]
+    unknown: tuple[str, ...] = ()
 
     @property
     def best(self) -> Hypothesis:

@@ -87,10 +87,10 @@ class _Tokenizer:
         found = [each.ids[:-1] for each in self._library.encode_batch(list(sentences))]  # EOS is the engine's here
         return [ids if len(ids) > len(self.prefix) else [] for ids in found]
 
-    def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
+    def decode(self, ids: Sequence[Sequence[int]], _: Sequence[Sequence[str]] = ()) -> list[str]:
         return [text.strip(" ") for text in self._library.decode_batch([list(map(int, row)) for row in ids])]
 
-    def pieces(self, ids: Sequence[int]) -> list[str]:
+    def pieces(self, ids: Sequence[int], _: Sequence[str] = ()) -> list[str]:
         return [self._library.id_to_token(int(number)) for number in ids]
 
 
