@@ -249,7 +249,7 @@ class RunFolder:
             raise RunError(f"{self.path} is not a folder; name another with --run")
         own = [LOCK, self.config.name, f"{self.config.name}.*.partial"]  # partial: of a process that was killed
         if self.config.is_file():  # a start that ended before the vocabulary was there
-            own += [self.log.name, f"{self.environment.name}*", "tokenizer.*.model.*.partial"]
+            own += [self.log.name, f"{self.environment.name}*", f"{self.inputs.name}*", "tokenizer.*.model.*.partial"]
             if all(path.match(f"{self.page.name}*") for path in self.report.glob("*")):  # and its page
                 own.append(self.report.name)
         if not all(any(path.match(pattern) for pattern in own) for path in self.path.iterdir()):

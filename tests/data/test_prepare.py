@@ -60,6 +60,9 @@ def run(tmp_path: Path) -> RunFolder:
     return folder
 
 
+OF_A_VOCABULARY = ["inputs.json", "tokenizer.source.model", "tokenizer.target.model"]
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     write(tmp_path / "train.en", TRAIN_EN)
@@ -107,7 +110,7 @@ def test_a_joint_vocabulary_is_one_and_of_both_sides_with_a_normalisation_each(r
     texts = [text for pair in zip(TRAIN_EN, TRAIN_DE, strict=True) for text in pair]
     assert source.model == tokenizer_of(texts, config.tokenizer).model
     assert target.model == source.with_normalization("keep").model
-    assert sorted(path.name for path in run.path.iterdir()) == ["tokenizer.source.model", "tokenizer.target.model"]
+    assert sorted(path.name for path in run.path.iterdir()) == OF_A_VOCABULARY
 
 
 def test_a_joint_vocabulary_holds_what_each_side_makes_of_its_text(root: Path, run: RunFolder):
@@ -177,7 +180,7 @@ def test_separate_vocabularies_are_each_of_one_side(root: Path, run: RunFolder):
     source, target = prepare_tokenizers(config, run)
     assert source.model == tokenizer_of(TRAIN_EN, config.tokenizer).model
     assert target.model == tokenizer_of(TRAIN_DE, config.tokenizer, "keep").model
-    assert sorted(path.name for path in run.path.iterdir()) == ["tokenizer.source.model", "tokenizer.target.model"]
+    assert sorted(path.name for path in run.path.iterdir()) == OF_A_VOCABULARY
 
 
 def test_the_store_has_the_training_pairs_but_those_with_an_empty_side(root: Path, run: RunFolder):
@@ -223,13 +226,41 @@ def test_a_store_that_was_deleted_is_written_anew(root: Path, run: RunFolder):
     assert after.source.ids.tolist() == ids
 
 
-def test_a_corpus_that_changed_is_encoded_anew_with_the_vocabulary_that_was(root: Path, run: RunFolder):
+def test_a_corpus_that_changed_since_the_vocabulary_was_learned_is_encoded_anew_if_agreed_to(
+    root: Path, run: RunFolder
+):
     (before, _), _ = prepare(config_of(root), run)
     write(root / "train.en", ["two"] * 3)
     write(root / "train.de", ["zwei"] * 3)
-    (after, _), store = prepare(config_of(root), run)
+    with pytest.raises(RunError) as caught:
+        prepare(config_of(root), run)
+    assert str(caught.value) == (
+        f"{run.path} was prepared from other data: {root / 'train.en'} has changed; {root / 'train.de'} has changed. "
+        f"Restore the files, or delete {run.path} to learn the vocabulary again, or keep it for the present ones by "
+        "--set data.on_change=continue"
+    )
+    (after, _), store = prepare(changed_data(config_of(root), on_change="continue"), run)
     assert after.model == before.model
     assert after.decode([store.source[row].tolist() for row in range(len(store))]) == ["two"] * 3
+
+
+def test_a_corpus_that_changes_before_it_is_encoded_is_not_that_of_the_vocabulary(root: Path, run: RunFolder):
+    prepare_tokenizers(config_of(root), run)
+    write(root / "train.de", ["zwei"] * 40)
+    with pytest.raises(RunError, match=r"train\.de has changed\. Restore the files, or delete .* to learn"):
+        prepare(config_of(root), run)
+
+
+def test_a_vocabulary_that_was_adopted_is_of_no_corpus(root: Path, run: RunFolder, tmp_path: Path):
+    prepare(config_of(root), run)
+    config = config_of(root, model=run.tokenizer("source"))
+    other = RunFolder(tmp_path / "other")
+    other.path.mkdir()
+    prepare(config, other)
+    write(root / "train.en", ["two"] * 3)
+    write(root / "train.de", ["zwei"] * 3)
+    _, store = prepare(config, other)
+    assert len(store) == 3
 
 
 def test_a_change_of_the_same_size_is_seen(root: Path, run: RunFolder):
@@ -238,7 +269,7 @@ def test_a_change_of_the_same_size_is_seen(root: Path, run: RunFolder):
     stat = path.stat()
     path.write_text(path.read_text(encoding="utf-8").replace("zwei", "drei"), encoding="utf-8")
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
-    (tokenizer, _), store = prepare(config_of(root), run)
+    (tokenizer, _), store = prepare(changed_data(config_of(root), on_change="continue"), run)
     assert tokenizer.decode([store.target[0].tolist()]) == ["eins drei sieben"]
 
 

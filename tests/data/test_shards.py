@@ -248,7 +248,8 @@ def _longer_limit(root: Path) -> Config:
 
 def _another_corpus(root: Path) -> Config:
     write(root, "more", ["seven"], ["sieben"])
-    return config_of(root)
+    config = config_of(root)
+    return config.model_copy(update={"data": config.data.model_copy(update={"on_change": "continue"})})
 
 
 @pytest.mark.parametrize("change", [_longer_limit, _another_corpus])

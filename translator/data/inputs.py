@@ -1,4 +1,4 @@
-"""The files of the training corpus as they were when it was encoded, so that a change under a run is noticed."""
+"""The files of the training corpus as they were when a run took them up, so that a change under it is noticed."""
 
 import json
 from collections.abc import Sequence
@@ -12,10 +12,11 @@ from translator.files import read_file, sha256, write_file
 from translator.run_folder import RunError, RunFolder
 
 MOST_NAMED = 5  # files that have changed
+GONE = " is gone"
 
 
 class Input(NamedTuple):
-    """A file of the training corpus, as it was when it was encoded."""
+    """A file of the training corpus, as it was when the vocabulary was learned, or the corpus last encoded."""
 
     corpus: int  # index in `data.train`
     name: str  # within that corpus; stays the same when the data is moved
@@ -43,24 +44,40 @@ def inputs_of(corpora: Sequence[Corpus], known: list[Input]) -> list[Input]:
     return inputs
 
 
-def require_unchanged(run: RunFolder, known: list[Input], inputs: list[Input]) -> None:
-    """Raises a RunError for files that differ from those that a run was trained on, as far as those are known."""
+def changes_of(known: list[Input], inputs: list[Input]) -> list[str]:
+    """What has happened to each file that differs from the known one, those that are gone first."""
     before, now = ({(input_.corpus, input_.name): input_ for input_ in each} for each in (known, inputs))
-    gone = [f"{before[key].path} is gone" for key in before if key not in now]
+    gone = [f"{before[key].path}{GONE}" for key in before if key not in now]
     changed = []
     for key, input_ in now.items():
         if key not in before:
             changed.append(f"{input_.path} is new")
         elif input_.sha256 != before[key].sha256:
             changed.append(f"{input_.path} has changed")
-    if known and (differing := gone + changed):
-        more = f" and {len(differing) - MOST_NAMED:,} more" if len(differing) > MOST_NAMED else ""
-        # Without a file, a corpus cannot be read.
-        otherwise = ", or continue with the present ones, from the start of the epoch, by --set data.on_change=continue"
-        raise RunError(
-            f"{run.path} was trained on other data: {'; '.join(differing[:MOST_NAMED])}{more}. Restore the files"
-            f"{otherwise if changed else ''}"
-        )
+    return gone + changed if known else []
+
+
+def some_of(changed: list[str]) -> str:
+    """The first of what `changes_of` found, and how many more there are."""
+    more = f" and {len(changed) - MOST_NAMED:,} more" if len(changed) > MOST_NAMED else ""
+    return "; ".join(changed[:MOST_NAMED]) + more
+
+
+def require_unchanged(run: RunFolder, known: list[Input], inputs: list[Input]) -> None:
+    """Raises a RunError for files that differ from those that a run was made from, as far as those are known."""
+    if not (changed := changes_of(known, inputs)):
+        return
+    if run.is_trained:
+        made, otherwise = "trained on", "continue with the present ones, from the start of the epoch,"
+    else:
+        made = "prepared from"
+        otherwise = f"delete {run.path} to learn the vocabulary again, or keep it for the present ones"
+    # Without a file, a corpus cannot be read.
+    can_continue = not all(change.endswith(GONE) for change in changed)
+    raise RunError(
+        f"{run.path} was {made} other data: {some_of(changed)}. Restore the files"
+        f"{f', or {otherwise} by --set data.on_change=continue' if can_continue else ''}"
+    )
 
 
 def missing_inputs(inputs: list[Input]) -> list[str]:

@@ -8,8 +8,10 @@ from translator.config.data import DataConfig
 from translator.config.schema import Config
 from translator.data.checks.blocks import SIDES
 from translator.data.checks.corpora import check_corpora, vocabulary_of
-from translator.data.corpora.formats import read_all
+from translator.data.corpora.formats import open_corpora, read_all
+from translator.data.inputs import changes_of, read_inputs, some_of
 from translator.data.modifiers import Modifying
+from translator.data.prepare import depended_on, present_inputs
 from translator.data.store import TokenStore
 from translator.data.tokenizer import Tokenizer
 from translator.run_folder import RunFolder
@@ -37,10 +39,17 @@ def require_evaluation_corpora(data: DataConfig) -> None:
 def warn_of_trouble(config: Config, run: RunFolder) -> None:
     """Checks the evaluation sets and the first pairs of training, and warns of what is found, a line for each finding.
 
-    A run whose corpus has been encoded has been checked.
+    A run that has a vocabulary has been checked, but for files that have changed since, which are named.
+
+    Raises:
+        RunError: They may not change (`data.on_change`).
     """
-    if run.data.is_dir():
-        return
+    if run.tokenizer("source").is_file():
+        inputs = present_inputs(open_corpora(config.data.train, config.data), config, run)
+        if not (changed := changes_of(*(depended_on(each, config, run) for each in (read_inputs(run), inputs)))):
+            return
+        remedy = "" if run.is_trained else f"; delete {run.path} to learn it again"
+        log.warning("data.train: %s since the vocabulary was learned, which is kept%s", some_of(changed), remedy)
     report = check_corpora(config, first=FIRST_PAIRS, vocabulary=vocabulary_of(config, run))
     for finding in report.findings:
         if finding.severity != "note" and finding.kind != "unreadable":  # which preparing ends with

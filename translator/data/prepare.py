@@ -47,7 +47,7 @@ def prepare(
     """Trains the vocabulary and encodes the training corpus, or opens those that the run has.
 
     Raises:
-        RunError: The run has been trained, and files of its corpus, or its vocabulary, have changed.
+        RunError: Files of the corpus have changed since the vocabulary was learned, or the run was trained.
         CorpusError: The corpus cannot be read.
     """
     return prepare_corpora(open_corpora(config.data.train, config.data), config, run, show)
@@ -65,7 +65,7 @@ def prepare_corpora(
         show: Told about progress.
     """
     inputs = present_inputs(corpora, config, run)
-    tokenizers, pairs = _tokenizers(corpora, config, run, show)
+    tokenizers, pairs = opened_tokenizers(corpora, inputs, config, run, show)
     store = open_whole(config, run, tokenizers, inputs)
     if store is None:
         inputs = inputs_as_read(corpora, inputs)
@@ -93,12 +93,28 @@ def prepare_corpora(
 
 
 def present_inputs(corpora: Sequence[Corpus], config: Config, run: RunFolder) -> list[Input]:
-    """The files of the training corpora; a RunError if the run has been trained on others."""
+    """The files of the training corpora.
+
+    Raises:
+        RunError: The run has been trained on others, or has learned its vocabulary from others, and
+            `data.on_change` does not let it continue.
+    """
     known = read_inputs(run)
     inputs = inputs_of(corpora, known)
-    if run.is_trained and config.data.on_change == "refuse":
-        require_unchanged(run, known, inputs)
+    if config.data.on_change == "refuse":
+        require_unchanged(run, depended_on(known, config, run), depended_on(inputs, config, run))
     return inputs
+
+
+def depended_on(inputs: list[Input], config: Config, run: RunFolder) -> list[Input]:
+    """The files that cannot change without a word: all of a trained run, before that those of its vocabulary."""
+    if run.is_trained:
+        return inputs
+    adopted = config.tokenizer.model or (config.train.init_from and not config.tokenizer.extend_by)
+    if adopted or not run.tokenizer("source").is_file():
+        return []
+    alignments = {(number, str(corpus.alignment)) for number, corpus in enumerate(config.data.train)}
+    return [input_ for input_ in inputs if (input_.corpus, input_.name) not in alignments]
 
 
 def inputs_as_read(corpora: Sequence[Corpus], known: list[Input]) -> list[Input]:
@@ -130,11 +146,12 @@ def _listing(config: Config, run: RunFolder) -> Iterator[IO[str] | None]:
 
 def prepare_tokenizers(config: Config, run: RunFolder, show: Show = show_nothing) -> tuple[Tokenizer, Tokenizer]:
     """The source's and the target's tokenizer, with one vocabulary if it is joint; trained if the run has none."""
-    return _tokenizers(open_corpora(config.data.train, config.data), config, run, show)[0]
+    corpora = open_corpora(config.data.train, config.data)
+    return opened_tokenizers(corpora, present_inputs(corpora, config, run), config, run, show)[0]
 
 
-def _tokenizers(
-    corpora: Sequence[Corpus], config: Config, run: RunFolder, show: Show
+def opened_tokenizers(
+    corpora: Sequence[Corpus], inputs: list[Input], config: Config, run: RunFolder, show: Show
 ) -> tuple[tuple[Tokenizer, Tokenizer], int | None]:
     """The tokenizers, and the number of training pairs if that has been counted."""
     paths = run.tokenizer("source"), run.tokenizer("target")
@@ -157,7 +174,9 @@ def _tokenizers(
             count = number
             show(number, number, "learning the vocabulary")
 
-        for path, tokenizer in zip(paths, _make_tokenizers(config, pairs), strict=True):
+        made = _make_tokenizers(config, pairs)
+        write_inputs(run, inputs_of(corpora, inputs))
+        for path, tokenizer in zip(paths, made, strict=True):
             tokenizer.save(path)
     return load_tokenizers(run), count
 

@@ -29,7 +29,7 @@ from translator.data.prepare import (
     inputs_as_read,
     of_corpora,
     open_whole,
-    prepare_tokenizers,
+    opened_tokenizers,
     present_inputs,
 )
 from translator.data.store import OPEN_FILES, TokenStore, open_store
@@ -81,9 +81,8 @@ def prepare_shard(config: Config, run: RunFolder, shard: Shard, show: Show = sho
         config = run.claim(config)
         corpora = open_corpora(config.data.train, config.data)
         inputs = present_inputs(corpora, config, run)
-        if not run.tokenizer("source").exists():
-            warn_of_trouble(config, run)
-        tokenizers = prepare_tokenizers(config, run, show)
+        warn_of_trouble(config, run)
+        tokenizers, _ = opened_tokenizers(corpora, inputs, config, run, show)
         if (store := open_whole(config, run, tokenizers, inputs)) is not None:
             return _finished(store, config, run, tokenizers, show)
     work = _Sharded(config, run, corpora, tokenizers, inputs_as_read(corpora, inputs))

@@ -29,7 +29,7 @@ def corpus_key(config: Config) -> str:
 
 
 def is_prepared(prepared: RunFolder) -> bool:
-    """Whether a corpus is there as a whole: `inputs.json` is written last."""
+    """Whether a corpus is there as a whole: the manifest is written last."""
     paths = [prepared.inputs, prepared.data / "manifest.json", *map(prepared.tokenizer, SIDES)]
     return all(path.is_file() for path in paths)
 

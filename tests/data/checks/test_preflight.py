@@ -10,17 +10,20 @@ from tests.tokenizers import tokenizer_of
 from translator.config.tokenizer import TokenizerConfig
 from translator.data import preflight
 from translator.data.preflight import FIRST_PAIRS, warn_of_lost_modifiers, warn_of_trouble, warn_of_unknown
+from translator.data.prepare import prepare_tokenizers
 from translator.data.store import Counts, Sequences, TokenStore
-from translator.run_folder import RunFolder
+from translator.run_folder import RunError, RunFolder
 from translator.vocabulary import UNK_ID
 
 
-def warnings(folder, train, caplog, run="run"):
+def warnings(folder, train, caplog, run="run", **data):
     write(folder, "train", train)
     write(folder, "val", grammar_pairs("validation", 20))
     with caplog.at_level(logging.WARNING):
-        warn_of_trouble(config_of(folder), RunFolder(folder / run))
-    return [record.getMessage() for record in caplog.records]
+        warn_of_trouble(config_of(folder, data=data), RunFolder(folder / run))
+    said = [record.getMessage() for record in caplog.records]
+    caplog.clear()
+    return said
 
 
 def test_a_clean_corpus_is_met_with_silence(tmp_path, caplog):
@@ -42,9 +45,20 @@ def test_only_the_first_pairs_of_training_are_read(tmp_path, caplog):
     assert not any("val.en" in line for line in warnings(tmp_path, train, caplog))
 
 
-def test_a_corpus_that_has_been_encoded_is_not_checked_again(tmp_path, caplog):
-    (tmp_path / "run" / "data").mkdir(parents=True)
-    assert warnings(tmp_path, grammar_pairs("validation", 20), caplog) == []
+def test_a_corpus_is_checked_once_until_it_changes(tmp_path, caplog):
+    run = RunFolder(tmp_path / "run")
+    run.path.mkdir()
+    assert warnings(tmp_path, grammar_pairs("train", 300), caplog) == []
+    prepare_tokenizers(config_of(tmp_path, tokenizer={"vocabulary_size": 300}), run)
+    assert warnings(tmp_path, grammar_pairs("train", 300), caplog) == []
+    leaked = warnings(tmp_path, grammar_pairs("validation", 20), caplog, on_change="continue")
+    assert leaked[0] == (
+        f"data.train: {tmp_path / 'train.en'} has changed; {tmp_path / 'train.de'} has changed since the vocabulary "
+        f"was learned, which is kept; delete {run.path} to learn it again"
+    )
+    assert any("20 pairs stand in training too" in line for line in leaked[1:])
+    with pytest.raises(RunError, match=r"prepared from other data: .*train\.en has changed"):
+        warn_of_trouble(config_of(tmp_path), run)
 
 
 @pytest.mark.parametrize(
