@@ -12,10 +12,11 @@ from translator.config.schema import Config
 from translator.data.plan import Position
 from translator.data.prepare import prepare
 from translator.run_folder import RunFolder
+from translator.training.averaging import averaged_steps
 from translator.training.display import TrainingProgress
 from translator.training.errors import TrainingError
 from translator.training.loop import Training
-from translator.training.state import TrainingState
+from translator.training.state import TrainingState, Validation
 from translator.training.workers import Workers
 
 
@@ -47,9 +48,9 @@ def halfway(run: RunFolder, config: Config) -> Training:
     return training
 
 
-def shorten(run: RunFolder, pairs: int) -> None:
+def shorten(run: RunFolder, pairs: int, split: str = "train") -> None:
     for language in ("en", "de"):
-        path = run.path.parent / f"train.{language}"
+        path = run.path.parent / f"{split}.{language}"
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         path.write_text("".join(lines[:pairs]), encoding="utf-8")
 
@@ -92,3 +93,30 @@ def test_a_checkpoint_that_names_no_corpus_goes_on(run: RunFolder):
     training.checkpoints.save(TrainingState(50, Position(2, 3)), training.weights, training.optimizer.variables)
     then, said = training_of(run, config_of(run))
     assert (then.state.position, said) == (Position(2, 3), "")
+
+
+def test_validations_are_compared_with_those_on_the_same_set_alone(run: RunFolder):
+    settings: dict[str, Any] = {"early_stopping": "bleu", "patience": 2, "average_by": "bleu"}
+    first = halfway(run, config_of(run, **settings))
+    first.state.validations = [Validation(20, 2.0, 2.0, 90.0), Validation(40, 3.0, 3.0, 80.0)]
+    first.checkpoints.save(first.state, first.weights, first.optimizer.variables)
+    shorten(run, 20, "val")
+    with pytest.raises(TrainingError, match=r"up to step 40 are of another validation set .*data.on_change=continue"):
+        training_of(run, config_of(run, **settings))
+    then, said = training_of(run, config_of(run, "continue", **settings))
+    assert said == "step 40: data.validation has changed; only validations from here on are compared\n"
+    then.state.step = 60
+    then.state.validations.append(Validation(60, 4.0, 4.0, 10.0))
+    assert not then.endings  # of the old set, 90 would have stayed the best for two validations
+    then.checkpoints.save(then.state, then.weights, then.optimizer.variables)
+    assert averaged_steps(then.checkpoints, then.state, then.config.train) == [60]
+    again, said = training_of(run, config_of(run, **settings))
+    assert (again.state.comparable, said) == (then.state.validations[2:], "")
+
+
+def test_a_checkpoint_that_names_no_validation_set_goes_on(run: RunFolder):
+    first = halfway(run, config_of(run))
+    first.state.validation_set, first.state.validations = "", [Validation(40, 2.0, 2.0, 90.0)]
+    first.checkpoints.save(first.state, first.weights, first.optimizer.variables)
+    then, said = training_of(run, config_of(run))
+    assert (then.state.comparable, said) == (first.state.validations, "")

@@ -38,8 +38,9 @@ class DataConfig(Section):
     """The test corpus, or a list of several, scored at the end of training and by `translator eval`. It is read before
     training only to report errors in it early; nothing is selected by it."""
     on_change: Always[Literal["refuse", "continue"]] = "refuse"
-    """What to do when the training files of a run have changed since its vocabulary was learned: refuse to go on, or
-    continue with the changed files, from the start of the current epoch."""
+    """What to do when the training files of a run have changed since its vocabulary was learned, or its validation set
+    since a validation: refuse to go on, or continue with the changed files. Training goes on from the start of the
+    current epoch; validations are compared with those on the same set alone."""
     max_tokens: UntilCheckpoint[int] = Field(128, ge=2, le=2**20)
     """Maximum length of a training pair in subword tokens, on either side; longer pairs are left out. In translation,
     longer sentences are split into pieces."""

@@ -25,7 +25,8 @@ def chosen(validations: Sequence[Validation], config: TrainConfig) -> list[int]:
 def averaged_steps(checkpoints: Checkpoints, state: TrainingState, config: TrainConfig) -> list[int]:
     """Steps of the validated checkpoints that the model is to be the mean of, as it stands now."""
     kept = set(checkpoints.steps())
-    return chosen([validation for validation in state.validations if validation.step in kept], config)
+    validations = state.validations if config.average_by == "last" else state.comparable
+    return chosen([validation for validation in validations if validation.step in kept], config)
 
 
 def mean_weights(checkpoints: Checkpoints, steps: Iterable[int]) -> dict[str, np.ndarray]:

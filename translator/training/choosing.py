@@ -36,7 +36,7 @@ def weights_of(run: RunFolder, config: TrainConfig, checkpoint: Checkpoint | Non
     if checkpoint == "last":
         log.info("%s: using the checkpoint of step %s", run.path, f"{state.step:,}")
         return weights
-    left, by = list(state.validations), figure_that_matters(config)
+    left, by = list(state.comparable), figure_that_matters(config)
     while left:
         validation = left.pop(best(left, by))
         if found := checkpoints.weights_file(validation.step):

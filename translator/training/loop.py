@@ -68,14 +68,14 @@ class Training:
             self.trained = trained(self.weights, config.train)
             self.optimizer = Adam(self.trained, config.train.optimizer_betas, config.train.optimizer_epsilon)
         self.saving = Saving(config, run, self.checkpoints, self.weights, self.optimizer.variables, workers, progress)
-        restored = self.saving.restore(store.fingerprint)
+        self.validating = Validating(config, self.model, tokenizers, workers)
+        restored = self.saving.restore(store.fingerprint, self.validating.fingerprint)
         if restored is None and config.train.init_from:
             path = inherit_weights(config, tokenizers, self.weights)
             progress.say(f"beginning with the weights of {path}")
         self.resumed = restored is not None and restored.step > 0
-        self.state = restored or TrainingState(corpus=store.fingerprint)
+        self.state = restored or TrainingState(corpus=store.fingerprint, validation_set=self.validating.fingerprint)
         self.limits = limits_of(config, self.state, self.steps_per_epoch)
-        self.validating = Validating(config, self.model, tokenizers, workers)
         trackers: list[Callable[[], Log]] = [*trackers_of(config, run), partial(LivePage, run)]
         self.logs = Logs(run.metrics, self.saving.room, trackers) if workers.chief else NoLogs()
         self.pending, self.speed = Pending(), Speed()
@@ -248,7 +248,7 @@ class Training:
 
     def _go_back(self, failed: int) -> None:
         """Returns to the newest checkpoint, to go on from there at half the learning rate."""
-        newest = self.saving.restore(self.batches.store.fingerprint)
+        newest = self.saving.restore(self.batches.store.fingerprint, self.validating.fingerprint)
         restored = gone_back(self.state, failed, newest, self.config.train.learning_rate)
         self.progress.warn(
             f"step {failed}: {self.state.skipped_in_a_row} updates in a row were NaN or infinite; going back to step "
@@ -281,8 +281,8 @@ class Training:
         """Validates, shows the figures and writes their row."""
         self._repeat_last_positions()
         validation, seen, seconds = self.validating.validate(self.state.step)
-        validations = self.state.validations
-        validations.append(validation)
+        self.state.validations.append(validation)
+        validations = self.state.comparable
         best_bleu = max(v.bleu for v in validations)
         by = figure_that_matters(self.config.train)
         is_best = math.isfinite(validation.loss) and best(validations, by) == len(validations) - 1

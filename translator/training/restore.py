@@ -55,3 +55,33 @@ def take_up_corpus(restored: TrainingState, fingerprint: str, config: Config, ch
         f"step {restored.step:,}: data.train has changed; going on with it from the start of the epoch "
         f"({restored.position.epoch}.0)"
     )
+
+
+def take_up_validation_set(
+    restored: TrainingState, fingerprint: str, config: Config, checkpoints: Checkpoints
+) -> str | None:
+    """Has a checkpoint go on with the validation set as it is now: figures on two sets are not compared.
+
+    Args:
+        restored: of the checkpoint; it is changed.
+        fingerprint: of the validation set as it is now.
+        config: `data.on_change`.
+        checkpoints: that the state is of.
+
+    Returns:
+        What the user should know of it, if anything.
+
+    Raises:
+        TrainingError: the validation set has changed, and the user has not agreed to that.
+    """
+    before, restored.validation_set = restored.validation_set, fingerprint
+    if before in ("", fingerprint) or not restored.validations:
+        return None
+    if config.data.on_change == "refuse":
+        raise TrainingError(
+            f"{checkpoints.folder}: the validations up to step {restored.step:,} are of another validation set than "
+            "data.validation is now, so that their figures cannot be compared. Restore the old files, or continue with "
+            "the new ones, and compare only validations on these, by --set data.on_change=continue"
+        )
+    restored.compared_from = len(restored.validations)
+    return f"step {restored.step:,}: data.validation has changed; only validations from here on are compared"

@@ -6,7 +6,7 @@ from translator.training.averaging import averaged_steps, mean_weights, write_mo
 from translator.training.checkpoints import Checkpoints
 from translator.training.display import TrainingProgress
 from translator.training.optimizer import Variables
-from translator.training.restore import restore, take_up_corpus
+from translator.training.restore import restore, take_up_corpus, take_up_validation_set
 from translator.training.room import Room
 from translator.training.state import TrainingState
 from translator.training.workers import Workers
@@ -40,15 +40,18 @@ class Saving:
         self._config, self._run, self._checkpoints = config, run, checkpoints
         self._weights, self._optimizer, self._workers, self._progress = weights, optimizer, workers, progress
 
-    def restore(self, fingerprint: str) -> TrainingState | None:
-        """Goes back to the newest intact checkpoint, if there is one, and on with the corpus of this fingerprint.
+    def restore(self, corpus: str, validation_set: str) -> TrainingState | None:
+        """Goes back to the newest intact checkpoint, if there is one, and on with the data of these fingerprints.
 
         Raises:
-            TrainingError: the workers don't see the same checkpoints, or the corpus has changed and may not.
+            TrainingError: the workers don't see the same checkpoints, or the data has changed and may not.
         """
         restored = restore(self._checkpoints, self._weights, self._optimizer, self._workers)
-        if restored is not None and (news := take_up_corpus(restored, fingerprint, self._config, self._checkpoints)):
-            self._progress.say(news)
+        if restored is None:
+            return None
+        for take_up, now in ((take_up_corpus, corpus), (take_up_validation_set, validation_set)):
+            if news := take_up(restored, now, self._config, self._checkpoints):
+                self._progress.say(news)
         return restored
 
     def save(self, state: TrainingState) -> None:

@@ -39,6 +39,8 @@ class TrainingState:
     plain: Count = 0  # sentences since then that stayed plain, of `drawn` whose segmentation was to be drawn
     drawn: Count = 0
     validations: list[Validation] = field(default_factory=list)
+    validation_set: str = ""  # the fingerprint of that of the last ones; of earlier versions none
+    compared_from: Count = 0  # index of the first of `validations` on that set
     skipped_steps: Count = 0  # whose loss or gradient was NaN or infinite
     skipped_in_a_row: Count = 0
     split_in: Annotated[int, Field(ge=1, le=2**20)] = 1  # parts of each micro-batch, because memory ran out
@@ -57,6 +59,11 @@ class TrainingState:
     def is_validated(self) -> bool:
         """Whether there is a validation of this step."""
         return any(validation.step == self.step for validation in self.validations)
+
+    @property
+    def comparable(self) -> list[Validation]:
+        """The validations on the present validation set; those before it changed while there are none."""
+        return self.validations[self.compared_from :] or self.validations
 
     def count(self, sums: StepSums) -> None:
         """Adds the figures of a step; of one that was skipped only that it was."""

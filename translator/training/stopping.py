@@ -74,7 +74,7 @@ class Limits:
         limits = {"max_steps": self.max_steps, "max_epochs": self.max_epochs, "max_minutes": self.max_seconds / 60}
         reached = [key for key, share in self.used(state, steps_per_epoch).items() if share >= 1]
         ends = [Ending(f"train.{key} {limits[key]:,.10g} is reached", _longer(config, key)) for key in reached]
-        return [*ends, *_early_stopping(config, state.validations)]
+        return [*ends, *_early_stopping(config, state.comparable)]
 
 
 def limits_of(config: Config, state: TrainingState, steps_per_epoch: int) -> Limits:

@@ -33,6 +33,7 @@ class Validating:
         self.validator = make_validator(config, model, tokenizers)
         self._watch = make_watch(config, self.validator) if workers.chief else None
         self._data, self._workers = config.data, workers
+        self.fingerprint = self.validator.fingerprint  # of the validation set
 
     def warn(self) -> None:
         """Says once, before training, which sentences are translated in pieces, and what pictures there won't be."""

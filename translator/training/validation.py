@@ -1,5 +1,7 @@
 """Validation: loss and BLEU of the current weights on all validation sentences."""
 
+import hashlib
+import json
 import logging
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,6 +65,11 @@ class Validator:
             return loss_sums(model, source, target, label_smoothing)
 
         self._sums = sums
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the validation set: its languages and its pairs, in order."""
+        return hashlib.sha256(json.dumps([(part.languages, part.pairs) for part in self.parts]).encode()).hexdigest()
 
     def warn_of_pieces(self, places: Iterable[str]) -> None:
         """Warns once, before the first validation, of sources translated in pieces; `places` are those of pairs."""
