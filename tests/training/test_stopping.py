@@ -32,6 +32,18 @@ def stops(validations: list[Validation], **settings: Any) -> bool:
     return bool(UNLIMITED.endings(config_of(**settings), state, steps_per_epoch=7))
 
 
+def test_a_limit_lowered_below_what_is_trained_lies_in_the_past():
+    state = TrainingState(40, Position(3, 2))
+    limits = Limits(10, 2, math.inf)
+    assert [ending.reason for ending in limits.endings(config_of(), state, steps_per_epoch=7)] == [
+        "train.max_steps 10 lies in the past, as 40 are done", "train.max_epochs 2 lies in the past, as 3 are done",
+    ]  # fmt: skip
+    at_both = TrainingState(10, Position(2, 0))
+    assert [ending.reason for ending in limits.endings(config_of(), at_both, steps_per_epoch=7)] == [
+        "train.max_steps 10 is reached", "train.max_epochs 2 is reached",
+    ]  # fmt: skip
+
+
 # Patience
 
 

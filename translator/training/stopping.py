@@ -73,7 +73,16 @@ class Limits:
         """All that ends training after this step; nothing while it goes on."""
         limits = {"max_steps": self.max_steps, "max_epochs": self.max_epochs, "max_minutes": self.max_seconds / 60}
         reached = [key for key, share in self.used(state, steps_per_epoch).items() if share >= 1]
-        ends = [Ending(f"train.{key} {limits[key]:,.10g} is reached", _longer(config, key)) for key in reached]
+        # Time goes past its limit by part of a step; steps and epochs only where the limit was lowered.
+        past = {"max_steps": state.step, "max_epochs": state.position.epoch}
+        ends = [
+            Ending(
+                f"train.{key} {limits[key]:,.10g} "
+                + (f"lies in the past, as {past[key]:,} are done" if past.get(key, 0) > limits[key] else "is reached"),
+                _longer(config, key),
+            )
+            for key in reached
+        ]
         return [*ends, *_early_stopping(config, state.comparable)]
 
 
