@@ -278,3 +278,16 @@ def test_each_side_has_its_tokenizer_but_in_runs_of_earlier_versions(run: RunFol
     run.path.mkdir(parents=True)
     (run.path / "tokenizer.model").touch()
     assert run.tokenizer("source") == run.tokenizer("target") == run.path / "tokenizer.model"
+
+
+def test_a_setting_on_which_nothing_depends_may_change_until_something_does(run: RunFolder):
+    def modified(**modifiers: Any) -> Config:
+        values = config_of().model_dump()
+        return Config.model_validate(values | {"data": values["data"] | {"modifiers": modifiers}})
+
+    trained(run, modified(typo_words=0.1))
+    run.claim(modified(typo_words=0.2, case_sides="both"))
+    with pytest.raises(
+        RunError, match=r"data\.modifiers\.typos was 0\.0 and is 0\.1; .*typo_words was 0\.2 and is 0\.3"
+    ):
+        run.claim(modified(typos=0.1, typo_words=0.3, case_sides="both"))

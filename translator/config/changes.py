@@ -26,7 +26,7 @@ class Change(NamedTuple):
 
 
 def changes(before: Any, now: Any, key: str = "", until: MayChange = MayChange.UNTIL_VOCABULARY) -> Iterator[Change]:
-    """Yields the settings that differ, in reading order; corpora are compared setting by setting.
+    """Yields the settings that differ, in reading order, but for idle ones; corpora are compared setting by setting.
 
     Args:
         before: A configuration, or the value of one of its settings.
@@ -35,7 +35,10 @@ def changes(before: Any, now: Any, key: str = "", until: MayChange = MayChange.U
         until: Until when it may change.
     """
     if isinstance(before, Section) and isinstance(now, Section):
+        idle = before.idle & now.idle
         for name, field in type(before).model_fields.items():
+            if name in idle:
+                continue
             inner = f"{key}.{name}" if key else name
             yield from changes(getattr(before, name), getattr(now, name), inner, may_change(field, until))
     elif isinstance(before, tuple) and isinstance(now, tuple) and len(before) == len(now):

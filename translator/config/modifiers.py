@@ -43,6 +43,12 @@ class ModifiersConfig(Section):
         settings = {name: getattr(self, name) for name, field in type(self).model_fields.items() if not field.default}
         return {name: share for name, share in settings.items() if share}
 
+    @property
+    def idle(self) -> frozenset[str]:
+        """`typo_words` without typos, `case_sides` without a modifier of case."""
+        needed = {"typo_words": self.typos, "case_sides": self.upper or self.title}
+        return frozenset(name for name, share in needed.items() if not share)
+
     @model_validator(mode="after")
     def _shares_are_of_one_whole(self) -> "ModifiersConfig":
         if (total := sum(self.shares.values())) > 1 + 1e-9:

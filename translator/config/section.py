@@ -31,6 +31,11 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
+    @property
+    def idle(self) -> frozenset[str]:
+        """The settings that nothing depends on while the others are as they are; these may change at any time."""
+        return frozenset()
+
     @field_validator("*", mode="before")
     @classmethod
     def _booleans_are_not_numbers(cls, value: Any, info: ValidationInfo) -> Any:
