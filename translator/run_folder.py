@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from translator.config.changes import changes
+from translator.config.changes import Change, changes
 from translator.config.load import load_resolved_config, save_config, with_unset_of
 from translator.config.schema import Config
 from translator.config.section import MayChange
@@ -195,6 +195,13 @@ class RunFolder:
         save_config(config, self.config)
         return config
 
+    def changed_since_vocabulary(self, config: Config) -> list[Change]:
+        """What differs from the run's configuration though its vocabulary and its corpus depend on it."""
+        if not self._stage():
+            return []
+        before = self.load_config()
+        return _refused(before, with_unset_of(config, before), MayChange.UNTIL_VOCABULARY)
+
     def require_own_files(self) -> None:
         """Raises a RunError for links out of the folder, and for pipes and devices in it."""
         folder = os.path.realpath(self.path)
@@ -225,14 +232,12 @@ class RunFolder:
 
     def _require_same(self, before: Config, now: Config, stage: MayChange) -> None:
         """Raises a RunError for settings that may not change at this stage of the run."""
-        changed = list(changes(before, now))
-        refused = [change for change in changed if change.may_change <= stage and change.before != "auto"]
-        if refused:
+        if refused := _refused(before, now, stage):
             raise RunError(
                 f"{self.path} has a run of another configuration: {'; '.join(map(str, refused))}. "
                 "Name another folder with --run, or delete this one to start again"
             )
-        moved = [change for change in changed if change.key in ("train.max_steps", "train.max_epochs")]
+        moved = [change for change in changes(before, now) if change.key in ("train.max_steps", "train.max_epochs")]
         if moved and stage == MayChange.UNTIL_CHECKPOINT and now.train.schedule_has_end:
             raise RunError(
                 f"{self.path}: {'; '.join(map(str, moved))}, but with train.schedule {now.train.schedule} the learning "
@@ -254,3 +259,8 @@ class RunFolder:
                 own.append(self.report.name)
         if not all(any(path.match(pattern) for pattern in own) for path in self.path.iterdir()):
             raise RunError(f"{self.path} is neither empty nor a run; name another folder with --run")
+
+
+def _refused(before: Config, now: Config, stage: MayChange) -> list[Change]:
+    """The changes that are not allowed any more at a stage of a run."""
+    return [change for change in changes(before, now) if change.may_change <= stage and change.before != "auto"]

@@ -59,7 +59,7 @@ def test_steps_without_an_encoded_corpus_are_refused_before_anything_is_read(tmp
     code, out, error = command(monkeypatch, capsys, "check", config, "--steps", "2", *settings, "--run", run)
     assert (code, out) == (2, "")
     command_line = shlex.join(["translator", "prepare", config, "--run", run, *settings])
-    assert f"--steps: {tmp_path / 'run'} has no encoded corpus yet; first:  {command_line}" in error
+    assert f"--steps: {tmp_path / 'run'} has no encoded corpus of this configuration; first:  {command_line}" in error
 
 
 def test_steps_are_measured_once_the_corpus_is_encoded(tmp_path, monkeypatch, capsys):
@@ -72,3 +72,34 @@ def test_steps_are_measured_once_the_corpus_is_encoded(tmp_path, monkeypatch, ca
     assert "12,346 target tokens a second by 2 steps, 12 min 34 s an epoch without validation; 1.5 GB at most" in out
     _, out, _ = command(monkeypatch, capsys, "check", *arguments, "--steps", "2", "--json")
     assert json.loads(out)["steps"] == asdict(measured)
+
+
+def test_a_run_of_another_configuration_is_not_looked_at(tmp_path, monkeypatch, capsys, caplog):
+    config = write_config(tmp_path, grammar_pairs("train", 300))
+    arguments = config, "--run", str(tmp_path / "run")
+    assert command(monkeypatch, capsys, "prepare", *arguments, "tokenizer.vocabulary_size=300")[0] == 0
+    twice = "data.train=['train.{lang}', {files: 'train.{lang}', weight: 3}]"  # of which the store has the first only
+    for changed, before in ((twice, "data.train"), ("tokenizer.vocabulary_size=290", "tokenizer.vocabulary_size")):
+        settings = ("tokenizer.vocabulary_size=300",) if changed is twice else ()
+        caplog.clear()
+        code, out, _ = command(monkeypatch, capsys, "check", *arguments, *settings, changed, "--json")
+        assert (code, json.loads(out)["batches"]) == (0, None)
+        (line,) = caplog.messages
+        assert line.startswith(f"{tmp_path / 'run'} is of another configuration: {before} was ")
+        code, _, error = command(monkeypatch, capsys, "check", *arguments, *settings, changed, "--steps", "2")
+        assert code == 2
+        assert "has no encoded corpus of this configuration; first:" in error
+
+
+def test_a_corpus_that_has_changed_since_it_was_encoded_has_no_batches(tmp_path, monkeypatch, capsys, caplog):
+    config = write_config(tmp_path, grammar_pairs("train", 300))
+    arguments = config, "--run", str(tmp_path / "run"), "tokenizer.vocabulary_size=300"
+    assert command(monkeypatch, capsys, "prepare", *arguments)[0] == 0
+    _, out, _ = command(monkeypatch, capsys, "check", *arguments, "model.d_model=16", "--json")
+    assert json.loads(out)["batches"]["steps"] > 0
+    assert caplog.messages == []
+    write(tmp_path, "train", grammar_pairs("train", 299))
+    _, out, _ = command(monkeypatch, capsys, "check", *arguments, "--json")
+    assert json.loads(out)["batches"] is None
+    line = f"{tmp_path / 'run' / 'data'} is of other files than those of data.train; its batches are not looked at"
+    assert caplog.messages == [line]

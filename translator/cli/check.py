@@ -31,21 +31,21 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Look for trouble in the corpora of a configuration before training; exit code 1 if something would ruin a run."""
-    from translator.data.checks.corpora import check_corpora, vocabulary_of
-    from translator.data.store import open_store
+    from translator.data.checks.corpora import check_corpora
+    from translator.data.checks.prepared import prepared_for
     from translator.training.trial import measure_steps
 
     given = settings_of(settings, overrides)
     resolved = load_config(config, given)
     folder = RunFolder(run or Path("runs") / config.stem)
-    vocabulary, store = vocabulary_of(resolved, folder), open_store(folder.data, None)
+    vocabulary, store = prepared_for(resolved, folder)
     if steps and not store:
         options = [
             *(["--run", shell_quoted(run)] if run else ()),
             *(["--set", *map(shell_quoted, given)] if given else ()),
         ]
         command = " ".join([own_command(), "prepare", shell_quoted(config), *options])
-        raise TranslatorError(f"--steps: {folder.path} has no encoded corpus yet; first:  {command}")
+        raise TranslatorError(f"--steps: {folder.path} has no encoded corpus of this configuration; first:  {command}")
     with progress(console, "checking the corpora") as show:
         report = check_corpora(resolved, first=first, vocabulary=vocabulary, store=store, show=show)
     with console.status("taking steps of training …"):

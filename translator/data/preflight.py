@@ -7,7 +7,8 @@ import numpy as np
 from translator.config.data import DataConfig
 from translator.config.schema import Config
 from translator.data.checks.blocks import SIDES
-from translator.data.checks.corpora import check_corpora, vocabulary_of
+from translator.data.checks.corpora import check_corpora
+from translator.data.checks.prepared import vocabulary_for
 from translator.data.corpora.formats import open_corpora, read_all
 from translator.data.inputs import changes_of, read_inputs, some_of
 from translator.data.modifiers import Modifying
@@ -50,7 +51,7 @@ def warn_of_trouble(config: Config, run: RunFolder) -> None:
             return
         remedy = "" if run.is_trained else f"; delete {run.path} to learn it again"
         log.warning("data.train: %s since the vocabulary was learned, which is kept%s", some_of(changed), remedy)
-    report = check_corpora(config, first=FIRST_PAIRS, vocabulary=vocabulary_of(config, run))
+    report = check_corpora(config, first=FIRST_PAIRS, vocabulary=vocabulary_for(config, run))
     for finding in report.findings:
         if finding.severity != "note" and finding.kind != "unreadable":  # which preparing ends with
             first = f"; the first: {finding.examples[0].place}" if finding.examples else ""

@@ -21,12 +21,9 @@ from translator.data.checks.sides import BlankSides, EqualSides
 from translator.data.checks.vocabulary import MissingCharacters, Vocabulary
 from translator.data.corpora.base import Corpus, CorpusError, FirstPairs
 from translator.data.corpora.formats import by_pair, open_corpora
-from translator.data.inherited import base_tokenizers
-from translator.data.prepare import adopt_tokenizers, load_tokenizers
 from translator.data.store import TokenStore
 from translator.languages import LanguagePair
 from translator.progress import Show, show_nothing
-from translator.run_folder import RunFolder
 
 
 def check_corpora(
@@ -44,7 +41,7 @@ def check_corpora(
     Args:
         config: The configuration.
         first: How many pairs of each training corpus are read; all by default.
-        vocabulary: That of the run (see `vocabulary_of`); by default one that is still to be learned.
+        vocabulary: That of the run (see `prepared_for`); by default one that is still to be learned.
         store: The encoded training corpus, if the run has it already.
         show: Told about progress.
     """
@@ -96,16 +93,6 @@ def _checked(
         for check in [*own, *of_all]:
             check.look(block)
     return [finding for check in own for finding in check.findings()]
-
-
-def vocabulary_of(config: Config, folder: RunFolder) -> Vocabulary:
-    """The vocabulary of a run: that which it has, or what is known of the one that it will have."""
-    settings = config.tokenizer
-    if folder.tokenizer("source").is_file() and folder.tokenizer("target").is_file():
-        return Vocabulary(settings, load_tokenizers(folder))
-    if config.train.init_from:
-        return Vocabulary(settings, base_tokenizers(config), settings.extend_by)
-    return Vocabulary(settings, adopt_tokenizers(config) if settings.model else None)
 
 
 class _Reading:
