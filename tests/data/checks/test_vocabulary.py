@@ -1,5 +1,9 @@
 """Characters that the vocabulary lacks, or will lack."""
 
+import unicodedata
+
+import pytest
+
 from tests.data.checks.planted import Pairs, checked, config_of, found, grammar_pairs, kinds, lines, write
 from translator.config.tokenizer import TokenizerConfig
 from translator.data.checks.corpora import check_corpora
@@ -26,6 +30,36 @@ def test_what_normalization_makes_of_a_source_character_counts(tmp_path):
     report = checked(tmp_path, grammar_pairs("train", 2000), validation)
     assert "missing-source-character" not in kinds(report)
     assert "ﬁ (U+FB01)" in found(report, "missing-target-character", "validation").message
+
+
+def decomposed(pairs: Pairs) -> Pairs:
+    """The pairs with each accent and each part of a syllable as a character of its own, on the source side."""
+    return [(unicodedata.normalize("NFD", source).replace("ガ", "ｶﾞ"), target) for source, target in pairs]
+
+
+def letters_with_accents(count: int) -> Pairs:
+    return [(f"příliš žluťoučký kůň {word}", "a very yellow horse") for word in ["tiếng", "한글", "ガ"] * count]
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+@pytest.mark.parametrize("of_training", [decomposed, list])
+@pytest.mark.parametrize("of_validation", [decomposed, list])
+def test_an_accent_counts_as_normalization_joins_it_to_its_letter(tmp_path, is_there, of_training, of_validation):
+    train = of_training(letters_with_accents(40))
+    settings = TokenizerConfig(vocabulary_size=36, character_coverage=1.0)
+    texts = [(text, "nmt_nfkc") for pair in train for text in pair]
+    tokenizer = train_tokenizer(texts, settings).with_normalization("nmt_nfkc")  # type: ignore[arg-type]
+    write(tmp_path, "train", train)
+    write(tmp_path, "val", of_validation(letters_with_accents(3)))
+    vocabulary = Vocabulary(settings, (tokenizer, tokenizer) if is_there else None)
+    report = check_corpora(config_of(tmp_path), vocabulary=vocabulary)
+    assert kinds(report).isdisjoint({"missing-source-character", "missing-target-character"})
+
+
+def test_an_accent_that_is_kept_apart_is_a_character_of_its_own(tmp_path):
+    validation = [("The dog.", unicodedata.normalize("NFD", "Der Hund ist schön."))]
+    report = checked(tmp_path, [("The dog.", "Der Hund ist schön.")] * 50, validation)
+    assert "(U+0308)" in found(report, "missing-target-character", "validation").message
 
 
 def test_with_bytes_nothing_is_missing(tmp_path):

@@ -3,6 +3,7 @@
 A table for all of Unicode would take a second to make, and a corpus has a few hundred or thousand characters.
 """
 
+import functools
 import unicodedata
 
 import numpy as np
@@ -11,6 +12,7 @@ KNOWN, LETTER, DIGIT, SPACE, CONTROL = 1, 2, 4, 8, 16
 WORD = LETTER | DIGIT
 
 _CODES = 0x110000
+_DECOMPOSED = 0x20000  # beyond come Han characters only, which no other joins
 _classes = np.zeros(_CODES, np.uint8)
 _lower = np.arange(_CODES, dtype=np.uint32)
 _scripts = np.zeros(_CODES, np.uint8)
@@ -49,6 +51,25 @@ def lowered(codes: np.ndarray) -> np.ndarray:
 def scripts_of(codes: np.ndarray) -> np.ndarray:
     """The scripts of code points that `classes_of` has seen, as indices of `SCRIPTS`: uint8 like `codes`."""
     return _scripts[codes]
+
+
+def joining(codes: np.ndarray) -> np.ndarray:
+    """Which code points NFKC may make one character of with what stands before, as an accent: bool like `codes`."""
+    return _joining()[codes]
+
+
+@functools.cache
+def _joining() -> np.ndarray:
+    table = np.zeros(_CODES, bool)
+    table[0x1161:0x1176] = table[0x11A8:0x11C3] = True  # vowels and finals of Hangul, which are composed by a formula
+    decomposed = [(code, unicodedata.decomposition(chr(code))) for code in range(_DECOMPOSED)]
+    for _, parts in decomposed:
+        if len(parts.split()) == 2 and not parts.startswith("<"):
+            table[int(parts.split()[1], 16)] = True
+    for code, parts in decomposed:
+        if parts and table[ord(unicodedata.normalize("NFKC", chr(code))[0])]:
+            table[code] = True
+    return table
 
 
 def _learn(code: int) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from translator.config.tokenizer import TokenizerConfig
+from translator.config.tokenizer import Normalization, TokenizerConfig
 from translator.data.checks import characters
-from translator.data.checks.blocks import SIDES, Block
+from translator.data.checks.blocks import SIDES, Block, Texts
 from translator.data.checks.findings import Example, Finding, Severity, Tally, counted, graded, shortened
+from translator.data.normalization import normalizer, writable
 from translator.data.tokenizer import Tokenizer
 from translator.vocabulary import UNK_ID
 
@@ -37,6 +38,19 @@ class Vocabulary:
     def is_known(self) -> bool:
         """Whether its characters do not depend on the training corpus."""
         return self.tokenizers is not None and not self.added
+
+    def as_read(self, side: int, text: Texts) -> Texts:
+        """Lines with the characters that are looked up: those are normalized in which some join others, as accents do.
+
+        The characters of all other lines may be normalized one by one.
+        """
+        rows = np.unique(text.rows[characters.joining(text.codes)]).tolist()
+        if not rows:
+            return text
+        lines = list(text.lines)
+        for row in rows:
+            lines[row] = self._normalized_line(side, lines[row]).replace("▁", " ")
+        return Texts(lines)
 
     def lacks(self, side: int, codes: Sequence[int], counts: np.ndarray) -> list[int]:
         """Those of the characters of one side that no subword has, given the counts in training: int64 [2, _CODES].
@@ -82,12 +96,20 @@ class Vocabulary:
             covered += count
         return taken
 
+    def _normalized_line(self, side: int, line: str) -> str:
+        if self.tokenizers:
+            return self.tokenizers[side].normalize(line)
+        return str(normalizer(self._normalization(side)).Normalize(writable(line)))
+
     def _normalized(self, side: int, character: str) -> str:
         if characters.classes_of(np.array([ord(character)], np.uint32))[0] & characters.CONTROL:
             return ""
-        given = self.settings.source_normalization or "nmt_nfkc", self.settings.target_normalization or "keep"
-        normalized = unicodedata.normalize("NFKC", character) if "nfkc" in given[side] else character
-        return normalized.casefold() if given[side].endswith("_cf") else normalized
+        given = self._normalization(side)
+        normalized = unicodedata.normalize("NFKC", character) if "nfkc" in given else character
+        return normalized.casefold() if given.endswith("_cf") else normalized
+
+    def _normalization(self, side: int) -> Normalization:
+        return (self.settings.source_normalization or "nmt_nfkc", self.settings.target_normalization or "keep")[side]
 
 
 def _unknown(tokenizer: Tokenizer, codes: Sequence[int]) -> list[int]:
@@ -115,12 +137,13 @@ class MissingCharacters:
             self._evaluation.append(block)
             return
         self._corpora[block.corpus.description] = None
-        for name, counts, first, text in zip(SIDES, self._counts, self._first, block.sides, strict=True):
+        for side, (name, counts, first) in enumerate(zip(SIDES, self._counts, self._first, strict=True)):
+            text = self._vocabulary.as_read(side, block.sides[side])
             here = np.bincount(text.codes, minlength=_CODES)
             new = ((here > 0) & (counts == 0))[text.codes]
             for code, place in zip(*np.unique(text.codes[new], return_index=True), strict=True):
                 row = int(text.rows[new][place])
-                first[int(code)] = Example(block.place(row, name), shortened(text.lines[row]))
+                first[int(code)] = Example(block.place(row, name), shortened(block.sides[side].lines[row]))
             counts += here
 
     def findings(self) -> list[Finding]:
@@ -148,11 +171,12 @@ class MissingCharacters:
     def _of_evaluation(self, side: int, kind: str) -> list[Finding]:
         tally, named = Tally(kind), {}
         for block in self._evaluation:
-            text = block.sides[side]
+            lines = block.sides[side].lines
+            text = self._vocabulary.as_read(side, block.sides[side])
             here = np.flatnonzero(np.bincount(text.codes, minlength=1)).tolist()
             missing = self._vocabulary.lacks(side, here, self._counts)
             named.update(dict.fromkeys(missing))
-            tally.add(block, np.unique(text.rows[np.isin(text.codes, missing)]), text.lines.__getitem__, SIDES[side])
+            tally.add(block, np.unique(text.rows[np.isin(text.codes, missing)]), lines.__getitem__, SIDES[side])
 
         def describe(count: int, pairs: int) -> tuple[Severity, str]:
             have = counted(count, f"{SIDES[side]} has", f"{SIDES[side]}s have")
