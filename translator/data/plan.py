@@ -13,6 +13,7 @@ from typing import Annotated
 import numpy as np
 import pydantic
 
+from translator.config.data import DataConfig
 from translator.data.corpora.base import CorpusError
 from translator.data.store import TokenStore
 
@@ -31,6 +32,11 @@ class Position:
 
     epoch: Count = 0
     batch: Count = 0
+
+
+def weights_of(data: DataConfig, store: TokenStore) -> tuple[float, ...]:
+    """How often an epoch has each pair of each of a store's corpora, by all settings that decide it."""
+    return tempered(tuple(corpus.weight for corpus in data.train), store, data.temperature)
 
 
 def tempered(weights: tuple[float, ...], store: TokenStore, temperature: float) -> tuple[float, ...]:

@@ -4,7 +4,7 @@ from translator.config.schema import Config
 from translator.data.batches import TrainingBatches
 from translator.data.corpora.formats import read_by_pair
 from translator.data.modifiers import Modifying
-from translator.data.plan import tempered
+from translator.data.plan import weights_of
 from translator.data.prepare import of_corpora
 from translator.data.sampling import Sampling
 from translator.data.store import TokenStore
@@ -24,7 +24,7 @@ def make_batches(
     train, alpha, modifiers = config.train, config.tokenizer.sampling_alpha, config.data.modifiers
     return TrainingBatches(
         store,
-        tempered(tuple(corpus.weight for corpus in config.data.train), store, config.data.temperature),
+        weights_of(config.data, store),
         config.data.max_tokens if train.batch_tokens == "auto" else train.batch_tokens,
         train.seed,
         replicas=replicas,

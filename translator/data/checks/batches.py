@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from translator.config.schema import Config
-from translator.data.plan import paired_bucket_lengths, plan_epoch
+from translator.data.plan import paired_bucket_lengths, plan_epoch, weights_of
 from translator.data.store import TokenStore
 
 
@@ -44,8 +44,7 @@ def batch_shapes(config: Config, store: TokenStore) -> BatchShapes | None:
     train = config.train
     if train.batch_tokens == "auto":
         return None
-    weights = tuple(corpus.weight for corpus in config.data.train)
-    plan = plan_epoch(store, weights, train.batch_tokens, train.seed, 0, few_shapes=train.xla)
+    plan = plan_epoch(store, weights_of(config.data, store), train.batch_tokens, train.seed, 0, few_shapes=train.xla)
     tokens = positions = 0
     pairs: dict[int, int] = {}
     for rows in plan:
