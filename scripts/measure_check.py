@@ -19,7 +19,7 @@ from translator.data.corpora.base import SentencePair
 from translator.data.corpora.formats import read_all
 
 SLIPPED_PAIRS = 300
-OVERLAP = ("in-training", "near-training", "source-in-training")
+OVERLAP = ("in-training", "in-training-short", "near-training", "source-in-training")
 LANGUAGES = ("swapped", "wrong-source-language", "wrong-target-language")
 
 

@@ -70,10 +70,30 @@ def test_a_validation_pair_in_training_is_an_error_whatever_its_case_and_marks(t
     assert finding.severity == "error"
 
 
+@pytest.mark.parametrize(("times", "severity"), [(4, "note"), (5, "warning"), (50, "error")])
+def test_short_sentences_that_both_have_are_an_error_only_where_they_are_half_of_an_evaluation_set(
+    tmp_path, times, severity
+):
+    train, validation = grammar_pairs("train", 1000), grammar_pairs("validation", 100)
+    short = ("Yes, of course.", "Ja, natürlich.")
+    train[400], validation[:times] = short, [short] * times
+    report = checked(tmp_path, train, validation)
+    finding = found(report, "in-training-short", "validation")
+    assert (finding.count, finding.severity) == (times, severity)
+    assert kinds(report).isdisjoint({"in-training", "near-training", "source-in-training"})
+
+
+def test_a_pair_is_short_if_neither_side_is_long_whatever_its_script(tmp_path):
+    train, validation = grammar_pairs("train", 1000), grammar_pairs("validation", 100)
+    train[400] = validation[16] = ("彼は昨日学校に行った。", "He went to the school yesterday.")
+    assert lines(found(checked(tmp_path, train, validation), "in-training", "validation")) == [17]
+
+
 def test_a_test_pair_in_training_is_found_too(tmp_path):
     train = grammar_pairs("train", 1000)
     report = checked(tmp_path, train, train[5:6] * 3, data={"test": "train.{lang}"})
-    assert found(report, "in-training", "test").count == 1000
+    kept = [found(report, kind, "test").count for kind in ("in-training", "in-training-short")]
+    assert sum(kept) == 1000
     assert found(report, "in-training", "validation").count == 3
 
 
@@ -94,5 +114,5 @@ def test_nineteen_of_twenty_near_duplicates_are_found_and_next_to_nothing_else(t
         source, target = (edited(text, draw.randint(1, len(text) // 10), draw) for text in validation[number])
         train[place] = (source, target)
     report = checked(tmp_path, train, validation)
-    near, equal = (sum(f.count for f in report.findings if f.kind == kind) for kind in ("near-training", "in-training"))
-    assert 0.95 * 300 <= near + equal <= 300 + 0.001 * 10_000
+    of_kinds = {"near-training", "in-training", "in-training-short"}
+    assert 0.95 * 300 <= sum(f.count for f in report.findings if f.kind in of_kinds) <= 300 + 0.001 * 10_000

@@ -8,8 +8,8 @@ from translator.data.checks.blocks import Block
 from translator.data.checks.findings import Finding, Severity, Tally, counted, graded
 from translator.data.checks.shingles import ShingleIndex
 
-KINDS = ("in-training", "near-training", "source-in-training")
-FEWEST_LETTERS = 20  # of a source that is not there by chance
+KINDS = ("in-training", "in-training-short", "near-training", "source-in-training")
+FEWEST_LETTERS = 20  # of a text that is not there by chance, as a greeting is
 
 
 class Overlap:
@@ -41,13 +41,14 @@ class Overlap:
         """Looks training pairs up."""
         if block.section != "train" or not self._size:
             return
-        equal, near, sources = (self._found[kind] for kind in KINDS)
+        equal, short, near, sources = (self._found[kind] for kind in KINDS)
         for row, (source, target) in enumerate(zip(*(side.words.lines for side in block.sides), strict=True)):
             if source in self._sources:
                 for number in self._sources[source]:
                     sources.setdefault(number, _shown(block, row))
+            by_chance = max(len(source), len(target)) < FEWEST_LETTERS
             for number in self._pairs.get((source, target), ()):
-                equal.setdefault(number, _shown(block, row))
+                (short if by_chance else equal).setdefault(number, _shown(block, row))
         for row, number in zip(*self._near(block), strict=True):
             near.setdefault(int(number), _shown(block, int(row)))
 
@@ -68,12 +69,20 @@ class Overlap:
 
     def findings(self) -> list[Finding]:
         """One pair in a hundred in training is an error: scores would say how well the model remembers."""
-        equal, near, sources = (self._found[kind] for kind in KINDS)
-        near = {number: shown for number, shown in near.items() if number not in equal}
-        sources = {number: shown for number, shown in sources.items() if number not in equal and number not in near}
+        equal, short, near, sources = (self._found[kind] for kind in KINDS)
+        same = equal.keys() | short.keys()
+        near = {number: shown for number, shown in near.items() if number not in same}
+        sources = {number: shown for number, shown in sources.items() if number not in same and number not in near}
         found = []
         for kind, shown, what, warning, error in (
             ("in-training", equal, "in training too", 0.0, 0.01),
+            (
+                "in-training-short",
+                short,
+                f"in training too, with fewer than {FEWEST_LETTERS} letters a side",
+                0.05,
+                0.5,
+            ),
             ("near-training", near, "in training with at most a tenth of each side's characters edited", 0.01, 0.1),
             ("source-in-training", sources, "in training with the same source and another target", 0.01, 2.0),
         ):
