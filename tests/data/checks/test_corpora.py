@@ -198,6 +198,26 @@ def test_a_side_in_another_script_than_its_language_has_is_an_error(tmp_path):
     assert report.has_errors
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence", "is_wrong"),
+    [
+        ("kk-Arab", "بارلىق ادامدار تۋمىسىنان ازات", False),
+        ("kk-Arab", "барлық адамдар тумысынан азат", True),
+        ("kk", "барлық адамдар тумысынан азат", False),
+        ("sr_Latn", "sva ljudska bića rađaju se slobodna", False),
+        ("zh-Latn", "所有的人生来都是自由的", True),
+        ("sr", "sva ljudska bića rađaju se slobodna", False),
+        ("xx-Qaaa", "sva ljudska bića rađaju se slobodna", False),
+    ],
+)
+def test_the_script_in_the_code_of_a_language_is_the_one_expected(tmp_path, language, sentence, is_wrong):
+    for part in ("train", "val"):
+        (tmp_path / f"{part}.{language}").write_text(f"{sentence}\n" * 30, encoding="utf-8")
+        (tmp_path / f"{part}.en").write_text("All human beings are born free.\n" * 30, encoding="utf-8")
+    report = check_corpora(config_of(tmp_path, data={"source": language, "target": "en"}))
+    assert ("wrong-script" in kinds(report)) == is_wrong
+
+
 def test_only_the_first_pairs_are_read_if_asked(tmp_path):
     write(tmp_path, "train", grammar_pairs("train", 300))
     write(tmp_path, "val", grammar_pairs("validation", 10))

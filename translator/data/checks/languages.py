@@ -53,7 +53,48 @@ _LANGUAGES = {
         "LATIN",
     ): "af ca cs cy da de en es et eu fi fr ga gl hr hu id is it kr lt lv nb nl nn no pl pt ro sk sl sq sv tr vi",
 }
-_SCRIPTS = {code: scripts for scripts, codes in _LANGUAGES.items() for code in codes.split()}
+_OF_LANGUAGES = {code: scripts for scripts, codes in _LANGUAGES.items() for code in codes.split()}
+# Scripts by their codes in ISO 15924, which may stand in that of a language: `kk-Arab`.
+_OF_CODES = {
+    "arab": ("ARABIC",),
+    "armn": ("ARMENIAN",),
+    "beng": ("BENGALI",),
+    "cyrl": ("CYRILLIC",),
+    "deva": ("DEVANAGARI",),
+    "ethi": ("ETHIOPIC",),
+    "geor": ("GEORGIAN",),
+    "grek": ("GREEK",),
+    "gujr": ("GUJARATI",),
+    "guru": ("GURMUKHI",),
+    "hang": ("HANGUL",),
+    "hani": ("CJK",),
+    "hans": ("CJK",),
+    "hant": ("CJK",),
+    "hebr": ("HEBREW",),
+    "hira": ("HIRAGANA",),
+    "jpan": ("HIRAGANA", "KATAKANA", "CJK"),
+    "kana": ("KATAKANA",),
+    "khmr": ("KHMER",),
+    "knda": ("KANNADA",),
+    "kore": ("HANGUL", "CJK"),
+    "laoo": ("LAO",),
+    "latn": ("LATIN",),
+    "mlym": ("MALAYALAM",),
+    "mong": ("MONGOLIAN",),
+    "mymr": ("MYANMAR",),
+    "orya": ("ORIYA",),
+    "sinh": ("SINHALA",),
+    "taml": ("TAMIL",),
+    "telu": ("TELUGU",),
+    "thai": ("THAI",),
+    "tibt": ("TIBETAN",),
+}
+
+
+def scripts_of(code: str) -> tuple[str, ...]:
+    """The scripts that a language is written in, by the names in `characters.SCRIPTS`; none where they are unknown."""
+    script = languages.script(code)
+    return _OF_CODES.get(script, ()) if script else _OF_LANGUAGES.get(languages.primary(code), ())
 
 
 class LanguageStatistics:
@@ -138,9 +179,9 @@ class Languages:
 
     def _of_script(self, side: LanguageStatistics, code: str, name: str) -> list[Finding]:
         """Whether a side of training is written as its language is."""
-        expected = _SCRIPTS.get(languages.primary(code))
+        expected = scripts_of(code)
         total = int(side.letters[1:].sum())
-        if not (expected and total and self._pairs) or languages.script(code) == "latn":
+        if not (expected and total and self._pairs):
             return []
         numbers = [i for i, script in enumerate(characters.SCRIPTS) if script in expected]
         share = side.letters[numbers].sum() / total
