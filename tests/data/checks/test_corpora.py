@@ -71,6 +71,22 @@ def test_a_less_than_sign_and_an_ampersand_are_not_html(tmp_path):
     assert "html" not in kinds(checked(tmp_path, train))
 
 
+@pytest.mark.parametrize(
+    ("sentence", "is_stray"),
+    [
+        ("ខ្ញុំ\u200bស្រឡាញ់\u200bអ្នក", False),
+        ("ฉัน\u200bรัก\u200bคุณ", False),
+        ("ຂ້ອຍ\u200bຮັກ\u200bເຈົ້າ", False),
+        ("ငါ\u200bမင်းကို\u200bချစ်တယ်", False),
+        ("Ich\u200bliebe dich", True),
+        ("ខ្ញុំ\u200bស្រឡាញ់\u200bអ្នក\x07", True),
+    ],
+)
+def test_a_zero_width_space_is_invisible_but_between_words_of_scripts_without_spaces(tmp_path, sentence, is_stray):
+    train = [*grammar_pairs("train", 300), ("I love you.", sentence)]
+    assert ("control" in kinds(checked(tmp_path, train))) == is_stray
+
+
 def test_names_and_numbers_may_be_the_same_on_both_sides(tmp_path):
     train = grammar_pairs("train", 300)
     train[7], train[8] = ("Berlin", "Berlin"), ("12 345 678 910", "12 345 678 910")

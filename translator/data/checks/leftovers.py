@@ -9,6 +9,9 @@ from translator.data.checks import characters
 from translator.data.checks.blocks import Block, Texts
 from translator.data.checks.findings import Finding, Severity, Tally, counted, graded
 
+ZERO_WIDTH_SPACE = 0x200B
+WITHOUT_SPACES = ("THAI", "LAO", "KHMER", "MYANMAR")  # scripts in which a zero-width space stands between words
+
 # Entities, and tags of the elements that running text has.
 HTML = re.compile(
     r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#\d{1,7}|#x[0-9a-fA-F]{1,6});"
@@ -50,7 +53,13 @@ def _describe(what: str, remedy: str) -> Callable[[int, int], tuple[Severity, st
 
 
 def _control(side: Texts) -> dict[int, str]:
-    return {row: side.lines[row] for row in _lines_with(side, (side.classes & characters.CONTROL) > 0)}
+    stray = (side.classes & characters.CONTROL) > 0
+    between_words = side.codes == ZERO_WIDTH_SPACE
+    if between_words.any():
+        scripts = [i for i, script in enumerate(characters.SCRIPTS) if script in WITHOUT_SPACES]
+        lines = _lines_with(side, np.isin(characters.scripts_of(side.codes), scripts))
+        stray &= ~(between_words & np.isin(side.rows, lines))
+    return {row: side.lines[row] for row in _lines_with(side, stray)}
 
 
 def _html(side: Texts) -> dict[int, str]:
