@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.data.checks.planted import Pairs, checked, found, grammar_pairs, kinds, lines
-from translator.data.checks.shifts import EVIDENCE, RisingSum
+from translator.data.checks.shifts import EVIDENCE, RisingSum, Run, apart
 
 
 def slipped(pairs: Pairs, start: int, stop: int, late: int) -> Pairs:
@@ -104,3 +104,10 @@ def test_a_rising_sum_does_not_depend_on_how_the_gains_are_cut():
     assert len(whole) == 2
     for parts in (2, 7, 100, 5000):
         assert runs(np.array_split(gains, parts)) == whole
+
+
+def test_of_stretches_that_overlap_the_one_with_most_evidence_is_left_and_what_lies_beside_it():
+    # 1–100 with most evidence; 40–60 within it, 90–300 mostly beside it, 95–110 mostly within, 301–310 apart.
+    found = [(40, 60, 30.0), (1, 100, 90.0), (90, 300, 80.0), (95, 105, 40.0), (301, 310, 26.0)]
+    kept = apart((Run(*run), shift) for shift, run in enumerate(found))
+    assert kept == [(Run(1, 100, 90.0), 1), (Run(101, 300, 80.0), 2), (Run(301, 310, 26.0), 4)]

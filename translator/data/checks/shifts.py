@@ -8,6 +8,7 @@ between two alignments (Page, 1954) tells where one becomes better than the othe
 Letters: n lines of a block.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -229,13 +230,11 @@ class Shifts:
 
 
 def _finding(known: _OfCorpus) -> Finding | None:
-    runs = []
-    for shift, each in known.sums.items():
+    for each in known.sums.values():
         each.close()
-        runs += [(run, shift) for run in each.runs]
+    runs = apart((run, shift) for shift, each in known.sums.items() for run in each.runs)
     if not runs:
         return None
-    runs.sort(key=lambda found: found[0].first)
     count = sum(run.last - run.first + 1 for run, _ in runs)
     stretches = "a stretch" if len(runs) == 1 else f"{len(runs):,} stretches"
     return Finding(
@@ -248,6 +247,23 @@ def _finding(known: _OfCorpus) -> Finding | None:
         "a line is missing, or there twice, on one side at the start of each",
         tuple(Example(known.corpus.place(run.first), _described(run, shift)) for run, shift in runs[:MOST_EXAMPLES]),
     )
+
+
+def apart(found: Iterable[tuple[Run, int]]) -> list[tuple[Run, int]]:
+    """Runs with their shifts, in order, without what lies in one with more evidence.
+
+    Of a run that overlaps it, the longest part beside it is left, if that is more than half.
+    """
+    kept: list[tuple[Run, int]] = []
+    for run, shift in sorted(found, key=lambda each: -each[0].evidence):
+        first, last = run.first, run.last
+        for other, _ in kept:
+            if other.first <= last and first <= other.last:
+                before, after = (first, other.first - 1), (other.last + 1, last)
+                first, last = max(before, after, key=lambda part: part[1] - part[0])
+        if 2 * (last - first + 1) > run.last - run.first + 1:
+            kept.append((Run(first, last, run.evidence), shift))
+    return sorted(kept, key=lambda each: each[0].first)
 
 
 def _described(run: Run, shift: int) -> str:
