@@ -35,6 +35,15 @@ def test_what_would_ruin_a_run_has_exit_code_1_and_is_printed_with_its_place(tmp
     assert out.rstrip().endswith("these errors would ruin a run")
 
 
+def test_a_corpus_that_cannot_be_read_to_its_end_has_no_share(tmp_path, monkeypatch, capsys):
+    config = write_config(tmp_path, grammar_pairs("train", 300))
+    (tmp_path / "train.de").write_bytes((tmp_path / "train.de").read_bytes() + b"\xff\n")
+    code, out, _ = command(monkeypatch, capsys, "check", config)
+    assert code == 1
+    found = out[out.index("error  unreadable") :].split("\n\n")[0]
+    assert "%" not in found
+
+
 def test_json_has_all_findings(tmp_path, monkeypatch, capsys):
     train = grammar_pairs("train", 300)
     train[16] = ("Text\x07.", "")

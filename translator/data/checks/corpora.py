@@ -36,7 +36,8 @@ def check_corpora(
 ) -> CheckReport:
     """Reads the corpora of a configuration once, and reports what is wrong with them.
 
-    Evaluation sets are held in memory. Training streams past; 8 bytes for each of its pairs are kept.
+    Evaluation sets are held in memory. Training streams past; 8 bytes for each of its pairs are kept, and some 20 for
+    each that is repeated.
 
     Args:
         config: The configuration.
@@ -118,5 +119,5 @@ class _Reading:
             if problem is None and not pairs:
                 problem = f"{corpus.description}: there is no sentence pair"
             if problem is not None:
-                self.findings.append(Finding("unreadable", "error", named(section, corpus), 1, pairs, problem))
+                self.findings.append(Finding("unreadable", "error", named(section, corpus), 1, 0, problem))
             self.corpora.append(CheckedCorpus(section, corpus.description, pairs))

@@ -31,8 +31,8 @@ class Finding:
         kind: of trouble, as in `empty` or `near-duplicate`.
         severity: an `error` would ruin a run.
         corpus: such as `train: data/train.en and data/train.de`.
-        count: how many pairs have it.
-        pairs: of the corpus.
+        count: how many pairs have it, or how many characters where the vocabulary lacks some of training.
+        pairs: of the corpus, or its characters likewise, of which `count` is a part; 0 of trouble that is not counted.
         message: what was found and what to do about it.
         examples: the first of them.
     """
@@ -50,7 +50,7 @@ class Check(Protocol):
     """Looks for one kind of trouble, or a few that are found in the same way."""
 
     def look(self, block: Block) -> None:
-        """Takes in a block. All blocks of the training corpora come first, then those of validation and test."""
+        """Takes in a block; those of a pair of languages come together, of training before validation and test."""
         ...
 
     def findings(self) -> list[Finding]:

@@ -147,7 +147,7 @@ class MissingCharacters:
             counts += here
 
     def findings(self) -> list[Finding]:
-        """A target character that cannot be written is a warning in an evaluation set."""
+        """Errors are a tenth of the characters of training, or half of the pairs of an evaluation set."""
         found = []
         for side, name in enumerate(SIDES):
             found += self._of_training(side, f"missing-{name}-character")
