@@ -37,6 +37,7 @@ from tests.toy_language import (
 from translator.cli import main
 from translator.config.load import load_config
 from translator.run_folder import RunFolder
+from translator.run_log import LogLine
 
 JSON_KEYS = [
     "bleu", "bleu_signature", "chrf", "chrf_signature", "ter", "ter_signature",
@@ -214,7 +215,8 @@ def test_the_run_folder_says_how_it_was_started_and_what_was_printed(folder: Pat
     assert [" train numbers.yaml --run 'in parts'" in start["command"] for start in starts] == [True, True]
     assert all(start["packages"]["tensorflow"].startswith("2.") and start["gpus"] is not None for start in starts)
     log = (folder / "in parts" / "log.txt").read_text(encoding="utf-8")
-    logged = [line.split("  ", 1)[1] for line in log.splitlines()]
+    lines = [LogLine.of(line) for line in log.splitlines()]
+    logged = [line.text.removeprefix(f"{line.level}: ") for line in lines]
     printed = [line for ran in (runs.stopped, runs.ended) for line in ran.err.splitlines()]
     assert [line for line in printed if line not in logged] == [line for line in printed if "Translate with:" in line]
 

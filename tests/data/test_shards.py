@@ -1,5 +1,6 @@
 """A store made in shards is the store that one process makes."""
 
+import errno
 import functools
 import multiprocessing
 import resource
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.command_line import command
@@ -233,12 +235,15 @@ def test_more_shards_than_files_that_may_be_open_are_merged_or_the_limit_is_said
     assert not run.shards.exists()
 
 
-def test_a_store_that_cannot_be_read_is_not_taken_for_none(root: Path):
+def test_a_store_that_cannot_be_opened_now_is_not_taken_for_none(root: Path, monkeypatch: pytest.MonkeyPatch):
     run = RunFolder(root / "one")
     by_one(config_of(root), run.path)
-    (run.data / "numbers").unlink()
-    (run.data / "numbers").symlink_to("numbers")
-    with pytest.raises(OSError, match="symbolic links"):
+
+    def mapped(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(np, "memmap", mapped)
+    with pytest.raises(OSError, match="Too many open files"):
         open_store(run.data, None)
 
 

@@ -1,5 +1,6 @@
 """A parallel corpus as token ids on disk: memory-mapped, so that it may be larger than memory."""
 
+import errno
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -127,7 +128,7 @@ def open_store(folder: Path, fingerprint: str | None) -> TokenStore | None:
     None as the fingerprint accepts any. As long as the store is used, it holds `OPEN_FILES` open.
 
     Raises:
-        OSError: it may be there, but cannot be read.
+        OSError: no more files may be open, so that it may well be there.
     """
     try:
         manifest = pydantic.TypeAdapter(Manifest).validate_json(read_file(folder / "manifest.json"))
@@ -139,7 +140,11 @@ def open_store(folder: Path, fingerprint: str | None) -> TokenStore | None:
             for side, dtype in zip(SIDES, (manifest.source, manifest.target), strict=True)
         )
         numbers = _mapped(folder / NUMBERS, np.int64)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except ValueError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise
         return None
     rows = tuple(range(*bounds) for bounds in itertools.pairwise([0, *manifest.corpus_ends]))
     store = TokenStore(source, target, rows, manifest.counts, numbers, manifest.fingerprint)
