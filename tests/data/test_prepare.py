@@ -208,7 +208,7 @@ def test_a_blank_line_of_a_tsv_is_left_out_of_training_and_kept_in_evaluation(ro
 def test_what_is_there_is_not_done_again(root: Path, run: RunFolder, monkeypatch: pytest.MonkeyPatch):
     (before, _), _ = prepare(config_of(root), run)
     manifest = (run.data / "manifest.json").stat()
-    monkeypatch.setattr(prepare_module, "train_tokenizer", None)
+    monkeypatch.setattr(prepare_module, "train_tokenizers", None)
     monkeypatch.setattr(prepare_module, "write_store", None)
     (after, _), store = prepare(config_of(root), run)
     assert after.model == before.model

@@ -14,8 +14,7 @@ from translator.errors import TranslatorError
 if TYPE_CHECKING:
     from translator.decoding.translator import Translator
 
-
-Command = Callable[..., None]
+CommandFunction = Callable[..., None]
 
 
 def _option(kind: Any, text: str, *names: str, **limits: Any) -> Any:
@@ -62,7 +61,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def takes_search_options(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
+def takes_search_options(*, without: Collection[str] = ()) -> Callable[[CommandFunction], CommandFunction]:
     """Adds these options to a command's; it is handed those that were given as one mapping, `search`.
 
     Args:
@@ -70,7 +69,7 @@ def takes_search_options(*, without: Collection[str] = ()) -> Callable[[Command]
     """
     added = {name: option for name, option in SEARCH_OPTIONS.items() if name not in without}
 
-    def adding(command: Command) -> Command:
+    def adding(command: CommandFunction) -> CommandFunction:
         own = [each for each in inspect.signature(command).parameters.values() if each.name != "search"]
         parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -50,6 +50,11 @@ class TokenizerConfig(Section):
     """With `train.init_from`: maximum number of subwords, learned from the training corpus, that are added to the
     vocabulary of that run. Those that it has keep their ids."""
 
+    @property
+    def normalizations(self) -> tuple[Normalization, Normalization]:
+        """Those of source and target in a vocabulary that is learned."""
+        return self.source_normalization or "nmt_nfkc", self.target_normalization or "keep"
+
     @model_validator(mode="after")
     def _model_serves_both_sides(self) -> "TokenizerConfig":
         if self.model and self.joint == ("{lang}" in str(self.model)):

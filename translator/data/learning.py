@@ -3,14 +3,16 @@
 import io
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import sentencepiece
 
 from translator.config.tokenizer import Normalization, TokenizerConfig
+from translator.data.corpora.base import SentencePair
 from translator.data.normalization import normalizer, writable
 from translator.data.tokenizer import Tokenizer, TokenizerError
+from translator.languages import tag_of
 from translator.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 
 # Training uses only the start of a line: this bounds memory, and SentencePiece silently skips long lines.
@@ -66,6 +68,27 @@ def train_tokenizer(
     except RuntimeError as error:
         raise TokenizerError(_training_problem(str(error), config.vocabulary_size)) from error
     return Tokenizer(model.getvalue()).with_normalization("keep")
+
+
+def train_tokenizers(
+    pairs: Callable[[], Iterable[SentencePair]], config: TokenizerConfig, languages: Sequence[str]
+) -> tuple[Tokenizer, Tokenizer]:
+    """Learns the vocabulary of each side, or a joint one, and gives each side its normalization.
+
+    Args:
+        pairs: Reads the training pairs, once for a joint vocabulary and once for each side otherwise.
+        config: Of both.
+        languages: Of the target, if sources are to have tags for them.
+    """
+    one, other = config.normalizations
+    tags = [tag_of(language) for language in languages]
+    if config.joint:
+        texts = (text for pair in pairs() for text in ((pair.source, one), (pair.target, other)))
+        source = target = train_tokenizer(texts, config, tags)
+    else:
+        source = train_tokenizer(((pair.source, one) for pair in pairs()), config, tags)
+        target = train_tokenizer(((pair.target, other) for pair in pairs()), config)
+    return source.with_normalization(one), target.with_normalization(other)
 
 
 def _normalized(text: str, normalization: Normalization, symbols: Sequence[str]) -> str:

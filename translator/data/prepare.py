@@ -24,7 +24,7 @@ from translator.data.inputs import (
     require_unchanged,
     write_inputs,
 )
-from translator.data.learning import train_tokenizer
+from translator.data.learning import train_tokenizers
 from translator.data.links import with_links
 from translator.data.modifiers import modified_for_vocabulary
 from translator.data.sampling import check_kinds
@@ -32,7 +32,6 @@ from translator.data.store import TokenStore, open_store
 from translator.data.tags import into, with_tags
 from translator.data.tokenizer import Tokenizer
 from translator.files import replacing
-from translator.languages import tag_of
 from translator.progress import Show, show_nothing
 from translator.run_folder import RunError, RunFolder
 
@@ -210,15 +209,7 @@ def _make_tokenizers(config: Config, pairs: Callable[[], Iterator[SentencePair]]
         if settings.sampling_alpha:
             check_kinds((source, target))
         return with_tags(source, config.data.tagged), with_tags(target, config.data.tagged if settings.joint else ())
-    one, other = settings.source_normalization or "nmt_nfkc", settings.target_normalization or "keep"
-    tags = [tag_of(language) for language in config.data.tagged]
-    if settings.joint:
-        texts = (text for pair in seen() for text in ((pair.source, one), (pair.target, other)))
-        source = target = train_tokenizer(texts, settings, tags)
-    else:
-        source = train_tokenizer(((pair.source, one) for pair in seen()), settings, tags)
-        target = train_tokenizer(((pair.target, other) for pair in seen()), settings)
-    return source.with_normalization(one), target.with_normalization(other)
+    return train_tokenizers(seen, settings, config.data.tagged)
 
 
 def adopt_tokenizers(config: Config) -> tuple[Tokenizer, Tokenizer]:

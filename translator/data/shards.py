@@ -107,7 +107,7 @@ class _Sharded:
 
     def encode(self, shard: Shard, show: Show) -> None:
         """Writes the store of one shard, unless it is there."""
-        folder = self._folder(shard.number, shard.count)
+        folder = _folder(self._run, shard.number, shard.count)
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder), contextlib.ExitStack() as stack:
             if self._ready(folder) is not None:
@@ -137,7 +137,7 @@ class _Sharded:
         if (store := open_whole(self._config, self._run, self._tokenizers, self._inputs)) is not None:
             # Of a process that has merged before this one.
             return _finished(store, self._config, self._run, self._tokenizers, show)
-        folders = [self._folder(number, count) for number in range(1, count + 1)]
+        folders = [_folder(self._run, number, count) for number in range(1, count + 1)]
         if missing := tuple(i for i, folder in enumerate(folders, 1) if self._ready(folder) is None):
             others = (path.name for path in self._run.shards.iterdir() if not path.name.endswith(f"-of-{count}"))
             return Prepared(None, missing, tuple(sorted(others)))
@@ -153,9 +153,6 @@ class _Sharded:
         """The store of a shard, if it is whole and has been encoded from these files with these settings."""
         listings = [_listing(folder, i) for i in range(len(self._corpora))] if self._config.data.filters.list else []
         return open_store(folder / "store", self._fingerprint) if all(path.exists() for path in listings) else None
-
-    def _folder(self, number: int, count: int) -> Path:
-        return _folder(self._run, number, count)
 
     def _merge_stores(self, stores: Sequence[TokenStore], show: Show) -> None:
         with writing_store(self._run.data, self._fingerprint, self._tokenizers) as writer:

@@ -18,12 +18,12 @@ from translator.data.corpora.base import CorpusError, SentencePair
 from translator.data.corpora.formats import open_corpora
 from translator.data.explaining import counts_of
 from translator.data.filters import has_text, passed
-from translator.data.learning import train_tokenizer
+from translator.data.learning import train_tokenizers
 from translator.data.modifiers import modified_for_vocabulary
 from translator.data.prepare import filters_of_corpora
 from translator.data.store import Sequences
 from translator.data.tokenizer import Tokenizer, TokenizerError
-from translator.languages import tag_of, writes_no_spaces
+from translator.languages import writes_no_spaces
 from translator.progress import Show, show_nothing
 
 SIZES = (1000, 2000, 4000, 8000, 16_000, 32_000)
@@ -138,31 +138,14 @@ def _sample(config: Config, show: Show) -> tuple[list[SentencePair], int]:
 
 
 def _measured(config: Config, settings: TokenizerConfig, pairs: Sequence[SentencePair], scale: float) -> MeasuredSize:
-    one, other = settings.source_normalization or "nmt_nfkc", settings.target_normalization or "keep"
-    tags = [tag_of(language) for language in config.data.tagged]
-    sources = [(pair.source, one) for pair in pairs]
-    targets = [(pair.target, other) for pair in pairs]
-    if settings.joint:
-        source = target = train_tokenizer(
-            (text for both in zip(sources, targets, strict=True) for text in both), settings, tags
-        )
-    else:
-        source, target = train_tokenizer(sources, settings, tags), train_tokenizer(targets, settings)
-    source, target = source.with_normalization(one), target.with_normalization(other)
-    sides = [
-        Sequences.of(tokenizer.encode([text for text, _ in texts]))
-        for tokenizer, texts in ((source, sources), (target, targets))
-    ]
+    tokenizers = train_tokenizers(lambda: pairs, settings, config.data.tagged)
+    texts = [pair.source for pair in pairs], [pair.target for pair in pairs]
+    sides = [Sequences.of(tokenizer.encode(each)) for tokenizer, each in zip(tokenizers, texts, strict=True)]
     counts = [counts_of(side, settings.vocabulary_size) for side in sides]
     if settings.joint:
         counts = [counts[0] + counts[1]]
-    of_text = [count[_classes(tokenizer)] for count, tokenizer in zip(counts, (source, target), strict=False)]
-    of_source, of_target = (
-        _side(languages, ids, [text for text, _ in texts])
-        for languages, ids, texts in zip(
-            (config.data.sources, config.data.targets), sides, (sources, targets), strict=True
-        )
-    )
+    of_text = [count[_classes(tokenizer)] for count, tokenizer in zip(counts, tokenizers, strict=False)]
+    of_source, of_target = map(_side, (config.data.sources, config.data.targets), sides, texts)
     frequent = min(float(np.mean(count * scale >= FREQUENT)) for count in of_text)
     unused = sum(int((count == 0).sum()) for count in of_text)
     return MeasuredSize(settings.vocabulary_size, of_source, of_target, frequent, unused)

@@ -70,7 +70,7 @@ def files_read(given: Given) -> list[Path]:
     """The files that `compare_given` reads, as far as the options and the runs name them."""
     runs = [RunFolder(path) for path in given.paths if path.is_dir()]
     named = [*given.paths, *filter(None, (given.source, given.training)), *given.references]
-    own = [path for run in runs for path in (run.config, *run.report.glob("*.txt"), run.report / "scores.json")]
+    own = [path for run in runs for path in (run.config, *run.report.glob("*.txt"), run.scores)]
     data = runs[0].load_config().data if runs and not given.training else None
     return [*named, *own, *(files_of(data.train, data) if data else ())]
 

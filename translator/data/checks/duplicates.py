@@ -106,4 +106,4 @@ class Duplicates:
 
 
 def _hash_of(pair: SentencePair) -> int:
-    return hash(key_of(pair)) or 1 if has_text(pair) else BLANK
+    return (hash(key_of(pair)) or 1) if has_text(pair) else BLANK

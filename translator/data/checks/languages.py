@@ -49,9 +49,9 @@ _LANGUAGES = {
     ("SINHALA",): "si",
     ("MYANMAR",): "my",
     ("ETHIOPIC",): "am",
-    (
-        "LATIN",
-    ): "af ca cs cy da de en es et eu fi fr ga gl hr hu id is it kr lt lv nb nl nn no pl pt ro sk sl sq sv tr vi",
+    ("LATIN",): (
+        "af ca cs cy da de en es et eu fi fr ga gl hr hu id is it kr lt lv nb nl nn no pl pt ro sk sl sq sv tr vi"
+    ),
 }
 _OF_LANGUAGES = {code: scripts for scripts, codes in _LANGUAGES.items() for code in codes.split()}
 # Scripts by their codes in ISO 15924, which may stand in that of a language: `kk-Arab`.

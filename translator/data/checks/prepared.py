@@ -26,12 +26,12 @@ def prepared_for(config: Config, folder: RunFolder) -> tuple[Vocabulary, TokenSt
         )  # fmt: skip
         return _to_be_made(config), None
     vocabulary = vocabulary_for(config, folder)
-    store = open_store(folder.data, None) if vocabulary.tokenizers else None
-    if store and vocabulary.tokenizers:
-        inputs = inputs_of(open_corpora(config.data.train, config.data), read_inputs(folder))
-        if store.fingerprint != fingerprint_of(config, vocabulary.tokenizers, inputs):
-            log.warning("%s is of other files than those of data.train; its batches are not looked at", folder.data)
-            store = None
+    if not vocabulary.tokenizers or not (store := open_store(folder.data, None)):
+        return vocabulary, None
+    inputs = inputs_of(open_corpora(config.data.train, config.data), read_inputs(folder))
+    if store.fingerprint != fingerprint_of(config, vocabulary.tokenizers, inputs):
+        log.warning("%s is of other files than those of data.train; its batches are not looked at", folder.data)
+        return vocabulary, None
     return vocabulary, store
 
 

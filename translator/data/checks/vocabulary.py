@@ -109,7 +109,7 @@ class Vocabulary:
         return normalized.casefold() if given.endswith("_cf") else normalized
 
     def _normalization(self, side: int) -> Normalization:
-        return (self.settings.source_normalization or "nmt_nfkc", self.settings.target_normalization or "keep")[side]
+        return self.settings.normalizations[side]
 
 
 def _unknown(tokenizer: Tokenizer, codes: Sequence[int]) -> list[int]:
